@@ -1,0 +1,2 @@
+//! bzzz.
+fn main() {}

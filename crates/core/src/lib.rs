@@ -1,0 +1,6 @@
+//! The pure core of bzzz: no input or output, no clock, no randomness.
+//!
+//! Inputs and `now` go in, effects come out. See `ARCHITECTURE.md` for the map and the invariants.
+
+pub mod finding;
+pub mod report;
