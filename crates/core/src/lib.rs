@@ -2,5 +2,11 @@
 //!
 //! Inputs and `now` go in, effects come out. See `ARCHITECTURE.md` for the map and the invariants.
 
+pub mod blob;
+pub mod body;
+pub mod codec;
+pub mod crypto;
+pub mod event;
 pub mod finding;
+pub mod hlc;
 pub mod report;
