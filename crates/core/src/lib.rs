@@ -4,9 +4,13 @@
 
 pub mod blob;
 pub mod body;
+pub mod certificate;
 pub mod codec;
 pub mod crypto;
 pub mod event;
+pub mod feed;
 pub mod finding;
 pub mod hlc;
 pub mod report;
+pub mod roster;
+pub mod state;

@@ -3,14 +3,15 @@
 use minicbor::{Decode, Encode};
 
 use crate::crypto::{Hash, PublicKey};
+use crate::event::FeedId;
 
 /// A node gives a part of its share of the network's budget to another.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct ShareMoved {
-    /// Who gets it. The author gives it.
+    /// Who gets it, in which life: a later incarnation does not hold it. The author gives it.
     #[n(0)]
-    pub to: PublicKey,
+    pub to: FeedId,
     /// Micro-dollars.
     #[n(1)]
     pub amount_microusd: u64,
