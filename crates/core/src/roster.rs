@@ -314,7 +314,7 @@ mod tests {
         let r = roster(&[("ann", 1, &[1, 2]), ("bob", 1, &[3])]);
         assert_eq!(r.total_weight(), 2 * UNITS_PER_WEIGHT);
         let node = |n| seat(n).node;
-        let agent = |n| Keypair::from_seed([100 + n; 32]).public();
+        let agent = |n: u8| Keypair::from_seed([100 + n; 32]).public();
         let w = r.voter_weights(&[
             (agent(1), node(1)),
             (agent(2), node(1)),

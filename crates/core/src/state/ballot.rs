@@ -201,8 +201,3 @@ impl Reveal {
         commitment_to(self)
     }
 }
-
-/// The bytes that a final vote's signature is over.
-pub fn final_vote_bytes(vote: &FinalVote) -> (Context, Vec<u8>) {
-    (FinalVote::CONTEXT, codec::encode(vote))
-}
