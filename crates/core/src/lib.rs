@@ -2,5 +2,7 @@
 //!
 //! Inputs and `now` go in, effects come out. See `ARCHITECTURE.md` for the map and the invariants.
 
+pub mod change;
+pub mod diff;
 pub mod finding;
 pub mod report;
