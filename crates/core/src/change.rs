@@ -49,7 +49,9 @@ pub enum ChangeSetError {
         bytes: usize,
     },
     /// A title beyond [`MAX_TITLE_BYTES`].
-    #[error("cannot carry the change set: its title has {bytes} bytes, the limit is {MAX_TITLE_BYTES}; shorten it")]
+    #[error(
+        "cannot carry the change set: its title has {bytes} bytes, the limit is {MAX_TITLE_BYTES}; shorten it"
+    )]
     Title {
         /// Size of the title.
         bytes: usize,
@@ -65,7 +67,11 @@ pub enum ChangeSetError {
 impl ChangeSet {
     /// A change set of a diff alone. Bytes that are not UTF-8 are replaced.
     pub fn from_diff(title: &str, diff: &[u8]) -> ChangeSet {
-        ChangeSet { title: title.to_owned(), diff: String::from_utf8_lossy(diff).into_owned(), ..ChangeSet::default() }
+        ChangeSet {
+            title: title.to_owned(),
+            diff: String::from_utf8_lossy(diff).into_owned(),
+            ..ChangeSet::default()
+        }
     }
 
     /// Parses the diff. Replacement characters in it mark the file as lossy, since its bytes are gone by now.
@@ -76,7 +82,12 @@ impl ChangeSet {
         let mut change = Change::parse(self.diff.as_bytes())?;
         for file in &mut change.files {
             let replaced = |text: &str| text.contains(char::REPLACEMENT_CHARACTER);
-            file.lossy |= file.hunks.iter().flat_map(|h| &h.lines).any(|l| replaced(&l.text)) || replaced(file.path());
+            file.lossy |= file
+                .hunks
+                .iter()
+                .flat_map(|h| &h.lines)
+                .any(|l| replaced(&l.text))
+                || replaced(file.path());
         }
         Ok(change)
     }
@@ -86,15 +97,20 @@ impl ChangeSet {
     /// # Errors
     /// When it goes beyond [`MAX_CHANGESET_BYTES`] or [`MAX_TITLE_BYTES`].
     pub fn to_cbor(&self) -> Result<Vec<u8>, ChangeSetError> {
-        let text = |map: &BTreeMap<String, String>| map.iter().map(|(k, v)| k.len() + v.len()).sum::<usize>();
+        let text = |map: &BTreeMap<String, String>| {
+            map.iter().map(|(k, v)| k.len() + v.len()).sum::<usize>()
+        };
         let bytes = self.diff.len() + text(&self.files) + text(&self.old_files);
         if bytes > MAX_CHANGESET_BYTES {
             return Err(ChangeSetError::TooLarge { bytes });
         }
         if self.title.len() > MAX_TITLE_BYTES {
-            return Err(ChangeSetError::Title { bytes: self.title.len() });
+            return Err(ChangeSetError::Title {
+                bytes: self.title.len(),
+            });
         }
-        let out = minicbor::to_vec(self).map_err(|e| ChangeSetError::Malformed { why: e.to_string() })?;
+        let out =
+            minicbor::to_vec(self).map_err(|e| ChangeSetError::Malformed { why: e.to_string() })?;
         if out.len() > MAX_CHANGESET_BYTES {
             return Err(ChangeSetError::TooLarge { bytes: out.len() });
         }
@@ -109,10 +125,13 @@ impl ChangeSet {
         if bytes.len() > MAX_CHANGESET_BYTES {
             return Err(ChangeSetError::TooLarge { bytes: bytes.len() });
         }
-        let set: ChangeSet =
-            minicbor::decode(bytes).map_err(|e| ChangeSetError::Malformed { why: format!("it is no valid CBOR form ({e})") })?;
+        let set: ChangeSet = minicbor::decode(bytes).map_err(|e| ChangeSetError::Malformed {
+            why: format!("it is no valid CBOR form ({e})"),
+        })?;
         if set.to_cbor()? != bytes {
-            return Err(ChangeSetError::Malformed { why: "its encoding is not the canonical one".to_owned() });
+            return Err(ChangeSetError::Malformed {
+                why: "its encoding is not the canonical one".to_owned(),
+            });
         }
         Ok(set)
     }
@@ -121,13 +140,19 @@ impl ChangeSet {
     /// or binary file.
     pub fn new_text(&self, file: &FileDiff) -> Option<FileText> {
         let path = file.new_path.as_deref().filter(|_| !file.binary)?;
-        Some(self.files.get(path).map_or_else(|| FileText::sparse(file, Side::New), |text| FileText::whole(text)))
+        Some(self.files.get(path).map_or_else(
+            || FileText::sparse(file, Side::New),
+            |text| FileText::whole(text),
+        ))
     }
 
     /// Text of `file` before the change, likewise. None for a new or binary file.
     pub fn old_text(&self, file: &FileDiff) -> Option<FileText> {
         let path = file.old_path.as_deref().filter(|_| !file.binary)?;
-        Some(self.old_files.get(path).map_or_else(|| FileText::sparse(file, Side::Old), |text| FileText::whole(text)))
+        Some(self.old_files.get(path).map_or_else(
+            || FileText::sparse(file, Side::Old),
+            |text| FileText::whole(text),
+        ))
     }
 }
 
@@ -163,17 +188,32 @@ pub struct Fragment {
 impl FileText {
     /// One fragment that holds everything.
     pub fn whole(text: &str) -> FileText {
-        FileText { whole: true, fragments: vec![Fragment { first_line: 1, section: String::new(), text: text.to_owned() }] }
+        FileText {
+            whole: true,
+            fragments: vec![Fragment {
+                first_line: 1,
+                section: String::new(),
+                text: text.to_owned(),
+            }],
+        }
     }
 
     /// The lines that the hunks of `file` show on one side. Hunks without lines on that side have no fragment, and
     /// hunks that touch each other form one.
     pub fn sparse(file: &FileDiff, side: Side) -> FileText {
-        let skipped = if side == Side::New { LineKind::Removed } else { LineKind::Added };
+        let skipped = if side == Side::New {
+            LineKind::Removed
+        } else {
+            LineKind::Added
+        };
         let mut fragments: Vec<Fragment> = Vec::new();
         let mut next_line = 0;
         for hunk in &file.hunks {
-            let (start, len) = if side == Side::New { (hunk.new_start, hunk.new_len) } else { (hunk.old_start, hunk.old_len) };
+            let (start, len) = if side == Side::New {
+                (hunk.new_start, hunk.new_len)
+            } else {
+                (hunk.old_start, hunk.old_len)
+            };
             if len == 0 {
                 continue;
             }
@@ -184,7 +224,11 @@ impl FileText {
             }
             match fragments.last_mut() {
                 Some(last) if next_line == start => last.text.push_str(&text),
-                _ => fragments.push(Fragment { first_line: start, section: hunk.section.clone(), text }),
+                _ => fragments.push(Fragment {
+                    first_line: start,
+                    section: hunk.section.clone(),
+                    text,
+                }),
             }
             next_line = start.saturating_add(len);
         }
@@ -197,7 +241,9 @@ impl FileText {
 
     /// All known lines with their numbers.
     pub fn lines(&self) -> impl Iterator<Item = (u32, &str)> {
-        self.fragments.iter().flat_map(|f| (f.first_line..).zip(f.text.lines()))
+        self.fragments
+            .iter()
+            .flat_map(|f| (f.first_line..).zip(f.text.lines()))
     }
 
     /// All known text; fragments follow each other without a sign of what is missing.
@@ -231,7 +277,10 @@ mod tests {
         // The same value with a length in a longer form is another byte string: refused.
         assert_eq!(bytes[..3], [0x84, 0x61, b'x']);
         let longer = [&[0x84, 0x78, 0x01, b'x'], &bytes[3..]].concat();
-        assert!(matches!(ChangeSet::from_cbor(&longer), Err(ChangeSetError::Malformed { .. })));
+        assert!(matches!(
+            ChangeSet::from_cbor(&longer),
+            Err(ChangeSetError::Malformed { .. })
+        ));
     }
 
     #[test]
@@ -243,16 +292,31 @@ mod tests {
         let trailing = [bytes.as_slice(), &[0]].concat();
         assert!(ChangeSet::from_cbor(&trailing).is_err());
         // An announced length of 2^62 must not be allocated.
-        assert!(ChangeSet::from_cbor(&[0x84, 0x61, b'x', 0x60, 0xbb, 0x40, 0, 0, 0, 0, 0, 0, 0]).is_err());
+        assert!(
+            ChangeSet::from_cbor(&[0x84, 0x61, b'x', 0x60, 0xbb, 0x40, 0, 0, 0, 0, 0, 0, 0])
+                .is_err()
+        );
     }
 
     #[test]
     fn sizes_are_limited() {
-        let large = ChangeSet { diff: "x".repeat(MAX_CHANGESET_BYTES + 1), ..ChangeSet::default() };
-        assert!(matches!(large.to_cbor(), Err(ChangeSetError::TooLarge { .. })));
-        let title = ChangeSet { title: "x".repeat(MAX_TITLE_BYTES + 1), ..ChangeSet::default() };
+        let large = ChangeSet {
+            diff: "x".repeat(MAX_CHANGESET_BYTES + 1),
+            ..ChangeSet::default()
+        };
+        assert!(matches!(
+            large.to_cbor(),
+            Err(ChangeSetError::TooLarge { .. })
+        ));
+        let title = ChangeSet {
+            title: "x".repeat(MAX_TITLE_BYTES + 1),
+            ..ChangeSet::default()
+        };
         assert!(matches!(title.to_cbor(), Err(ChangeSetError::Title { .. })));
-        assert!(matches!(ChangeSet::from_cbor(&vec![0; MAX_CHANGESET_BYTES + 1]), Err(ChangeSetError::TooLarge { .. })));
+        assert!(matches!(
+            ChangeSet::from_cbor(&vec![0; MAX_CHANGESET_BYTES + 1]),
+            Err(ChangeSetError::TooLarge { .. })
+        ));
     }
 
     #[test]
@@ -261,12 +325,18 @@ mod tests {
         let change = set.change().unwrap();
         let new = set.new_text(&change.files[0]).unwrap();
         assert!(!new.whole);
-        assert_eq!(new.lines().collect::<Vec<_>>(), [(1, "a"), (2, "b"), (3, "c"), (11, "d"), (12, "f")]);
+        assert_eq!(
+            new.lines().collect::<Vec<_>>(),
+            [(1, "a"), (2, "b"), (3, "c"), (11, "d"), (12, "f")]
+        );
         assert_eq!(new.fragments[1].section, "def f():");
         assert_eq!(new.line_at(3), Some(11));
         assert_eq!(new.line_at(5), None);
         let old = set.old_text(&change.files[0]).unwrap();
-        assert_eq!(old.lines().map(|(n, _)| n).collect::<Vec<_>>(), [1, 2, 10, 11, 12]);
+        assert_eq!(
+            old.lines().map(|(n, _)| n).collect::<Vec<_>>(),
+            [1, 2, 10, 11, 12]
+        );
     }
 
     #[test]

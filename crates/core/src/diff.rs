@@ -148,29 +148,44 @@ impl Change {
 
     /// All file sections that name `path`, before or after the change.
     pub fn files_at<'a>(&'a self, path: &'a str) -> impl Iterator<Item = &'a FileDiff> {
-        self.files.iter().filter(move |f| f.new_path.as_deref() == Some(path) || f.old_path.as_deref() == Some(path))
+        self.files.iter().filter(move |f| {
+            f.new_path.as_deref() == Some(path) || f.old_path.as_deref() == Some(path)
+        })
     }
 }
 
 impl FileDiff {
     /// The path to show: after the change, or before it for a deleted file.
     pub fn path(&self) -> &str {
-        self.new_path.as_deref().or(self.old_path.as_deref()).unwrap_or_default()
+        self.new_path
+            .as_deref()
+            .or(self.old_path.as_deref())
+            .unwrap_or_default()
     }
 
     /// Added lines in order.
     pub fn added_lines(&self) -> impl Iterator<Item = &DiffLine> {
-        self.hunks.iter().flat_map(|h| &h.lines).filter(|l| l.kind == LineKind::Added)
+        self.hunks
+            .iter()
+            .flat_map(|h| &h.lines)
+            .filter(|l| l.kind == LineKind::Added)
     }
 
     /// Removed lines in order.
     pub fn removed_lines(&self) -> impl Iterator<Item = &DiffLine> {
-        self.hunks.iter().flat_map(|h| &h.lines).filter(|l| l.kind == LineKind::Removed)
+        self.hunks
+            .iter()
+            .flat_map(|h| &h.lines)
+            .filter(|l| l.kind == LineKind::Removed)
     }
 
     /// Added and removed lines of this file; `files` is 1.
     pub fn stats(&self) -> DiffStats {
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        DiffStats { files: 1, added: count(self.added_lines().count()), removed: count(self.removed_lines().count()) }
+        DiffStats {
+            files: 1,
+            added: count(self.added_lines().count()),
+            removed: count(self.removed_lines().count()),
+        }
     }
 }

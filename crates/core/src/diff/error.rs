@@ -7,7 +7,9 @@ use super::{MAX_DIFF_BYTES, MAX_DIFF_FILES, MAX_DIFF_LINES, MAX_PATH_BYTES};
 #[non_exhaustive]
 pub enum DiffError {
     /// Nothing but white space.
-    #[error("cannot review the diff: it is empty; give the output of `git diff BASE HEAD`, and check that there is a difference")]
+    #[error(
+        "cannot review the diff: it is empty; give the output of `git diff BASE HEAD`, and check that there is a difference"
+    )]
     Empty,
     /// Text, but no file header and no hunk.
     #[error(
@@ -16,7 +18,9 @@ pub enum DiffError {
     )]
     NotADiff,
     /// Bytes that are no text.
-    #[error("cannot review the input: it is binary data, not a diff; give a text file made with `git diff` or `diff -u`")]
+    #[error(
+        "cannot review the input: it is binary data, not a diff; give a text file made with `git diff` or `diff -u`"
+    )]
     BinaryInput,
     /// UTF-16, as some shells write when output is redirected.
     #[error(
@@ -25,7 +29,9 @@ pub enum DiffError {
     )]
     Utf16,
     /// Terminal colours.
-    #[error("cannot read the diff: it carries terminal colours; make it again with `git diff --no-color`")]
+    #[error(
+        "cannot read the diff: it carries terminal colours; make it again with `git diff --no-color`"
+    )]
     Coloured,
     /// More than [`MAX_DIFF_BYTES`].
     #[error(
@@ -37,7 +43,9 @@ pub enum DiffError {
         bytes: usize,
     },
     /// More than [`MAX_DIFF_FILES`].
-    #[error("cannot review the diff: at line {line} it goes beyond {MAX_DIFF_FILES} files; split the change into smaller ones")]
+    #[error(
+        "cannot review the diff: at line {line} it goes beyond {MAX_DIFF_FILES} files; split the change into smaller ones"
+    )]
     TooManyFiles {
         /// Where the limit was passed.
         line: usize,
@@ -61,7 +69,9 @@ pub enum DiffError {
         line: usize,
     },
     /// A line that starts as a hunk header and is none.
-    #[error("cannot read the hunk header at line {line}: `{text}` is not `@@ -START,LEN +START,LEN @@`; make the diff again")]
+    #[error(
+        "cannot read the hunk header at line {line}: `{text}` is not `@@ -START,LEN +START,LEN @@`; make the diff again"
+    )]
     HunkHeader {
         /// Its line.
         line: usize,
@@ -69,7 +79,9 @@ pub enum DiffError {
         text: String,
     },
     /// A hunk that belongs to no file.
-    #[error("cannot place the hunk at line {line}: no file header (`---` and `+++`) stands before it; give the whole diff")]
+    #[error(
+        "cannot place the hunk at line {line}: no file header (`---` and `+++`) stands before it; give the whole diff"
+    )]
     OrphanHunk {
         /// Its line.
         line: usize,
@@ -107,7 +119,9 @@ pub enum DiffError {
         line: usize,
     },
     /// A path that is empty, too long or wrongly quoted.
-    #[error("cannot read the path at line {line}: {why} (limit {MAX_PATH_BYTES} bytes); make the diff again")]
+    #[error(
+        "cannot read the path at line {line}: {why} (limit {MAX_PATH_BYTES} bytes); make the diff again"
+    )]
     Path {
         /// Its line.
         line: usize,

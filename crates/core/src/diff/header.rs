@@ -20,9 +20,15 @@ pub(super) fn decode(bytes: &[u8]) -> (String, bool) {
 /// Reads the path behind `--- `, `+++ `, `rename from ` and the like. `None` is `/dev/null`.
 pub(super) fn path(rest: &[u8], line: usize) -> Result<Option<RawPath>, DiffError> {
     let bytes = if rest.first() == Some(&b'"') {
-        let (bytes, end) = unquote(rest).ok_or(DiffError::Path { line, why: "its quotes do not close or hold a bad escape" })?;
+        let (bytes, end) = unquote(rest).ok_or(DiffError::Path {
+            line,
+            why: "its quotes do not close or hold a bad escape",
+        })?;
         if rest[end..].iter().any(|b| !b.is_ascii_whitespace()) && rest.get(end) != Some(&b'\t') {
-            return Err(DiffError::Path { line, why: "something stands behind its closing quote" });
+            return Err(DiffError::Path {
+                line,
+                why: "something stands behind its closing quote",
+            });
         }
         bytes
     } else {
@@ -31,13 +37,22 @@ pub(super) fn path(rest: &[u8], line: usize) -> Result<Option<RawPath>, DiffErro
         rest[..end].to_vec()
     };
     if bytes.is_empty() {
-        return Err(DiffError::Path { line, why: "it is empty" });
+        return Err(DiffError::Path {
+            line,
+            why: "it is empty",
+        });
     }
     if bytes.len() > MAX_PATH_BYTES {
-        return Err(DiffError::Path { line, why: "it is too long" });
+        return Err(DiffError::Path {
+            line,
+            why: "it is too long",
+        });
     }
     if bytes.contains(&0) {
-        return Err(DiffError::Path { line, why: "it holds a NUL" });
+        return Err(DiffError::Path {
+            line,
+            why: "it holds a NUL",
+        });
     }
     if bytes == b"/dev/null" {
         return Ok(None);
@@ -97,7 +112,11 @@ pub(super) fn git_paths(rest: &[u8]) -> Option<(RawPath, RawPath)> {
     if rest.first() == Some(&b'"') {
         let (old, end) = unquote(rest)?;
         let tail = rest.get(end..)?.strip_prefix(b" ")?;
-        let new = if tail.first() == Some(&b'"') { unquote(tail)?.0 } else { tail.to_vec() };
+        let new = if tail.first() == Some(&b'"') {
+            unquote(tail)?.0
+        } else {
+            tail.to_vec()
+        };
         return Some((raw(&old), raw(&new)));
     }
     if let Some(quote) = rest.windows(2).position(|w| w == b" \"") {
@@ -109,7 +128,9 @@ pub(super) fn git_paths(rest: &[u8]) -> Option<(RawPath, RawPath)> {
         let (old, tail) = rest.split_at(rest.len() / 2);
         let new = tail.strip_prefix(b" ")?;
         let name = |path: &[u8]| path.get(2..).map(<[u8]>::to_vec);
-        if old == new || (old.get(1) == Some(&b'/') && new.get(1) == Some(&b'/') && name(old) == name(new)) {
+        if old == new
+            || (old.get(1) == Some(&b'/') && new.get(1) == Some(&b'/') && name(old) == name(new))
+        {
             return Some((raw(old), raw(new)));
         }
     }
@@ -122,11 +143,25 @@ pub(super) fn git_paths(rest: &[u8]) -> Option<(RawPath, RawPath)> {
 }
 
 /// Pairs of prefixes that git writes: plain, and the mnemonic ones (index, work tree, commit, object).
-const PREFIXES: [(&str, &str); 6] = [("a/", "b/"), ("i/", "w/"), ("c/", "i/"), ("c/", "w/"), ("o/", "w/"), ("1/", "2/")];
+const PREFIXES: [(&str, &str); 6] = [
+    ("a/", "b/"),
+    ("i/", "w/"),
+    ("c/", "i/"),
+    ("c/", "w/"),
+    ("o/", "w/"),
+    ("1/", "2/"),
+];
 
 /// Strips git's prefixes where both sides carry a pair of them, or the one side that is a file carries one.
-pub(super) fn strip_prefixes(old: Option<String>, new: Option<String>) -> (Option<String>, Option<String>) {
-    let cut = |s: &str, prefix: &str| s.strip_prefix(prefix).filter(|rest| !rest.is_empty()).map(str::to_owned);
+pub(super) fn strip_prefixes(
+    old: Option<String>,
+    new: Option<String>,
+) -> (Option<String>, Option<String>) {
+    let cut = |s: &str, prefix: &str| {
+        s.strip_prefix(prefix)
+            .filter(|rest| !rest.is_empty())
+            .map(str::to_owned)
+    };
     match (&old, &new) {
         (Some(o), Some(n)) => {
             for (first, second) in PREFIXES {
@@ -153,7 +188,10 @@ pub(super) struct HunkHeader {
 
 /// Reads `@@ -START[,LEN] +START[,LEN] @@ SECTION`.
 pub(super) fn hunk(text: &[u8], line: usize) -> Result<HunkHeader, DiffError> {
-    let bad = || DiffError::HunkHeader { line, text: String::from_utf8_lossy(&text[..text.len().min(80)]).into_owned() };
+    let bad = || DiffError::HunkHeader {
+        line,
+        text: String::from_utf8_lossy(&text[..text.len().min(80)]).into_owned(),
+    };
     let rest = text.strip_prefix(b"@@ -").ok_or_else(bad)?;
     let blank = rest.iter().position(|b| *b == b' ').ok_or_else(bad)?;
     let old = range(&rest[..blank], line)?.ok_or_else(bad)?;
@@ -161,13 +199,21 @@ pub(super) fn hunk(text: &[u8], line: usize) -> Result<HunkHeader, DiffError> {
     let blank = rest.iter().position(|b| *b == b' ').ok_or_else(bad)?;
     let new = range(&rest[..blank], line)?.ok_or_else(bad)?;
     let section = rest[blank..].strip_prefix(b" @@").ok_or_else(bad)?;
-    Ok(HunkHeader { old, new, section: section.strip_prefix(b" ").unwrap_or(section).to_vec() })
+    Ok(HunkHeader {
+        old,
+        new,
+        section: section.strip_prefix(b" ").unwrap_or(section).to_vec(),
+    })
 }
 
 fn range(text: &[u8], line: usize) -> Result<Option<(u32, u32)>, DiffError> {
     let mut parts = text.split(|b| *b == b',');
-    let (Some(start), len, None) = (parts.next(), parts.next(), parts.next()) else { return Ok(None) };
-    let Some(start) = number(start, line)? else { return Ok(None) };
+    let (Some(start), len, None) = (parts.next(), parts.next(), parts.next()) else {
+        return Ok(None);
+    };
+    let Some(start) = number(start, line)? else {
+        return Ok(None);
+    };
     let len = match len {
         None => 1,
         Some(len) => match number(len, line)? {

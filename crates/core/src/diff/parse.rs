@@ -15,19 +15,33 @@ pub(super) fn parse(input: &[u8]) -> Result<Change, DiffError> {
     if input.iter().all(u8::is_ascii_whitespace) {
         return Err(DiffError::Empty);
     }
-    let mut parser = Parser { lines: Lines::new(input), files: Vec::new(), open: None, total: 0, after_hunk: false };
+    let mut parser = Parser {
+        lines: Lines::new(input),
+        files: Vec::new(),
+        open: None,
+        total: 0,
+        after_hunk: false,
+    };
     parser.run()?;
     if parser.files.is_empty() {
         return Err(nothing_found(input));
     }
-    Ok(Change { files: parser.files })
+    Ok(Change {
+        files: parser.files,
+    })
 }
 
 /// Says why an input without a single file section is no diff.
 fn nothing_found(input: &[u8]) -> DiffError {
     let head = &input[..input.len().min(64 * 1024)];
-    let odd = head.iter().filter(|b| **b < 9 || (14..27).contains(*b) || **b == 0x7f).count();
-    if head.contains(&0) || odd * 20 > head.len() || std::str::from_utf8(head).is_err_and(|e| e.error_len().is_some()) {
+    let odd = head
+        .iter()
+        .filter(|b| **b < 9 || (14..27).contains(*b) || **b == 0x7f)
+        .count();
+    if head.contains(&0)
+        || odd * 20 > head.len()
+        || std::str::from_utf8(head).is_err_and(|e| e.error_len().is_some())
+    {
         DiffError::BinaryInput
     } else if head.windows(2).any(|w| w == b"\x1b[") {
         DiffError::Coloured
@@ -62,7 +76,8 @@ impl<'a> Lines<'a> {
     }
 
     fn after(&self) -> Option<&'a [u8]> {
-        self.split().and_then(|(_, rest)| Lines { rest, no: 0 }.peek())
+        self.split()
+            .and_then(|(_, rest)| Lines { rest, no: 0 }.peek())
     }
 
     fn skip(&mut self) {
@@ -111,13 +126,24 @@ impl Parser<'_> {
                     open.from_git = header::git_paths(rest);
                 }
                 self.lines.skip();
-            } else if text.starts_with(b"diff --cc ") || text.starts_with(b"diff --combined ") || text.starts_with(b"@@@ -") {
+            } else if text.starts_with(b"diff --cc ")
+                || text.starts_with(b"diff --combined ")
+                || text.starts_with(b"@@@ -")
+            {
                 return Err(DiffError::Combined { line: no });
-            } else if text.starts_with(b"--- ") && self.lines.after().is_some_and(|next| next.starts_with(b"+++ ")) {
+            } else if text.starts_with(b"--- ")
+                && self
+                    .lines
+                    .after()
+                    .is_some_and(|next| next.starts_with(b"+++ "))
+            {
                 self.marked_paths(text, no)?;
             } else if text.starts_with(b"@@ ") {
                 self.hunk(text, no)?;
-            } else if was_after_hunk && matches!(text.first(), Some(b'+' | b'-' | b' ')) && !is_signature(text) {
+            } else if was_after_hunk
+                && matches!(text.first(), Some(b'+' | b'-' | b' '))
+                && !is_signature(text)
+            {
                 return Err(self.too_long(no));
             } else {
                 self.extended(text, no)?;
@@ -129,12 +155,18 @@ impl Parser<'_> {
 
     fn begin(&mut self, line: usize) -> Result<(), DiffError> {
         self.close()?;
-        self.open = Some(Open { line, ..Open::default() });
+        self.open = Some(Open {
+            line,
+            ..Open::default()
+        });
         Ok(())
     }
 
     fn marked_paths(&mut self, text: &[u8], no: usize) -> Result<(), DiffError> {
-        let reuse = self.open.as_ref().is_some_and(|o| o.marked.is_none() && o.hunks.is_empty() && !o.binary);
+        let reuse = self
+            .open
+            .as_ref()
+            .is_some_and(|o| o.marked.is_none() && o.hunks.is_empty() && !o.binary);
         if !reuse {
             self.begin(no)?;
         }
@@ -155,7 +187,9 @@ impl Parser<'_> {
         if text.starts_with(b"Binary files ") && text.ends_with(b" differ") {
             return self.binary_marker(text, no);
         }
-        let Some(open) = &mut self.open else { return Ok(()) };
+        let Some(open) = &mut self.open else {
+            return Ok(());
+        };
         // Only in the header of a section: a mail between two patches may hold the same words.
         if !open.hunks.is_empty() {
             return Ok(());
@@ -191,7 +225,11 @@ impl Parser<'_> {
                 return;
             }
             self.lines.skip();
-            while self.lines.peek().is_some_and(|l| !l.iter().all(u8::is_ascii_whitespace)) {
+            while self
+                .lines
+                .peek()
+                .is_some_and(|l| !l.iter().all(u8::is_ascii_whitespace))
+            {
                 self.lines.skip();
             }
         }
@@ -200,8 +238,13 @@ impl Parser<'_> {
     /// `Binary files OLD and NEW differ`, inside a git section or on its own as `diff -r` writes it.
     fn binary_marker(&mut self, text: &[u8], no: usize) -> Result<(), DiffError> {
         let inner = &text[b"Binary files ".len()..text.len() - b" differ".len()];
-        let Some(and) = inner.windows(5).position(|w| w == b" and ") else { return Ok(()) };
-        let fresh = self.open.as_ref().is_some_and(|o| o.hunks.is_empty() && !o.binary);
+        let Some(and) = inner.windows(5).position(|w| w == b" and ") else {
+            return Ok(());
+        };
+        let fresh = self
+            .open
+            .as_ref()
+            .is_some_and(|o| o.hunks.is_empty() && !o.binary);
         if !fresh {
             self.begin(no)?;
         }
@@ -218,14 +261,30 @@ impl Parser<'_> {
 
     fn hunk(&mut self, text: &[u8], no: usize) -> Result<(), DiffError> {
         let head = header::hunk(text, no)?;
-        let Some(open) = &mut self.open else { return Err(DiffError::OrphanHunk { line: no }) };
+        let Some(open) = &mut self.open else {
+            return Err(DiffError::OrphanHunk { line: no });
+        };
         if open.marked.is_none() {
             return Err(DiffError::OrphanHunk { line: no });
         }
         if let Some(last) = open.hunks.last() {
-            let end = |start: u32, len: u32| if len == 0 { start.saturating_add(1) } else { start.saturating_add(len) };
-            let begin = |(start, len): (u32, u32)| if len == 0 { start.saturating_add(1) } else { start };
-            if begin(head.old) < end(last.old_start, last.old_len) || begin(head.new) < end(last.new_start, last.new_len) {
+            let end = |start: u32, len: u32| {
+                if len == 0 {
+                    start.saturating_add(1)
+                } else {
+                    start.saturating_add(len)
+                }
+            };
+            let begin = |(start, len): (u32, u32)| {
+                if len == 0 {
+                    start.saturating_add(1)
+                } else {
+                    start
+                }
+            };
+            if begin(head.old) < end(last.old_start, last.old_len)
+                || begin(head.new) < end(last.new_start, last.new_len)
+            {
                 return Err(DiffError::HunkOrder { line: no });
             }
         }
@@ -244,8 +303,16 @@ impl Parser<'_> {
         let (mut old_left, mut new_left) = (head.old.1, head.new.1);
         while old_left > 0 || new_left > 0 {
             let at = self.lines.no;
-            let short = DiffError::HunkCount { line: no, old: head.old.1, new: head.new.1, found: "ends", at };
-            let Some(line) = self.lines.peek() else { return Err(short) };
+            let short = DiffError::HunkCount {
+                line: no,
+                old: head.old.1,
+                new: head.new.1,
+                found: "ends",
+                at,
+            };
+            let Some(line) = self.lines.peek() else {
+                return Err(short);
+            };
             // Some tools strip the blank of an empty context line.
             let (kind, body) = match line.first() {
                 Some(b' ') => (LineKind::Context, &line[1..]),
@@ -298,13 +365,23 @@ impl Parser<'_> {
             let marks = h.lines.iter().filter(|l| l.no_newline).count();
             (h.old_len, h.new_len, h.lines.len() + marks)
         });
-        DiffError::HunkCount { line: at.saturating_sub(lines + 1), old, new, found: "goes on", at }
+        DiffError::HunkCount {
+            line: at.saturating_sub(lines + 1),
+            old,
+            new,
+            found: "goes on",
+            at,
+        }
     }
 
     fn close(&mut self) -> Result<(), DiffError> {
-        let Some(open) = self.open.take() else { return Ok(()) };
+        let Some(open) = self.open.take() else {
+            return Ok(());
+        };
         let line = open.line;
-        let Some(file) = open.finish()? else { return Ok(()) };
+        let Some(file) = open.finish()? else {
+            return Ok(());
+        };
         if self.files.len() == MAX_DIFF_FILES {
             return Err(DiffError::TooManyFiles { line });
         }
@@ -352,16 +429,32 @@ impl Open {
         let status = self.status.unwrap_or(match (&old, &new) {
             (None, Some(_)) => FileStatus::Added,
             (Some(_), None) => FileStatus::Deleted,
-            _ if self.mode_changed && self.hunks.is_empty() && !self.binary => FileStatus::ModeChanged,
+            _ if self.mode_changed && self.hunks.is_empty() && !self.binary => {
+                FileStatus::ModeChanged
+            }
             _ => FileStatus::Modified,
         });
-        let says_something = marked || self.binary || self.mode_changed || self.status.is_some() || !self.hunks.is_empty();
+        let says_something = marked
+            || self.binary
+            || self.mode_changed
+            || self.status.is_some()
+            || !self.hunks.is_empty();
         if old.is_none() && new.is_none() && !self.hunks.is_empty() {
-            return Err(DiffError::Path { line: self.line, why: "both sides are /dev/null" });
+            return Err(DiffError::Path {
+                line: self.line,
+                why: "both sides are /dev/null",
+            });
         }
         if (old.is_none() && new.is_none()) || !says_something {
             return Ok(None);
         }
-        Ok(Some(FileDiff { old_path: old, new_path: new, status, binary: self.binary, lossy, hunks: self.hunks }))
+        Ok(Some(FileDiff {
+            old_path: old,
+            new_path: new,
+            status,
+            binary: self.binary,
+            lossy,
+            hunks: self.hunks,
+        }))
     }
 }

@@ -13,7 +13,11 @@ fn error(text: &str) -> DiffError {
 }
 
 fn paths(change: &Change) -> Vec<(Option<&str>, Option<&str>, FileStatus)> {
-    change.files.iter().map(|f| (f.old_path.as_deref(), f.new_path.as_deref(), f.status)).collect()
+    change
+        .files
+        .iter()
+        .map(|f| (f.old_path.as_deref(), f.new_path.as_deref(), f.status))
+        .collect()
 }
 
 #[test]
@@ -21,10 +25,17 @@ fn a_plain_git_diff() {
     let change = parse(
         "diff --git a/src/x.rs b/src/x.rs\nindex 1..2 100644\n--- a/src/x.rs\n+++ b/src/x.rs\n@@ -3,3 +3,4 @@ fn main() {\n a\n-b\n+c\n+d\n e\n",
     );
-    assert_eq!(paths(&change), [(Some("src/x.rs"), Some("src/x.rs"), FileStatus::Modified)]);
+    assert_eq!(
+        paths(&change),
+        [(Some("src/x.rs"), Some("src/x.rs"), FileStatus::Modified)]
+    );
     let hunk = &change.files[0].hunks[0];
     assert_eq!(hunk.section, "fn main() {");
-    let got: Vec<_> = hunk.lines.iter().map(|l| (l.kind, l.old_no, l.new_no, l.text.as_str())).collect();
+    let got: Vec<_> = hunk
+        .lines
+        .iter()
+        .map(|l| (l.kind, l.old_no, l.new_no, l.text.as_str()))
+        .collect();
     use LineKind::*;
     assert_eq!(
         got,
@@ -36,7 +47,14 @@ fn a_plain_git_diff() {
             (Context, Some(5), Some(6), "e"),
         ]
     );
-    assert_eq!(change.stats(), DiffStats { files: 1, added: 2, removed: 1 });
+    assert_eq!(
+        change.stats(),
+        DiffStats {
+            files: 1,
+            added: 2,
+            removed: 1
+        }
+    );
 }
 
 #[test]
@@ -69,7 +87,15 @@ fn binary_markers() {
          diff --git a/t b/t\n--- a/t\n+++ b/t\n@@ -1 +1 @@\n-a\n+b\nBinary files old/z.bin and new/z.bin differ\n",
     );
     let got: Vec<_> = change.files.iter().map(|f| (f.path(), f.binary)).collect();
-    assert_eq!(got, [("i.png", true), ("n.bin", true), ("t", false), ("new/z.bin", true)]);
+    assert_eq!(
+        got,
+        [
+            ("i.png", true),
+            ("n.bin", true),
+            ("t", false),
+            ("new/z.bin", true)
+        ]
+    );
     assert_eq!(change.files[1].status, FileStatus::Added);
 }
 
@@ -86,7 +112,10 @@ fn quoted_paths() {
     assert!(change.files[1].lossy);
     for bad in ["\"a/x", "\"a/\\9\"", "\"a/\\40\"", "\"a\" b", "\"\"", ""] {
         let text = format!("--- {bad}\n+++ b/x\n@@ -1 +1 @@\n-x\n+y\n");
-        assert!(matches!(error(&text), DiffError::Path { line: 1, .. }), "{bad}");
+        assert!(
+            matches!(error(&text), DiffError::Path { line: 1, .. }),
+            "{bad}"
+        );
     }
 }
 
@@ -102,7 +131,11 @@ fn prefixes() {
         ("old/x", "new/x", "new/x"),
         ("/dev/null", "b/x", "x"),
         ("a/x", "/dev/null", "x"),
-        ("x.orig\t2024-01-01 00:00:00.0 +0000", "x\t2024-01-02 00:00:00.0 +0000", "x"),
+        (
+            "x.orig\t2024-01-01 00:00:00.0 +0000",
+            "x\t2024-01-02 00:00:00.0 +0000",
+            "x",
+        ),
     ] {
         let change = parse(&format!("--- {old}\n+++ {new}\n@@ -1 +1 @@\n-x\n+y\n"));
         assert_eq!(change.files[0].path(), want, "{old} {new}");
@@ -111,11 +144,15 @@ fn prefixes() {
 
 #[test]
 fn line_ends() {
-    let crlf = parse("diff --git a/x b/x\r\n--- a/x\r\n+++ b/x\r\n@@ -1,2 +1,2 @@ f\r\n a\r\n-b\r\n+c\r\n");
+    let crlf = parse(
+        "diff --git a/x b/x\r\n--- a/x\r\n+++ b/x\r\n@@ -1,2 +1,2 @@ f\r\n a\r\n-b\r\n+c\r\n",
+    );
     assert_eq!(crlf.files[0].path(), "x");
     assert_eq!(crlf.files[0].hunks[0].section, "f");
     assert_eq!(crlf.files[0].hunks[0].lines[2].text, "c\r");
-    let no_eol = parse("--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n\\ No newline at end of file\n+b\n\\ No newline at end of file");
+    let no_eol = parse(
+        "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n\\ No newline at end of file\n+b\n\\ No newline at end of file",
+    );
     assert!(no_eol.files[0].hunks[0].lines.iter().all(|l| l.no_newline));
     let cut_feed = parse("--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b");
     assert_eq!(cut_feed.files[0].hunks[0].lines[1].text, "b");
@@ -134,21 +171,35 @@ fn mails_and_several_patches() {
     };
     let change = parse(&(mail(1) + &mail(2)));
     assert_eq!(change.files.len(), 2);
-    assert!(change.files.iter().all(|f| f.path() == "x" && f.status == FileStatus::Modified));
-    let plain = parse("Only in b: z\nIndex: x\n====\n--- x\n+++ x\n@@ -1 +1 @@\n-x\n+y\n--- z\n+++ z\n@@ -1 +1 @@\n-x\n+y\n");
+    assert!(
+        change
+            .files
+            .iter()
+            .all(|f| f.path() == "x" && f.status == FileStatus::Modified)
+    );
+    let plain = parse(
+        "Only in b: z\nIndex: x\n====\n--- x\n+++ x\n@@ -1 +1 @@\n-x\n+y\n--- z\n+++ z\n@@ -1 +1 @@\n-x\n+y\n",
+    );
     assert_eq!(plain.files.len(), 2);
 }
 
 #[test]
 fn content_that_looks_like_headers() {
     let change = parse("--- a/x\n+++ b/x\n@@ -1,2 +1,3 @@\n--- gone\n+++ here\n+@@ -1 +1 @@\n c\n");
-    let texts: Vec<_> = change.files[0].hunks[0].lines.iter().map(|l| l.text.as_str()).collect();
+    let texts: Vec<_> = change.files[0].hunks[0]
+        .lines
+        .iter()
+        .map(|l| l.text.as_str())
+        .collect();
     assert_eq!(texts, ["-- gone", "++ here", "@@ -1 +1 @@", "c"]);
 }
 
 #[test]
 fn not_utf8_is_kept_and_flagged() {
-    let change = Change::parse(b"--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+\xe9t\xe9\n--- a/y\n+++ b/y\n@@ -1 +1 @@\n-a\n+b\n").unwrap();
+    let change = Change::parse(
+        b"--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+\xe9t\xe9\n--- a/y\n+++ b/y\n@@ -1 +1 @@\n-a\n+b\n",
+    )
+    .unwrap();
     assert!(change.files[0].lossy);
     assert_eq!(change.files[0].hunks[0].lines[1].text, "\u{fffd}t\u{fffd}");
     assert!(!change.files[1].lossy);
@@ -160,18 +211,57 @@ fn each_bad_input_has_its_own_error() {
     assert_eq!(error(""), DiffError::Empty);
     assert_eq!(error(" \n\t\n"), DiffError::Empty);
     assert_eq!(error("hello\nworld\n"), DiffError::NotADiff);
-    assert_eq!(error("\x1b[1mdiff --git a/x b/x\x1b[m\n"), DiffError::Coloured);
-    assert_eq!(Change::parse(b"\x7fELF\x02\x01\0\0"), Err(DiffError::BinaryInput));
+    assert_eq!(
+        error("\x1b[1mdiff --git a/x b/x\x1b[m\n"),
+        DiffError::Coloured
+    );
+    assert_eq!(
+        Change::parse(b"\x7fELF\x02\x01\0\0"),
+        Err(DiffError::BinaryInput)
+    );
     assert_eq!(Change::parse(b"\xff\xfed\0i\0"), Err(DiffError::Utf16));
-    assert_eq!(error(&"x".repeat(MAX_DIFF_BYTES + 1)), DiffError::TooLarge { bytes: MAX_DIFF_BYTES + 1 });
+    assert_eq!(
+        error(&"x".repeat(MAX_DIFF_BYTES + 1)),
+        DiffError::TooLarge {
+            bytes: MAX_DIFF_BYTES + 1
+        }
+    );
     assert_eq!(error("diff --cc x\n"), DiffError::Combined { line: 1 });
-    assert_eq!(error(&format!("{head}@@@ -1 -1 +1 @@@\n")), DiffError::Combined { line: 3 });
-    assert_eq!(error("@@ -1 +1 @@\n-a\n+b\n"), DiffError::OrphanHunk { line: 1 });
-    for bad in ["@@ -1", "@@ -a +1 @@", "@@ -1 +1", "@@ -0,1 +1 @@", "@@ -1,2,3 +1 @@", "@@ -1 +1@@", "@@ -, +1 @@"] {
-        assert!(matches!(error(&format!("{head}{bad}\n-a\n+b\n")), DiffError::HunkHeader { line: 3, .. }), "{bad}");
+    assert_eq!(
+        error(&format!("{head}@@@ -1 -1 +1 @@@\n")),
+        DiffError::Combined { line: 3 }
+    );
+    assert_eq!(
+        error("@@ -1 +1 @@\n-a\n+b\n"),
+        DiffError::OrphanHunk { line: 1 }
+    );
+    for bad in [
+        "@@ -1",
+        "@@ -a +1 @@",
+        "@@ -1 +1",
+        "@@ -0,1 +1 @@",
+        "@@ -1,2,3 +1 @@",
+        "@@ -1 +1@@",
+        "@@ -, +1 @@",
+    ] {
+        assert!(
+            matches!(
+                error(&format!("{head}{bad}\n-a\n+b\n")),
+                DiffError::HunkHeader { line: 3, .. }
+            ),
+            "{bad}"
+        );
     }
-    for bad in ["@@ -4294967295 +1 @@", "@@ -1 +4294967000,400 @@", "@@ -99999999999 +1 @@"] {
-        assert_eq!(error(&format!("{head}{bad}\n-a\n+b\n")), DiffError::HunkOverflow { line: 3 }, "{bad}");
+    for bad in [
+        "@@ -4294967295 +1 @@",
+        "@@ -1 +4294967000,400 @@",
+        "@@ -99999999999 +1 @@",
+    ] {
+        assert_eq!(
+            error(&format!("{head}{bad}\n-a\n+b\n")),
+            DiffError::HunkOverflow { line: 3 },
+            "{bad}"
+        );
     }
     assert_eq!(
         error(&format!("{head}@@ -5 +5 @@\n-a\n+b\n@@ -5 +5 @@\n-a\n+b\n")),
@@ -183,21 +273,32 @@ fn each_bad_input_has_its_own_error() {
 fn counts_that_lie_name_the_line() {
     let head = "--- a/x\n+++ b/x\n";
     let count = |body: &str| match error(&format!("{head}{body}")) {
-        DiffError::HunkCount { line, found, at, .. } => (line, found, at),
+        DiffError::HunkCount {
+            line, found, at, ..
+        } => (line, found, at),
         other => panic!("{other:?}"),
     };
     assert_eq!(count("@@ -1,2 +1,2 @@\n a\n"), (3, "ends", 5));
-    assert_eq!(count("@@ -1,2 +1,2 @@\n a\ndiff --git a/y b/y\n"), (3, "ends", 5));
+    assert_eq!(
+        count("@@ -1,2 +1,2 @@\n a\ndiff --git a/y b/y\n"),
+        (3, "ends", 5)
+    );
     assert_eq!(count("@@ -1 +1 @@\n-a\n+b\n+c\n"), (3, "goes on", 6));
     assert_eq!(count("@@ -1 +1,2 @@\n-a\n-b\n"), (3, "ends", 5));
     let said = error(&format!("{head}@@ -1,2 +1,2 @@\n a\n")).to_string();
-    assert!(said.contains("line 3") && said.contains("line 5") && said.contains("make it again"), "{said}");
+    assert!(
+        said.contains("line 3") && said.contains("line 5") && said.contains("make it again"),
+        "{said}"
+    );
 }
 
 #[test]
 fn files_and_lines_are_limited() {
     let one = "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n";
-    assert!(matches!(error(&one.repeat(MAX_DIFF_FILES + 1)), DiffError::TooManyFiles { .. }));
+    assert!(matches!(
+        error(&one.repeat(MAX_DIFF_FILES + 1)),
+        DiffError::TooManyFiles { .. }
+    ));
     let n = MAX_DIFF_LINES + 1;
     let many = format!("--- a/x\n+++ b/x\n@@ -0,0 +1,{n} @@\n{}", "+\n".repeat(n));
     assert!(matches!(error(&many), DiffError::TooManyLines { .. }));
@@ -213,8 +314,18 @@ fn files() -> impl Strategy<Value = Vec<(String, Vec<DiffLine>, usize)>> {
         1 => Just("日本\t\r".to_owned()),
     ];
     let kind = prop_oneof![3 => Just(LineKind::Context), 1 => Just(LineKind::Added), 1 => Just(LineKind::Removed)];
-    let line = (kind, text).prop_map(|(kind, text)| DiffLine { kind, old_no: None, new_no: None, text, no_newline: false });
-    let name = prop_oneof!["[a-z]{1,6}(/[a-z.]{1,6}){0,2}", "[ -~&&[^/]]{1,8}", "[éß\t\"\\\\x]{1,5}"];
+    let line = (kind, text).prop_map(|(kind, text)| DiffLine {
+        kind,
+        old_no: None,
+        new_no: None,
+        text,
+        no_newline: false,
+    });
+    let name = prop_oneof![
+        "[a-z]{1,6}(/[a-z.]{1,6}){0,2}",
+        "[ -~&&[^/]]{1,8}",
+        "[éß\t\"\\\\x]{1,5}"
+    ];
     prop::collection::vec((name, prop::collection::vec(line, 1..60), 0usize..4), 1..5)
 }
 
@@ -246,7 +357,14 @@ fn hunks(mut lines: Vec<DiffLine>, context: usize) -> Vec<Hunk> {
             let new_len = body.iter().filter(|l| l.new_no.is_some()).count() as u32;
             let start = |before: u32, len: u32| if len == 0 { before } else { before + 1 };
             let section = String::new();
-            hunks.push(Hunk { old_start: start(old, old_len), old_len, new_start: start(new, new_len), new_len, section, lines: body });
+            hunks.push(Hunk {
+                old_start: start(old, old_len),
+                old_len,
+                new_start: start(new, new_len),
+                new_len,
+                section,
+                lines: body,
+            });
         }
         let end = at.max(begin + 1);
         for line in &lines[begin..end] {
@@ -259,7 +377,10 @@ fn hunks(mut lines: Vec<DiffLine>, context: usize) -> Vec<Hunk> {
 }
 
 fn quote(path: &str) -> String {
-    if path.bytes().all(|b| (0x20..0x7f).contains(&b) && b != b'"' && b != b'\\') {
+    if path
+        .bytes()
+        .all(|b| (0x20..0x7f).contains(&b) && b != b'"' && b != b'\\')
+    {
         return format!("{path}\t");
     }
     let body: String = path
@@ -278,9 +399,16 @@ fn render(files: &[FileDiff]) -> String {
     let mut out = String::new();
     for file in files {
         let path = file.path();
-        out += &format!("--- {}\n+++ {}\n", quote(&format!("a/{path}")), quote(&format!("b/{path}")));
+        out += &format!(
+            "--- {}\n+++ {}\n",
+            quote(&format!("a/{path}")),
+            quote(&format!("b/{path}"))
+        );
         for h in &file.hunks {
-            out += &format!("@@ -{},{} +{},{} @@\n", h.old_start, h.old_len, h.new_start, h.new_len);
+            out += &format!(
+                "@@ -{},{} +{},{} @@\n",
+                h.old_start, h.old_len, h.new_start, h.new_len
+            );
             for line in &h.lines {
                 out.push(match line.kind {
                     LineKind::Context => ' ',
