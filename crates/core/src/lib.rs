@@ -5,8 +5,10 @@
 pub mod blob;
 pub mod body;
 pub mod certificate;
+pub mod change;
 pub mod codec;
 pub mod crypto;
+pub mod diff;
 pub mod event;
 pub mod feed;
 pub mod finding;
