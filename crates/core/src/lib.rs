@@ -2,5 +2,6 @@
 //!
 //! Inputs and `now` go in, effects come out. See `ARCHITECTURE.md` for the map and the invariants.
 
+pub mod address;
 pub mod finding;
 pub mod report;
