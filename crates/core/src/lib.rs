@@ -2,6 +2,7 @@
 //!
 //! Inputs and `now` go in, effects come out. See `ARCHITECTURE.md` for the map and the invariants.
 
+pub mod address;
 pub mod blob;
 pub mod body;
 pub mod certificate;
