@@ -91,9 +91,7 @@ pub enum CertificateError {
     Proposal(String),
     #[error("the vote of agent {agent} does not hold: {why}")]
     Vote { agent: PublicKey, why: &'static str },
-    #[error(
-        "the votes for the outcome carry {weight} of {total} weight; more than two thirds are needed"
-    )]
+    #[error("the votes for the outcome carry {weight} of {total} weight; more than two thirds are needed")]
     NoQuorum { weight: u64, total: u64 },
     #[error("the receipt of node {0} does not hold")]
     Receipt(PublicKey),
@@ -167,11 +165,10 @@ pub struct Verified {
 impl Certificate {
     /// Gathers the certificate of a thread's decision from the state; `None` when there is none.
     pub fn gather(state: &State, proposal_event: &Event, thread: &Hash) -> Option<Certificate> {
-        let decision =
-            state
-                .threads
-                .get(thread)?
-                .decision(&state.ballots, &state.finals, &state.rosters)?;
+        let decision = state
+            .threads
+            .get(thread)?
+            .decision(&state.ballots, &state.finals, &state.rosters)?;
         if proposal_event.hash() != decision.decided.proposal {
             return None;
         }
@@ -198,8 +195,7 @@ impl Certificate {
 
     /// Decodes the binary form.
     pub fn decode(bytes: &[u8]) -> Result<Certificate, CertificateError> {
-        let certificate: Certificate =
-            codec::decode_bounded("certificate", bytes, MAX_CERTIFICATE_BYTES)?;
+        let certificate: Certificate = codec::decode_bounded("certificate", bytes, MAX_CERTIFICATE_BYTES)?;
         if certificate.version != CERTIFICATE_VERSION {
             return Err(CertificateError::Version(certificate.version));
         }
@@ -231,11 +227,7 @@ impl Certificate {
         let inner = text
             .split_once(begin.as_str())
             .and_then(|(_, rest)| rest.split_once(end.as_str()));
-        let packed: String = inner
-            .ok_or(CertificateError::Pem)?
-            .0
-            .split_whitespace()
-            .collect();
+        let packed: String = inner.ok_or(CertificateError::Pem)?.0.split_whitespace().collect();
         let bytes = data_encoding::BASE64
             .decode(packed.as_bytes())
             .map_err(|_| CertificateError::Pem)?;
@@ -247,9 +239,7 @@ impl Certificate {
         let chain = self.verify_chain(project)?;
         let proposal = Event::decode(&self.proposal)?;
         let Some(Body::Proposed(proposed)) = proposal.body() else {
-            return Err(CertificateError::Proposal(
-                "it is another kind of event".into(),
-            ));
+            return Err(CertificateError::Proposal("it is another kind of event".into()));
         };
         let roster = chain.latest();
         let refuse = |why: &str| Err(CertificateError::Proposal(why.into()));
@@ -270,19 +260,9 @@ impl Certificate {
                 return refuse("an endorsement in its panel does not hold");
             }
         }
-        let voters: Vec<_> = proposed
-            .panel
-            .iter()
-            .map(|s| (s.statement.agent, s.by))
-            .collect();
+        let voters: Vec<_> = proposed.panel.iter().map(|s| (s.statement.agent, s.by)).collect();
         let weights = roster.voter_weights(&voters);
-        let cast = self.verify_votes(
-            &chain,
-            &proposal,
-            &proposed.subject,
-            &proposed.thread,
-            &weights,
-        )?;
+        let cast = self.verify_votes(&chain, &proposal, &proposed.subject, &proposed.thread, &weights)?;
         let total = roster.total_weight();
         let weight = cast
             .iter()
@@ -297,11 +277,7 @@ impl Certificate {
         for receipt in &self.receipts {
             let s = &receipt.statement;
             let about = s.project == chain.project() && s.thread == proposed.thread;
-            if !about
-                || !roster.is_member(&receipt.by)
-                || !spenders.insert(receipt.by)
-                || !receipt.verify()
-            {
+            if !about || !roster.is_member(&receipt.by) || !spenders.insert(receipt.by) || !receipt.verify() {
                 return Err(CertificateError::Receipt(receipt.by));
             }
             spent = spent.saturating_add(s.spent_microusd);
@@ -320,10 +296,7 @@ impl Certificate {
             choice: cast.get(&seat.statement.agent).copied(),
         };
         let voters: Vec<VerifiedVoter> = proposed.panel.iter().map(voter).collect();
-        let behind: Vec<&VerifiedVoter> = voters
-            .iter()
-            .filter(|v| v.choice == Some(self.choice))
-            .collect();
+        let behind: Vec<&VerifiedVoter> = voters.iter().filter(|v| v.choice == Some(self.choice)).collect();
         let nodes = behind.iter().map(|v| v.node).collect::<BTreeSet<_>>().len() as u32;
         let families = behind
             .iter()
@@ -342,11 +315,7 @@ impl Certificate {
             weight,
             total,
             nodes,
-            owners: behind
-                .iter()
-                .map(|v| v.owner.as_str())
-                .collect::<BTreeSet<_>>()
-                .len() as u32,
+            owners: behind.iter().map(|v| v.owner.as_str()).collect::<BTreeSet<_>>().len() as u32,
             model_families: families,
             consensus: nodes > 1 && families > 0,
             voters,
@@ -355,17 +324,12 @@ impl Certificate {
     }
 
     fn verify_chain(&self, project: Option<Hash>) -> Result<RosterChain, CertificateError> {
-        let genesis =
-            Event::decode(&self.genesis).map_err(|e| CertificateError::Genesis(e.to_string()))?;
+        let genesis = Event::decode(&self.genesis).map_err(|e| CertificateError::Genesis(e.to_string()))?;
         if State::new(&genesis).is_none() {
-            return Err(CertificateError::Genesis(
-                "it is not a genesis event".into(),
-            ));
+            return Err(CertificateError::Genesis("it is not a genesis event".into()));
         }
         let Some(Body::Genesis(body)) = genesis.body() else {
-            return Err(CertificateError::Genesis(
-                "it is not a genesis event".into(),
-            ));
+            return Err(CertificateError::Genesis("it is not a genesis event".into()));
         };
         if let Some(want) = project.filter(|want| *want != genesis.project()) {
             return Err(CertificateError::OtherProject {
@@ -402,15 +366,10 @@ impl Certificate {
             let s = &vote.statement;
             let why = match () {
                 () if !weights.contains_key(&vote.by) => "it is not on the panel",
-                () if s.project != chain.project()
-                    || s.thread != *thread
-                    || s.subject != *subject =>
-                {
+                () if s.project != chain.project() || s.thread != *thread || s.subject != *subject => {
                     "it is about something else"
                 }
-                () if s.epoch != roster.epoch || s.roster != roster_hash => {
-                    "it names another roster"
-                }
+                () if s.epoch != roster.epoch || s.roster != roster_hash => "it names another roster",
                 () if s.proposal != proposal.hash() => "it is about another proposal",
                 () if !vote.verify() => "its signature is not the agent's",
                 () if cast.contains_key(&vote.by) => "it votes twice",
@@ -419,10 +378,7 @@ impl Certificate {
                     continue;
                 }
             };
-            return Err(CertificateError::Vote {
-                agent: vote.by,
-                why,
-            });
+            return Err(CertificateError::Vote { agent: vote.by, why });
         }
         Ok(cast)
     }

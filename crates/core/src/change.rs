@@ -49,9 +49,7 @@ pub enum ChangeSetError {
         bytes: usize,
     },
     /// A title beyond [`MAX_TITLE_BYTES`].
-    #[error(
-        "cannot carry the change set: its title has {bytes} bytes, the limit is {MAX_TITLE_BYTES}; shorten it"
-    )]
+    #[error("cannot carry the change set: its title has {bytes} bytes, the limit is {MAX_TITLE_BYTES}; shorten it")]
     Title {
         /// Size of the title.
         bytes: usize,
@@ -82,12 +80,7 @@ impl ChangeSet {
         let mut change = Change::parse(self.diff.as_bytes())?;
         for file in &mut change.files {
             let replaced = |text: &str| text.contains(char::REPLACEMENT_CHARACTER);
-            file.lossy |= file
-                .hunks
-                .iter()
-                .flat_map(|h| &h.lines)
-                .any(|l| replaced(&l.text))
-                || replaced(file.path());
+            file.lossy |= file.hunks.iter().flat_map(|h| &h.lines).any(|l| replaced(&l.text)) || replaced(file.path());
         }
         Ok(change)
     }
@@ -97,9 +90,7 @@ impl ChangeSet {
     /// # Errors
     /// When it goes beyond [`MAX_CHANGESET_BYTES`] or [`MAX_TITLE_BYTES`].
     pub fn to_cbor(&self) -> Result<Vec<u8>, ChangeSetError> {
-        let text = |map: &BTreeMap<String, String>| {
-            map.iter().map(|(k, v)| k.len() + v.len()).sum::<usize>()
-        };
+        let text = |map: &BTreeMap<String, String>| map.iter().map(|(k, v)| k.len() + v.len()).sum::<usize>();
         let bytes = self.diff.len() + text(&self.files) + text(&self.old_files);
         if bytes > MAX_CHANGESET_BYTES {
             return Err(ChangeSetError::TooLarge { bytes });
@@ -109,8 +100,7 @@ impl ChangeSet {
                 bytes: self.title.len(),
             });
         }
-        let out =
-            minicbor::to_vec(self).map_err(|e| ChangeSetError::Malformed { why: e.to_string() })?;
+        let out = minicbor::to_vec(self).map_err(|e| ChangeSetError::Malformed { why: e.to_string() })?;
         if out.len() > MAX_CHANGESET_BYTES {
             return Err(ChangeSetError::TooLarge { bytes: out.len() });
         }
@@ -140,19 +130,21 @@ impl ChangeSet {
     /// or binary file.
     pub fn new_text(&self, file: &FileDiff) -> Option<FileText> {
         let path = file.new_path.as_deref().filter(|_| !file.binary)?;
-        Some(self.files.get(path).map_or_else(
-            || FileText::sparse(file, Side::New),
-            |text| FileText::whole(text),
-        ))
+        Some(
+            self.files
+                .get(path)
+                .map_or_else(|| FileText::sparse(file, Side::New), |text| FileText::whole(text)),
+        )
     }
 
     /// Text of `file` before the change, likewise. None for a new or binary file.
     pub fn old_text(&self, file: &FileDiff) -> Option<FileText> {
         let path = file.old_path.as_deref().filter(|_| !file.binary)?;
-        Some(self.old_files.get(path).map_or_else(
-            || FileText::sparse(file, Side::Old),
-            |text| FileText::whole(text),
-        ))
+        Some(
+            self.old_files
+                .get(path)
+                .map_or_else(|| FileText::sparse(file, Side::Old), |text| FileText::whole(text)),
+        )
     }
 }
 
@@ -241,9 +233,7 @@ impl FileText {
 
     /// All known lines with their numbers.
     pub fn lines(&self) -> impl Iterator<Item = (u32, &str)> {
-        self.fragments
-            .iter()
-            .flat_map(|f| (f.first_line..).zip(f.text.lines()))
+        self.fragments.iter().flat_map(|f| (f.first_line..).zip(f.text.lines()))
     }
 
     /// All known text; fragments follow each other without a sign of what is missing.
@@ -292,10 +282,7 @@ mod tests {
         let trailing = [bytes.as_slice(), &[0]].concat();
         assert!(ChangeSet::from_cbor(&trailing).is_err());
         // An announced length of 2^62 must not be allocated.
-        assert!(
-            ChangeSet::from_cbor(&[0x84, 0x61, b'x', 0x60, 0xbb, 0x40, 0, 0, 0, 0, 0, 0, 0])
-                .is_err()
-        );
+        assert!(ChangeSet::from_cbor(&[0x84, 0x61, b'x', 0x60, 0xbb, 0x40, 0, 0, 0, 0, 0, 0, 0]).is_err());
     }
 
     #[test]
@@ -304,10 +291,7 @@ mod tests {
             diff: "x".repeat(MAX_CHANGESET_BYTES + 1),
             ..ChangeSet::default()
         };
-        assert!(matches!(
-            large.to_cbor(),
-            Err(ChangeSetError::TooLarge { .. })
-        ));
+        assert!(matches!(large.to_cbor(), Err(ChangeSetError::TooLarge { .. })));
         let title = ChangeSet {
             title: "x".repeat(MAX_TITLE_BYTES + 1),
             ..ChangeSet::default()
@@ -333,10 +317,7 @@ mod tests {
         assert_eq!(new.line_at(3), Some(11));
         assert_eq!(new.line_at(5), None);
         let old = set.old_text(&change.files[0]).unwrap();
-        assert_eq!(
-            old.lines().map(|(n, _)| n).collect::<Vec<_>>(),
-            [1, 2, 10, 11, 12]
-        );
+        assert_eq!(old.lines().map(|(n, _)| n).collect::<Vec<_>>(), [1, 2, 10, 11, 12]);
     }
 
     #[test]

@@ -59,11 +59,7 @@ where
 }
 
 /// [`decode`] with an upper bound on the length, checked first.
-pub fn decode_bounded<'b, T>(
-    what: &'static str,
-    bytes: &'b [u8],
-    limit: usize,
-) -> Result<T, CodecError>
+pub fn decode_bounded<'b, T>(what: &'static str, bytes: &'b [u8], limit: usize) -> Result<T, CodecError>
 where
     T: Decode<'b, ()> + Encode<()>,
 {

@@ -172,8 +172,7 @@ impl PublicKey {
             return false;
         };
         let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
-        key.verify_strict(&context.prefixed(bytes), &signature)
-            .is_ok()
+        key.verify_strict(&context.prefixed(bytes), &signature).is_ok()
     }
 }
 
@@ -241,18 +240,12 @@ mod tests {
     fn agents_have_keys_of_their_own() {
         let node = Keypair::from_seed([1; 32]);
         let project = Hash([2; 32]);
-        assert_ne!(
-            node.agent(&project, "a").public(),
-            node.agent(&project, "b").public()
-        );
+        assert_ne!(node.agent(&project, "a").public(), node.agent(&project, "b").public());
         assert_ne!(
             node.agent(&project, "a").public(),
             node.agent(&Hash([3; 32]), "a").public()
         );
-        assert_eq!(
-            node.agent(&project, "a").public(),
-            node.agent(&project, "a").public()
-        );
+        assert_eq!(node.agent(&project, "a").public(), node.agent(&project, "a").public());
     }
 
     #[test]

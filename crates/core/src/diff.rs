@@ -148,9 +148,9 @@ impl Change {
 
     /// All file sections that name `path`, before or after the change.
     pub fn files_at<'a>(&'a self, path: &'a str) -> impl Iterator<Item = &'a FileDiff> {
-        self.files.iter().filter(move |f| {
-            f.new_path.as_deref() == Some(path) || f.old_path.as_deref() == Some(path)
-        })
+        self.files
+            .iter()
+            .filter(move |f| f.new_path.as_deref() == Some(path) || f.old_path.as_deref() == Some(path))
     }
 }
 

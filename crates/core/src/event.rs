@@ -21,9 +21,7 @@ pub const MAX_EVENT_BYTES: usize = 256 * 1024;
 pub const MAX_DEPS: usize = 64;
 
 /// Which feed: the unit of order, of replication and of forks.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, serde::Serialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, serde::Serialize)]
 #[cbor(array)]
 pub struct FeedId {
     /// The node that writes it.
@@ -35,9 +33,7 @@ pub struct FeedId {
 }
 
 /// Names one event in a feed of the same project.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, serde::Serialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, serde::Serialize)]
 #[cbor(array)]
 pub struct EventRef {
     /// The feed.
@@ -211,11 +207,7 @@ impl Event {
 
     /// Checks the author's signature.
     pub fn verify(&self) -> Result<(), EventError> {
-        if self
-            .header
-            .node
-            .verify(Context::Event, &self.signed, &self.signature)
-        {
+        if self.header.node.verify(Context::Event, &self.signed, &self.signature) {
             Ok(())
         } else {
             Err(EventError::Signature {

@@ -112,10 +112,7 @@ impl Feeds {
             node: *node,
             incarnation: u64::MAX,
         };
-        self.feeds
-            .range(range)
-            .next_back()
-            .map_or(0, |(id, _)| id.incarnation)
+        self.feeds.range(range).next_back().map_or(0, |(id, _)| id.incarnation)
     }
 
     /// Ends a feed at a number, for a fork or a cut. Returns whether accepted events are beyond it, so that the state has
@@ -163,11 +160,7 @@ impl Feeds {
                     return Offer::Held;
                 }
                 self.held += 1;
-                self.feeds
-                    .entry(id)
-                    .or_default()
-                    .held
-                    .insert(header.seq, event.clone());
+                self.feeds.entry(id).or_default().held.insert(header.seq, event.clone());
                 self.blocked.entry(blocker).or_default().insert(id);
                 Offer::Held
             }
@@ -176,12 +169,7 @@ impl Feeds {
     }
 
     /// What an event waits for; an error if nothing can help it.
-    fn blocker(
-        &self,
-        event: &Event,
-        rosters: &RosterChain,
-        now_ms: u64,
-    ) -> Result<Option<Blocker>, &'static str> {
+    fn blocker(&self, event: &Event, rosters: &RosterChain, now_ms: u64) -> Result<Option<Blocker>, &'static str> {
         let (id, header) = (event.feed(), event.header());
         let feed = self.feeds.get(&id);
         let len = feed.map_or(0, Feed::len);
@@ -191,10 +179,7 @@ impl Feeds {
         if header.prev != feed.map_or(Hash::ZERO, Feed::head) {
             return Err("it does not continue its feed's hash chain");
         }
-        if feed
-            .and_then(|f| f.last)
-            .is_some_and(|(_, last)| header.hlc <= last)
-        {
+        if feed.and_then(|f| f.last).is_some_and(|(_, last)| header.hlc <= last) {
             return Err("its time is not after the event before");
         }
         let Some(roster) = rosters.epoch(header.epoch) else {
@@ -250,17 +235,12 @@ impl Feeds {
     /// Held events to offer again when a roster epoch became known.
     pub fn epoch_known(&mut self, epoch: u32) -> Vec<Event> {
         let waiting = self.blocked.remove(&Blocker::Epoch(epoch));
-        waiting
-            .into_iter()
-            .flatten()
-            .flat_map(|id| self.release(id))
-            .collect()
+        waiting.into_iter().flatten().flat_map(|id| self.release(id)).collect()
     }
 
     /// Held events to offer again because time has passed.
     pub fn time_passed(&mut self, now_ms: u64) -> Vec<Event> {
-        let due =
-            |b: &Blocker| matches!(b, Blocker::Time(at) if *at <= now_ms + crate::hlc::MAX_SKEW_MS);
+        let due = |b: &Blocker| matches!(b, Blocker::Time(at) if *at <= now_ms + crate::hlc::MAX_SKEW_MS);
         let keys: Vec<Blocker> = self.blocked.keys().filter(|b| due(b)).copied().collect();
         let mut out = Vec::new();
         for key in keys {
@@ -282,10 +262,7 @@ impl Feeds {
         if event.is_some() {
             self.held -= 1;
         } else if !feed.held.is_empty() {
-            self.blocked
-                .entry(Blocker::Feed(id))
-                .or_default()
-                .insert(id);
+            self.blocked.entry(Blocker::Feed(id)).or_default().insert(id);
         }
         event
     }

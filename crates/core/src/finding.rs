@@ -29,9 +29,7 @@ pub const MAX_PROSE_BYTES: usize = 4096;
 pub const MAX_SPAN_LINES: u32 = 10_000;
 
 /// How bad a finding is. The order is the order of badness, so `max` gives the worst.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize, Deserialize)]
 #[cbor(index_only)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
@@ -97,9 +95,7 @@ pub const MASK: &str = "•••";
 #[non_exhaustive]
 pub enum FindingError {
     /// A field beyond its limit.
-    #[error(
-        "cannot take the finding: its {field} has {bytes} bytes, the limit is {limit}; shorten it"
-    )]
+    #[error("cannot take the finding: its {field} has {bytes} bytes, the limit is {limit}; shorten it")]
     TooLong {
         /// The field.
         field: &'static str,
@@ -117,9 +113,7 @@ pub enum FindingError {
         why: &'static str,
     },
     /// Not an encoded finding.
-    #[error(
-        "cannot read the finding: it is no valid CBOR form ({why}); the sender must encode it again"
-    )]
+    #[error("cannot read the finding: it is no valid CBOR form ({why}); the sender must encode it again")]
     Malformed {
         /// What the decoder met.
         why: String,
@@ -159,17 +153,10 @@ impl Finding {
                 });
             }
             if text.trim().is_empty() && field != "fix" {
-                return Err(FindingError::Field {
-                    field,
-                    why: "is empty",
-                });
+                return Err(FindingError::Field { field, why: "is empty" });
             }
         }
-        let name = |s: &str| {
-            !s.is_empty()
-                && s.bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-        };
+        let name = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         if !self
             .rule
             .split_once('/')
@@ -206,8 +193,7 @@ impl Finding {
     /// # Errors
     /// When it is malformed or a field is out of bounds.
     pub fn from_cbor(bytes: &[u8]) -> Result<Finding, FindingError> {
-        let finding: Finding =
-            minicbor::decode(bytes).map_err(|e| FindingError::Malformed { why: e.to_string() })?;
+        let finding: Finding = minicbor::decode(bytes).map_err(|e| FindingError::Malformed { why: e.to_string() })?;
         finding.validate()?;
         Ok(finding)
     }
@@ -343,9 +329,7 @@ mod tests {
             ),
         ];
         for (field, bad) in refused {
-            let said = Finding::from_cbor(&bad.to_cbor())
-                .expect_err(field)
-                .to_string();
+            let said = Finding::from_cbor(&bad.to_cbor()).expect_err(field).to_string();
             assert!(said.contains(field), "{field}: {said}");
         }
         assert_eq!(good().validate(), Ok(()));

@@ -7,8 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::body::{
-    Genesis, JoinStatement, MemberSignature, Pool, Roster, RosterChanged, RosterStatement, Seat,
-    Statement,
+    Genesis, JoinStatement, MemberSignature, Pool, Roster, RosterChanged, RosterStatement, Seat, Statement,
 };
 use crate::codec;
 use crate::crypto::{self, Context, Hash, Keypair, PublicKey, Signature};
@@ -34,9 +33,7 @@ pub enum RosterError {
         have: u32,
     },
     /// Too little weight signed it.
-    #[error(
-        "could not accept the roster: {weight} of {total} weight signed it, more than two thirds are needed"
-    )]
+    #[error("could not accept the roster: {weight} of {total} weight signed it, more than two thirds are needed")]
     NoQuorum {
         /// Weight of valid signatures.
         weight: u64,
@@ -75,12 +72,7 @@ impl Roster {
         }
         voters
             .iter()
-            .map(|(agent, node)| {
-                (
-                    *agent,
-                    seats.get(node).copied().unwrap_or(0) / per_node[node].max(1),
-                )
-            })
+            .map(|(agent, node)| (*agent, seats.get(node).copied().unwrap_or(0) / per_node[node].max(1)))
             .collect()
     }
 
@@ -105,10 +97,7 @@ impl Roster {
 
     /// Whether the key is an operator's: the people who may answer escalations.
     pub fn is_operator(&self, person: &PublicKey) -> bool {
-        self.pools
-            .iter()
-            .flat_map(|p| &p.seats)
-            .any(|s| s.operator == *person)
+        self.pools.iter().flat_map(|p| &p.seats).any(|s| s.operator == *person)
     }
 
     /// How many events of a feed stand, where the node was removed.
@@ -168,12 +157,7 @@ impl Roster {
     }
 
     /// The weight in this roster of those whose signatures under `next` are right.
-    pub fn signed_weight(
-        &self,
-        project: Hash,
-        next: &Roster,
-        signatures: &[MemberSignature],
-    ) -> u64 {
+    pub fn signed_weight(&self, project: Hash, next: &Roster, signatures: &[MemberSignature]) -> u64 {
         let statement = codec::encode(&RosterStatement {
             project,
             roster: next.hash(),
@@ -181,10 +165,7 @@ impl Roster {
         let weights = self.weights();
         let signers: BTreeSet<PublicKey> = signatures
             .iter()
-            .filter(|s| {
-                s.node
-                    .verify(RosterStatement::CONTEXT, &statement, &s.signature)
-            })
+            .filter(|s| s.node.verify(RosterStatement::CONTEXT, &statement, &s.signature))
             .map(|s| s.node)
             .collect();
         signers.iter().filter_map(|node| weights.get(node)).sum()
@@ -268,10 +249,7 @@ impl RosterChain {
 
     /// How many events of a feed stand, by the cuts of all rosters so far.
     pub fn cut(&self, node: &PublicKey, incarnation: u64) -> Option<u64> {
-        self.rosters
-            .iter()
-            .filter_map(|r| r.cut(node, incarnation))
-            .min()
+        self.rosters.iter().filter_map(|r| r.cut(node, incarnation)).min()
     }
 }
 
@@ -315,11 +293,7 @@ mod tests {
         assert_eq!(r.total_weight(), 2 * UNITS_PER_WEIGHT);
         let node = |n| seat(n).node;
         let agent = |n: u8| Keypair::from_seed([100 + n; 32]).public();
-        let w = r.voter_weights(&[
-            (agent(1), node(1)),
-            (agent(2), node(1)),
-            (agent(3), node(3)),
-        ]);
+        let w = r.voter_weights(&[(agent(1), node(1)), (agent(2), node(1)), (agent(3), node(3))]);
         assert_eq!(w[&agent(1)], UNITS_PER_WEIGHT / 4);
         assert_eq!(w[&agent(3)], UNITS_PER_WEIGHT);
         let stranger = r.voter_weights(&[(agent(1), node(9))]);

@@ -154,12 +154,7 @@ impl Roster {
     }
 
     fn nodes_are_distinct(&self) -> bool {
-        let mut all: Vec<_> = self
-            .pools
-            .iter()
-            .flat_map(|p| &p.seats)
-            .map(|s| s.node)
-            .collect();
+        let mut all: Vec<_> = self.pools.iter().flat_map(|p| &p.seats).map(|s| s.node).collect();
         all.extend(&self.readers);
         all.sort_unstable();
         all.windows(2).all(|w| w[0] != w[1])

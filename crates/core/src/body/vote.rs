@@ -12,18 +12,7 @@ pub const MAX_PANEL: usize = 64;
 
 /// What can be voted for.
 #[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Encode,
-    Decode,
-    serde::Serialize,
-    serde::Deserialize,
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, serde::Serialize, serde::Deserialize,
 )]
 #[cbor(index_only)]
 #[serde(rename_all = "snake_case")]

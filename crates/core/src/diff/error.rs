@@ -29,9 +29,7 @@ pub enum DiffError {
     )]
     Utf16,
     /// Terminal colours.
-    #[error(
-        "cannot read the diff: it carries terminal colours; make it again with `git diff --no-color`"
-    )]
+    #[error("cannot read the diff: it carries terminal colours; make it again with `git diff --no-color`")]
     Coloured,
     /// More than [`MAX_DIFF_BYTES`].
     #[error(
@@ -119,9 +117,7 @@ pub enum DiffError {
         line: usize,
     },
     /// A path that is empty, too long or wrongly quoted.
-    #[error(
-        "cannot read the path at line {line}: {why} (limit {MAX_PATH_BYTES} bytes); make the diff again"
-    )]
+    #[error("cannot read the path at line {line}: {why} (limit {MAX_PATH_BYTES} bytes); make the diff again")]
     Path {
         /// Its line.
         line: usize,

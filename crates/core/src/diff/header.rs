@@ -128,9 +128,7 @@ pub(super) fn git_paths(rest: &[u8]) -> Option<(RawPath, RawPath)> {
         let (old, tail) = rest.split_at(rest.len() / 2);
         let new = tail.strip_prefix(b" ")?;
         let name = |path: &[u8]| path.get(2..).map(<[u8]>::to_vec);
-        if old == new
-            || (old.get(1) == Some(&b'/') && new.get(1) == Some(&b'/') && name(old) == name(new))
-        {
+        if old == new || (old.get(1) == Some(&b'/') && new.get(1) == Some(&b'/') && name(old) == name(new)) {
             return Some((raw(old), raw(new)));
         }
     }
@@ -153,10 +151,7 @@ const PREFIXES: [(&str, &str); 6] = [
 ];
 
 /// Strips git's prefixes where both sides carry a pair of them, or the one side that is a file carries one.
-pub(super) fn strip_prefixes(
-    old: Option<String>,
-    new: Option<String>,
-) -> (Option<String>, Option<String>) {
+pub(super) fn strip_prefixes(old: Option<String>, new: Option<String>) -> (Option<String>, Option<String>) {
     let cut = |s: &str, prefix: &str| {
         s.strip_prefix(prefix)
             .filter(|rest| !rest.is_empty())

@@ -26,9 +26,7 @@ pub(super) fn parse(input: &[u8]) -> Result<Change, DiffError> {
     if parser.files.is_empty() {
         return Err(nothing_found(input));
     }
-    Ok(Change {
-        files: parser.files,
-    })
+    Ok(Change { files: parser.files })
 }
 
 /// Says why an input without a single file section is no diff.
@@ -38,10 +36,7 @@ fn nothing_found(input: &[u8]) -> DiffError {
         .iter()
         .filter(|b| **b < 9 || (14..27).contains(*b) || **b == 0x7f)
         .count();
-    if head.contains(&0)
-        || odd * 20 > head.len()
-        || std::str::from_utf8(head).is_err_and(|e| e.error_len().is_some())
-    {
+    if head.contains(&0) || odd * 20 > head.len() || std::str::from_utf8(head).is_err_and(|e| e.error_len().is_some()) {
         DiffError::BinaryInput
     } else if head.windows(2).any(|w| w == b"\x1b[") {
         DiffError::Coloured
@@ -76,8 +71,7 @@ impl<'a> Lines<'a> {
     }
 
     fn after(&self) -> Option<&'a [u8]> {
-        self.split()
-            .and_then(|(_, rest)| Lines { rest, no: 0 }.peek())
+        self.split().and_then(|(_, rest)| Lines { rest, no: 0 }.peek())
     }
 
     fn skip(&mut self) {
@@ -131,19 +125,11 @@ impl Parser<'_> {
                 || text.starts_with(b"@@@ -")
             {
                 return Err(DiffError::Combined { line: no });
-            } else if text.starts_with(b"--- ")
-                && self
-                    .lines
-                    .after()
-                    .is_some_and(|next| next.starts_with(b"+++ "))
-            {
+            } else if text.starts_with(b"--- ") && self.lines.after().is_some_and(|next| next.starts_with(b"+++ ")) {
                 self.marked_paths(text, no)?;
             } else if text.starts_with(b"@@ ") {
                 self.hunk(text, no)?;
-            } else if was_after_hunk
-                && matches!(text.first(), Some(b'+' | b'-' | b' '))
-                && !is_signature(text)
-            {
+            } else if was_after_hunk && matches!(text.first(), Some(b'+' | b'-' | b' ')) && !is_signature(text) {
                 return Err(self.too_long(no));
             } else {
                 self.extended(text, no)?;
@@ -241,10 +227,7 @@ impl Parser<'_> {
         let Some(and) = inner.windows(5).position(|w| w == b" and ") else {
             return Ok(());
         };
-        let fresh = self
-            .open
-            .as_ref()
-            .is_some_and(|o| o.hunks.is_empty() && !o.binary);
+        let fresh = self.open.as_ref().is_some_and(|o| o.hunks.is_empty() && !o.binary);
         if !fresh {
             self.begin(no)?;
         }
@@ -276,11 +259,7 @@ impl Parser<'_> {
                 }
             };
             let begin = |(start, len): (u32, u32)| {
-                if len == 0 {
-                    start.saturating_add(1)
-                } else {
-                    start
-                }
+                if len == 0 { start.saturating_add(1) } else { start }
             };
             if begin(head.old) < end(last.old_start, last.old_len)
                 || begin(head.new) < end(last.new_start, last.new_len)
@@ -429,16 +408,11 @@ impl Open {
         let status = self.status.unwrap_or(match (&old, &new) {
             (None, Some(_)) => FileStatus::Added,
             (Some(_), None) => FileStatus::Deleted,
-            _ if self.mode_changed && self.hunks.is_empty() && !self.binary => {
-                FileStatus::ModeChanged
-            }
+            _ if self.mode_changed && self.hunks.is_empty() && !self.binary => FileStatus::ModeChanged,
             _ => FileStatus::Modified,
         });
-        let says_something = marked
-            || self.binary
-            || self.mode_changed
-            || self.status.is_some()
-            || !self.hunks.is_empty();
+        let says_something =
+            marked || self.binary || self.mode_changed || self.status.is_some() || !self.hunks.is_empty();
         if old.is_none() && new.is_none() && !self.hunks.is_empty() {
             return Err(DiffError::Path {
                 line: self.line,

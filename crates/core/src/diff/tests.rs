@@ -89,12 +89,7 @@ fn binary_markers() {
     let got: Vec<_> = change.files.iter().map(|f| (f.path(), f.binary)).collect();
     assert_eq!(
         got,
-        [
-            ("i.png", true),
-            ("n.bin", true),
-            ("t", false),
-            ("new/z.bin", true)
-        ]
+        [("i.png", true), ("n.bin", true), ("t", false), ("new/z.bin", true)]
     );
     assert_eq!(change.files[1].status, FileStatus::Added);
 }
@@ -112,10 +107,7 @@ fn quoted_paths() {
     assert!(change.files[1].lossy);
     for bad in ["\"a/x", "\"a/\\9\"", "\"a/\\40\"", "\"a\" b", "\"\"", ""] {
         let text = format!("--- {bad}\n+++ b/x\n@@ -1 +1 @@\n-x\n+y\n");
-        assert!(
-            matches!(error(&text), DiffError::Path { line: 1, .. }),
-            "{bad}"
-        );
+        assert!(matches!(error(&text), DiffError::Path { line: 1, .. }), "{bad}");
     }
 }
 
@@ -144,15 +136,12 @@ fn prefixes() {
 
 #[test]
 fn line_ends() {
-    let crlf = parse(
-        "diff --git a/x b/x\r\n--- a/x\r\n+++ b/x\r\n@@ -1,2 +1,2 @@ f\r\n a\r\n-b\r\n+c\r\n",
-    );
+    let crlf = parse("diff --git a/x b/x\r\n--- a/x\r\n+++ b/x\r\n@@ -1,2 +1,2 @@ f\r\n a\r\n-b\r\n+c\r\n");
     assert_eq!(crlf.files[0].path(), "x");
     assert_eq!(crlf.files[0].hunks[0].section, "f");
     assert_eq!(crlf.files[0].hunks[0].lines[2].text, "c\r");
-    let no_eol = parse(
-        "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n\\ No newline at end of file\n+b\n\\ No newline at end of file",
-    );
+    let no_eol =
+        parse("--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n\\ No newline at end of file\n+b\n\\ No newline at end of file");
     assert!(no_eol.files[0].hunks[0].lines.iter().all(|l| l.no_newline));
     let cut_feed = parse("--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b");
     assert_eq!(cut_feed.files[0].hunks[0].lines[1].text, "b");
@@ -177,29 +166,23 @@ fn mails_and_several_patches() {
             .iter()
             .all(|f| f.path() == "x" && f.status == FileStatus::Modified)
     );
-    let plain = parse(
-        "Only in b: z\nIndex: x\n====\n--- x\n+++ x\n@@ -1 +1 @@\n-x\n+y\n--- z\n+++ z\n@@ -1 +1 @@\n-x\n+y\n",
-    );
+    let plain =
+        parse("Only in b: z\nIndex: x\n====\n--- x\n+++ x\n@@ -1 +1 @@\n-x\n+y\n--- z\n+++ z\n@@ -1 +1 @@\n-x\n+y\n");
     assert_eq!(plain.files.len(), 2);
 }
 
 #[test]
 fn content_that_looks_like_headers() {
     let change = parse("--- a/x\n+++ b/x\n@@ -1,2 +1,3 @@\n--- gone\n+++ here\n+@@ -1 +1 @@\n c\n");
-    let texts: Vec<_> = change.files[0].hunks[0]
-        .lines
-        .iter()
-        .map(|l| l.text.as_str())
-        .collect();
+    let texts: Vec<_> = change.files[0].hunks[0].lines.iter().map(|l| l.text.as_str()).collect();
     assert_eq!(texts, ["-- gone", "++ here", "@@ -1 +1 @@", "c"]);
 }
 
 #[test]
 fn not_utf8_is_kept_and_flagged() {
-    let change = Change::parse(
-        b"--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+\xe9t\xe9\n--- a/y\n+++ b/y\n@@ -1 +1 @@\n-a\n+b\n",
-    )
-    .unwrap();
+    let change =
+        Change::parse(b"--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+\xe9t\xe9\n--- a/y\n+++ b/y\n@@ -1 +1 @@\n-a\n+b\n")
+            .unwrap();
     assert!(change.files[0].lossy);
     assert_eq!(change.files[0].hunks[0].lines[1].text, "\u{fffd}t\u{fffd}");
     assert!(!change.files[1].lossy);
@@ -211,14 +194,8 @@ fn each_bad_input_has_its_own_error() {
     assert_eq!(error(""), DiffError::Empty);
     assert_eq!(error(" \n\t\n"), DiffError::Empty);
     assert_eq!(error("hello\nworld\n"), DiffError::NotADiff);
-    assert_eq!(
-        error("\x1b[1mdiff --git a/x b/x\x1b[m\n"),
-        DiffError::Coloured
-    );
-    assert_eq!(
-        Change::parse(b"\x7fELF\x02\x01\0\0"),
-        Err(DiffError::BinaryInput)
-    );
+    assert_eq!(error("\x1b[1mdiff --git a/x b/x\x1b[m\n"), DiffError::Coloured);
+    assert_eq!(Change::parse(b"\x7fELF\x02\x01\0\0"), Err(DiffError::BinaryInput));
     assert_eq!(Change::parse(b"\xff\xfed\0i\0"), Err(DiffError::Utf16));
     assert_eq!(
         error(&"x".repeat(MAX_DIFF_BYTES + 1)),
@@ -231,10 +208,7 @@ fn each_bad_input_has_its_own_error() {
         error(&format!("{head}@@@ -1 -1 +1 @@@\n")),
         DiffError::Combined { line: 3 }
     );
-    assert_eq!(
-        error("@@ -1 +1 @@\n-a\n+b\n"),
-        DiffError::OrphanHunk { line: 1 }
-    );
+    assert_eq!(error("@@ -1 +1 @@\n-a\n+b\n"), DiffError::OrphanHunk { line: 1 });
     for bad in [
         "@@ -1",
         "@@ -a +1 @@",
@@ -273,16 +247,11 @@ fn each_bad_input_has_its_own_error() {
 fn counts_that_lie_name_the_line() {
     let head = "--- a/x\n+++ b/x\n";
     let count = |body: &str| match error(&format!("{head}{body}")) {
-        DiffError::HunkCount {
-            line, found, at, ..
-        } => (line, found, at),
+        DiffError::HunkCount { line, found, at, .. } => (line, found, at),
         other => panic!("{other:?}"),
     };
     assert_eq!(count("@@ -1,2 +1,2 @@\n a\n"), (3, "ends", 5));
-    assert_eq!(
-        count("@@ -1,2 +1,2 @@\n a\ndiff --git a/y b/y\n"),
-        (3, "ends", 5)
-    );
+    assert_eq!(count("@@ -1,2 +1,2 @@\n a\ndiff --git a/y b/y\n"), (3, "ends", 5));
     assert_eq!(count("@@ -1 +1 @@\n-a\n+b\n+c\n"), (3, "goes on", 6));
     assert_eq!(count("@@ -1 +1,2 @@\n-a\n-b\n"), (3, "ends", 5));
     let said = error(&format!("{head}@@ -1,2 +1,2 @@\n a\n")).to_string();
@@ -405,10 +374,7 @@ fn render(files: &[FileDiff]) -> String {
             quote(&format!("b/{path}"))
         );
         for h in &file.hunks {
-            out += &format!(
-                "@@ -{},{} +{},{} @@\n",
-                h.old_start, h.old_len, h.new_start, h.new_len
-            );
+            out += &format!("@@ -{},{} +{},{} @@\n", h.old_start, h.old_len, h.new_start, h.new_len);
             for line in &h.lines {
                 out.push(match line.kind {
                     LineKind::Context => ' ',

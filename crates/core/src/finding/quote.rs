@@ -16,17 +16,13 @@ pub const NEAR_LINES: u32 = 10;
 #[non_exhaustive]
 pub enum QuoteError {
     /// Nothing, or nothing but white space and masks.
-    #[error(
-        "cannot check the quote of {rule}: it is empty or only masked; quote the offending line"
-    )]
+    #[error("cannot check the quote of {rule}: it is empty or only masked; quote the offending line")]
     Empty {
         /// Rule of the finding.
         rule: String,
     },
     /// A file that the change does not touch.
-    #[error(
-        "cannot check the quote of {rule}: the change does not touch `{file}`; name a file of the change"
-    )]
+    #[error("cannot check the quote of {rule}: the change does not touch `{file}`; name a file of the change")]
     NoSuchFile {
         /// Rule of the finding.
         rule: String,
@@ -58,11 +54,7 @@ impl Finding {
     ///
     /// # Errors
     /// When the quote is empty, the file is not in the change, or the quote does not stand there.
-    pub fn quote_stands(
-        &self,
-        change: &Change,
-        files: &BTreeMap<String, String>,
-    ) -> Result<(), QuoteError> {
+    pub fn quote_stands(&self, change: &Change, files: &BTreeMap<String, String>) -> Result<(), QuoteError> {
         let quote: Vec<&str> = self.quote.trim().lines().map(str::trim).collect();
         if self.quote.replace(MASK, "").trim().is_empty() {
             return Err(QuoteError::Empty {
@@ -104,37 +96,32 @@ fn near(stands_at: u32, stated: u32) -> bool {
 fn in_hunks(file: &FileDiff, quote: &[&str], stated: u32) -> bool {
     let may_hold = |start: u32, len: u32| {
         stated == 0
-            || (start.saturating_sub(NEAR_LINES)
-                ..=start.saturating_add(len).saturating_add(NEAR_LINES))
+            || (start.saturating_sub(NEAR_LINES)..=start.saturating_add(len).saturating_add(NEAR_LINES))
                 .contains(&stated)
     };
     file.hunks
         .iter()
         .filter(|h| may_hold(h.new_start, h.new_len) || may_hold(h.old_start, h.old_len))
         .any(|hunk| {
-            [LineKind::Removed, LineKind::Added]
-                .into_iter()
-                .any(|hidden| {
-                    let side: Vec<(u32, &str)> = hunk
-                        .lines
-                        .iter()
-                        .filter(|l| l.kind != hidden)
-                        .filter_map(|l| {
-                            Some((
-                                if hidden == LineKind::Removed {
-                                    l.new_no?
-                                } else {
-                                    l.old_no?
-                                },
-                                l.text.as_str(),
-                            ))
-                        })
-                        .collect();
-                    side.windows(quote.len()).any(|run| {
-                        near(run[0].0, stated)
-                            && matches_run(quote, run.iter().map(|(_, text)| *text))
+            [LineKind::Removed, LineKind::Added].into_iter().any(|hidden| {
+                let side: Vec<(u32, &str)> = hunk
+                    .lines
+                    .iter()
+                    .filter(|l| l.kind != hidden)
+                    .filter_map(|l| {
+                        Some((
+                            if hidden == LineKind::Removed {
+                                l.new_no?
+                            } else {
+                                l.old_no?
+                            },
+                            l.text.as_str(),
+                        ))
                     })
-                })
+                    .collect();
+                side.windows(quote.len())
+                    .any(|run| near(run[0].0, stated) && matches_run(quote, run.iter().map(|(_, text)| *text)))
+            })
         })
 }
 
@@ -163,9 +150,8 @@ fn in_whole_file(file: &FileDiff, text: &str, quote: &[&str], stated: u32) -> bo
             && file.hunks.iter().any(|hunk| {
                 // A hunk that only removes touches the line that follows.
                 let end = hunk.new_start.saturating_add(hunk.new_len.max(1));
-                (hunk.new_start..=end).any(|touched| {
-                    block_at(touched).is_some() && block_at(touched) == block_at(number)
-                })
+                (hunk.new_start..=end)
+                    .any(|touched| block_at(touched).is_some() && block_at(touched) == block_at(number))
             })
     })
 }
@@ -302,7 +288,10 @@ mod tests {
             text += &format!("    line{n}()\n");
         }
         text += "\ndef c():\n    after()\n";
-        let change = Change::parse(b"--- a/x.py\n+++ b/x.py\n@@ -19,2 +19,3 @@ def b():\n     line19()\n+    line20()\n     line21()\n").unwrap();
+        let change = Change::parse(
+            b"--- a/x.py\n+++ b/x.py\n@@ -19,2 +19,3 @@ def b():\n     line19()\n+    line20()\n     line21()\n",
+        )
+        .unwrap();
         let files = BTreeMap::from([("x.py".to_owned(), text)]);
         let stands = |quote: &str, line| {
             Finding {

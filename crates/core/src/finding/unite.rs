@@ -23,24 +23,17 @@ pub fn unite(raised: Vec<(String, Finding)>) -> Vec<(Finding, Vec<String>)> {
     let mut by_quote: BTreeMap<(&str, &str, &str), Vec<usize>> = BTreeMap::new();
     let mut by_cwe: BTreeMap<(&str, u32, &str), Vec<usize>> = BTreeMap::new();
     for (at, (_, finding)) in raised.iter().enumerate() {
-        by_rule
-            .entry((&finding.file, &finding.rule))
-            .or_default()
-            .push(at);
+        by_rule.entry((&finding.file, &finding.rule)).or_default().push(at);
         by_quote
             .entry((&finding.file, &finding.rule, &quotes[at]))
             .or_default()
             .push(at);
         if let Some(cwe) = finding.cwe {
-            by_cwe
-                .entry((&finding.file, cwe, &quotes[at]))
-                .or_default()
-                .push(at);
+            by_cwe.entry((&finding.file, cwe, &quotes[at])).or_default().push(at);
         }
     }
     let line = |at: usize| raised[at].1.line;
-    let last_line =
-        |at: usize| line(at).saturating_add(quote_lines(&raised[at].1).saturating_sub(1));
+    let last_line = |at: usize| line(at).saturating_add(quote_lines(&raised[at].1).saturating_sub(1));
     for bucket in by_rule.into_values() {
         groups.chain(bucket, line, last_line);
     }
@@ -73,17 +66,7 @@ pub fn unite(raised: Vec<(String, Finding)>) -> Vec<(Finding, Vec<String>)> {
 
 /// The total order of findings: worst first, then where, then everything else, so that no tie is left to chance.
 #[allow(clippy::type_complexity)]
-fn order(
-    f: &Finding,
-) -> (
-    Reverse<Severity>,
-    &str,
-    u32,
-    &str,
-    u32,
-    [&str; 5],
-    Option<u32>,
-) {
+fn order(f: &Finding) -> (Reverse<Severity>, &str, u32, &str, u32, [&str; 5], Option<u32>) {
     (
         Reverse(f.severity),
         &f.file,
@@ -126,12 +109,7 @@ impl Groups {
     }
 
     /// Joins those whose intervals `[line, end]` touch.
-    fn chain(
-        &mut self,
-        mut bucket: Vec<usize>,
-        line: impl Fn(usize) -> u32,
-        end: impl Fn(usize) -> u32,
-    ) {
+    fn chain(&mut self, mut bucket: Vec<usize>, line: impl Fn(usize) -> u32, end: impl Fn(usize) -> u32) {
         bucket.sort_by_key(|at| line(*at));
         let mut reach: Option<(usize, u32)> = None;
         for at in bucket {
@@ -177,13 +155,7 @@ mod tests {
     fn rules(united: &[(Finding, Vec<String>)]) -> Vec<(&str, u32, Vec<&str>)> {
         united
             .iter()
-            .map(|(f, a)| {
-                (
-                    f.rule.as_str(),
-                    f.line,
-                    a.iter().map(String::as_str).collect(),
-                )
-            })
+            .map(|(f, a)| (f.rule.as_str(), f.line, a.iter().map(String::as_str).collect()))
             .collect()
     }
 
@@ -244,10 +216,7 @@ mod tests {
             severity: Severity::Critical,
             ..at("s/a", 1, "import os")
         };
-        let got = unite(vec![
-            ("evil".into(), greedy),
-            ("a".into(), at("s/a", 50, "q")),
-        ]);
+        let got = unite(vec![("evil".into(), greedy), ("a".into(), at("s/a", 50, "q"))]);
         assert_eq!(got.len(), 2);
     }
 
@@ -270,18 +239,9 @@ mod tests {
         };
         assert_eq!(verdict_by_severity(&[]), Verdict::Approve);
         assert_eq!(verdict_by_severity(&with(Severity::Low)), Verdict::Approve);
-        assert_eq!(
-            verdict_by_severity(&with(Severity::Medium)),
-            Verdict::Approve
-        );
-        assert_eq!(
-            verdict_by_severity(&with(Severity::High)),
-            Verdict::RequestChanges
-        );
-        assert_eq!(
-            verdict_by_severity(&with(Severity::Critical)),
-            Verdict::RequestChanges
-        );
+        assert_eq!(verdict_by_severity(&with(Severity::Medium)), Verdict::Approve);
+        assert_eq!(verdict_by_severity(&with(Severity::High)), Verdict::RequestChanges);
+        assert_eq!(verdict_by_severity(&with(Severity::Critical)), Verdict::RequestChanges);
     }
 
     fn some_finding() -> impl Strategy<Value = (String, Finding)> {

@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Meta;
 use crate::blob::BlobRef;
-use crate::body::{
-    Choice, Committed, FinalVote, FinalVoted, Proposed, Reveal, Revealed, Signed, Statement,
-};
+use crate::body::{Choice, Committed, FinalVote, FinalVoted, Proposed, Reveal, Revealed, Signed, Statement};
 use crate::codec;
 use crate::crypto::{self, Context, Hash, PublicKey};
 use crate::event::{EventRef, OrderKey};
@@ -27,10 +25,7 @@ impl Ballot {
 
     pub(super) fn commit(&mut self, meta: &Meta, body: &Committed) {
         let entry = (meta.node(), body.commitment);
-        self.commits
-            .entry(body.agent)
-            .or_default()
-            .insert(meta.order(), entry);
+        self.commits.entry(body.agent).or_default().insert(meta.order(), entry);
     }
 
     pub(super) fn reveal(&mut self, meta: &Meta, body: &Revealed) {
@@ -72,13 +67,8 @@ impl Ballot {
     /// An agent's revealed first vote, if it is the one that it committed to.
     pub fn revealed(&self, agent: &PublicKey) -> Option<&Signed<Reveal>> {
         let commitment = self.commitment(agent)?;
-        let matching =
-            |reveal: &&(EventRef, Signed<Reveal>)| commitment_to(&reveal.1.statement) == commitment;
-        self.reveals
-            .get(agent)?
-            .values()
-            .find(matching)
-            .map(|(_, r)| r)
+        let matching = |reveal: &&(EventRef, Signed<Reveal>)| commitment_to(&reveal.1.statement) == commitment;
+        self.reveals.get(agent)?.values().find(matching).map(|(_, r)| r)
     }
 
     /// All first votes that stand.
@@ -185,8 +175,7 @@ impl Finals {
                 .into_iter()
                 .flat_map(BTreeMap::values)
                 .filter_map(|h| self.get(h));
-            let mut mine = first
-                .filter(|f| f.reference.feed.node == node && f.vote.statement.proposal == proposal);
+            let mut mine = first.filter(|f| f.reference.feed.node == node && f.vote.statement.proposal == proposal);
             if let (Some(entry), false) = (mine.next(), equivocators.contains(&agent)) {
                 out.insert(agent, entry);
             }

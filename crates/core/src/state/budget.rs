@@ -30,9 +30,7 @@ pub struct Account {
 impl Account {
     /// What can still be moved or drawn; `None` when the holder has gone over, which no honest node does.
     pub fn balance_microusd(&self) -> Option<u64> {
-        let into = self
-            .received_microusd
-            .saturating_add(self.returned_microusd);
+        let into = self.received_microusd.saturating_add(self.returned_microusd);
         into.checked_sub(self.moved_microusd.saturating_add(self.drawn_microusd))
     }
 
@@ -61,9 +59,7 @@ impl Shares {
                     incarnation: 0,
                 })
                 .or_default();
-            account.received_microusd = account
-                .received_microusd
-                .saturating_add(share.amount_microusd);
+            account.received_microusd = account.received_microusd.saturating_add(share.amount_microusd);
             shares.total_microusd = shares.total_microusd.saturating_add(share.amount_microusd);
         }
         shares
@@ -83,16 +79,12 @@ impl Shares {
 
     pub(super) fn returned(&mut self, meta: &Meta, body: &ChunkReturned) {
         let account = self.accounts.entry(meta.feed()).or_default();
-        account.returned_microusd = account
-            .returned_microusd
-            .saturating_add(body.amount_microusd);
+        account.returned_microusd = account.returned_microusd.saturating_add(body.amount_microusd);
     }
 
     pub(super) fn charged(&mut self, meta: &Meta, body: &ModelCalled) {
         let account = self.accounts.entry(meta.feed()).or_default();
-        account.charged_microusd = account
-            .charged_microusd
-            .saturating_add(body.charged_microusd);
+        account.charged_microusd = account.charged_microusd.saturating_add(body.charged_microusd);
     }
 
     /// A holder's account.
@@ -142,10 +134,7 @@ impl Spending {
         let add = |sum: &mut u64| *sum = sum.saturating_add(amount);
         if let Some(thread) = body.thread {
             add(self.by_thread.entry(thread).or_default());
-            add(self
-                .by_thread_node
-                .entry((thread, meta.node()))
-                .or_default());
+            add(self.by_thread_node.entry((thread, meta.node())).or_default());
         }
         add(self.by_agent.entry(body.agent).or_default());
         add(self.by_node.entry(meta.node()).or_default());

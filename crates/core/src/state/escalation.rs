@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Meta;
-use crate::body::{
-    Answer, Escalated, EscalationAcked, EscalationAnswered, EscalationReminded, Signed,
-};
+use crate::body::{Answer, Escalated, EscalationAcked, EscalationAnswered, EscalationReminded, Signed};
 use crate::event::OrderKey;
 
 /// How far an escalation is.
@@ -61,8 +59,7 @@ impl Escalation {
     pub fn first_answer(&self) -> Option<&Signed<Answer>> {
         let (_, asked) = self.opened.as_ref()?;
         self.answers.values().find(|a| {
-            a.statement.question == asked.question.hash
-                && (a.statement.option as usize) < asked.options.len()
+            a.statement.question == asked.question.hash && (a.statement.option as usize) < asked.options.len()
         })
     }
 

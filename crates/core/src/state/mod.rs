@@ -117,11 +117,7 @@ impl State {
         let Some(Body::Genesis(body)) = genesis.body() else {
             return None;
         };
-        if header.project != Hash::ZERO
-            || header.epoch != 0
-            || header.incarnation != 0
-            || header.seq != 0
-        {
+        if header.project != Hash::ZERO || header.epoch != 0 || header.incarnation != 0 || header.seq != 0 {
             return None;
         }
         if !body.roster.is_member(&genesis.node()) {
@@ -226,10 +222,7 @@ impl State {
                     .or_default()
                     .proposals
                     .insert(meta.order(), meta.hash());
-                self.ballots
-                    .entry(meta.hash())
-                    .or_default()
-                    .propose(meta, b);
+                self.ballots.entry(meta.hash()).or_default().propose(meta, b);
             }
             Body::Committed(b) => self.ballots.entry(b.proposal).or_default().commit(meta, b),
             Body::Revealed(b) => self
@@ -255,19 +248,10 @@ impl State {
                     .or_default()
                     .escalations
                     .insert(meta.order(), meta.hash());
-                self.escalations
-                    .entry(meta.hash())
-                    .or_default()
-                    .open(meta, b);
+                self.escalations.entry(meta.hash()).or_default().open(meta, b);
             }
-            Body::EscalationAcked(b) => self
-                .escalations
-                .entry(b.escalation)
-                .or_default()
-                .acknowledge(meta, b),
-            Body::EscalationReminded(b) => {
-                self.escalations.entry(b.escalation).or_default().remind(b)
-            }
+            Body::EscalationAcked(b) => self.escalations.entry(b.escalation).or_default().acknowledge(meta, b),
+            Body::EscalationReminded(b) => self.escalations.entry(b.escalation).or_default().remind(b),
             Body::EscalationAnswered(b) => {
                 let operator = self
                     .rosters
@@ -280,11 +264,7 @@ impl State {
                         .answer(meta, b);
                 }
             }
-            Body::EscalationTimedOut(b) => self
-                .escalations
-                .entry(b.escalation)
-                .or_default()
-                .time_out(meta),
+            Body::EscalationTimedOut(b) => self.escalations.entry(b.escalation).or_default().time_out(meta),
             Body::ShareMoved(b) => self.shares.moved(meta, b),
             Body::ChunkDrawn(b) => self.shares.drawn(meta, b),
             Body::ChunkReturned(b) => self.shares.returned(meta, b),
@@ -292,16 +272,8 @@ impl State {
                 self.shares.charged(meta, b);
                 self.spending.charged(meta, b);
             }
-            Body::ResourceWritten(b) => self
-                .resources
-                .entry(b.path.clone())
-                .or_default()
-                .write(meta, b),
-            Body::WriteOrdered(b) => self
-                .resources
-                .entry(b.path.clone())
-                .or_default()
-                .order(meta, b),
+            Body::ResourceWritten(b) => self.resources.entry(b.path.clone()).or_default().write(meta, b),
+            Body::WriteOrdered(b) => self.resources.entry(b.path.clone()).or_default().order(meta, b),
         }
     }
 
@@ -342,21 +314,15 @@ pub fn check_statements(event: &Event, body: &Body) -> Result<(), &'static str> 
             }
             check(&b.endorsement)
         }
-        Body::MessagePosted(b) => {
-            of_project(&b.message.statement.project).and_then(|()| check(&b.message))
-        }
-        Body::FindingsPosted(b) => {
-            of_project(&b.findings.statement.project).and_then(|()| check(&b.findings))
-        }
+        Body::MessagePosted(b) => of_project(&b.message.statement.project).and_then(|()| check(&b.message)),
+        Body::FindingsPosted(b) => of_project(&b.findings.statement.project).and_then(|()| check(&b.findings)),
         Body::Proposed(b) => b.panel.iter().try_for_each(|seat| {
             of_project(&seat.statement.project)?;
             check(seat)
         }),
         Body::Revealed(b) => check(&b.reveal),
         Body::FinalVoted(b) => of_project(&b.vote.statement.project).and_then(|()| check(&b.vote)),
-        Body::EscalationAnswered(b) => {
-            of_project(&b.answer.statement.project).and_then(|()| check(&b.answer))
-        }
+        Body::EscalationAnswered(b) => of_project(&b.answer.statement.project).and_then(|()| check(&b.answer)),
         _ => Ok(()),
     }
 }

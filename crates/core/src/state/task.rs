@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Meta;
 use crate::body::Roster;
 use crate::body::{
-    Authority, ClaimAcked, LeaseExtended, OutsideActed, TaskAnnounced, TaskCancelled, TaskClaimed,
-    TaskCompleted, TaskReleased,
+    Authority, ClaimAcked, LeaseExtended, OutsideActed, TaskAnnounced, TaskCancelled, TaskClaimed, TaskCompleted,
+    TaskReleased,
 };
 use crate::crypto::{Hash, PublicKey};
 use crate::event::{FeedId, OrderKey};
@@ -102,10 +102,7 @@ impl Task {
     }
 
     pub(super) fn extend(&mut self, meta: &Meta, body: &LeaseExtended) {
-        let until = self
-            .extensions
-            .entry((body.token, meta.feed()))
-            .or_default();
+        let until = self.extensions.entry((body.token, meta.feed())).or_default();
         *until = (*until).max(body.until_ms);
     }
 
@@ -124,8 +121,7 @@ impl Task {
     }
 
     pub(super) fn act(&mut self, meta: &Meta, body: &OutsideActed) {
-        self.actions
-            .insert(meta.order(), (meta.feed(), body.clone()));
+        self.actions.insert(meta.order(), (meta.feed(), body.clone()));
     }
 
     /// The home's feed.
@@ -153,9 +149,7 @@ impl Task {
         let mut by_owner: BTreeMap<(FeedId, PublicKey), (u64, u64)> = BTreeMap::new();
         for (by, ack) in acks {
             let l = lease(ack, by);
-            let entry = by_owner
-                .entry((ack.owner, ack.agent))
-                .or_insert((0, u64::MAX));
+            let entry = by_owner.entry((ack.owner, ack.agent)).or_insert((0, u64::MAX));
             entry.0 += weights.get(&by.node).copied().unwrap_or(0);
             // The owner may rely only on what every acknowledger grants.
             entry.1 = entry.1.min(l.until_ms);
@@ -210,9 +204,9 @@ impl Task {
             .into_iter()
             .flat_map(BTreeMap::values)
             .map(|a| a.owner);
-        holders.into_iter().any(|owner| {
-            self.released.contains(&(token, owner)) || self.completed.contains_key(&(token, owner))
-        })
+        holders
+            .into_iter()
+            .any(|owner| self.released.contains(&(token, owner)) || self.completed.contains_key(&(token, owner)))
     }
 
     /// How far it is at `now_ms`.

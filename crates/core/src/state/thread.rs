@@ -92,8 +92,7 @@ impl Thread {
     }
 
     pub(super) fn close(&mut self, meta: &Meta, body: &ThreadClosed) {
-        self.closings
-            .insert(meta.order(), (meta.reference, body.resolved));
+        self.closings.insert(meta.order(), (meta.reference, body.resolved));
     }
 
     /// Whether its home has ended it.
@@ -136,13 +135,8 @@ impl Thread {
                 .values()
                 .filter_map(|id| escalations.get(id).map(|e| (*id, e)))
         };
-        if let Some((id, option)) =
-            asked().find_map(|(id, e)| e.first_answer().map(|a| (id, a.statement.option)))
-        {
-            return ThreadStatus::Answered {
-                escalation: id,
-                option,
-            };
+        if let Some((id, option)) = asked().find_map(|(id, e)| e.first_answer().map(|a| (id, a.statement.option))) {
+            return ThreadStatus::Answered { escalation: id, option };
         }
         if let Some(resolved) = self.closed() {
             return ThreadStatus::Closed { resolved };
@@ -155,12 +149,7 @@ impl Thread {
 }
 
 /// Whether the votes that a decision names reach a quorum for its outcome.
-fn carries(
-    decided: &Decided,
-    ballots: &BTreeMap<Hash, Ballot>,
-    finals: &Finals,
-    rosters: &RosterChain,
-) -> bool {
+fn carries(decided: &Decided, ballots: &BTreeMap<Hash, Ballot>, finals: &Finals, rosters: &RosterChain) -> bool {
     let Some(ballot) = ballots.get(&decided.proposal) else {
         return false;
     };
@@ -170,10 +159,7 @@ fn carries(
     let Some(roster) = rosters.epoch(meta.epoch) else {
         return false;
     };
-    if proposed.thread != decided.thread
-        || decided.choice == Choice::Abstain
-        || proposed.roster != roster.hash()
-    {
+    if proposed.thread != decided.thread || decided.choice == Choice::Abstain || proposed.roster != roster.hash() {
         return false;
     }
     let weights = roster.voter_weights(&ballot.voters());
@@ -182,13 +168,8 @@ fn carries(
         .votes
         .iter()
         .filter_map(|v| finals.get(&v.hash))
-        .filter(|f| {
-            f.vote.statement.proposal == decided.proposal
-                && f.vote.statement.choice == decided.choice
-        })
-        .filter(|f| {
-            f.vote.statement.epoch == meta.epoch && f.vote.statement.subject == proposed.subject
-        })
+        .filter(|f| f.vote.statement.proposal == decided.proposal && f.vote.statement.choice == decided.choice)
+        .filter(|f| f.vote.statement.epoch == meta.epoch && f.vote.statement.subject == proposed.subject)
         .filter(|f| seen.insert(f.vote.by))
         .filter_map(|f| weights.get(&f.vote.by))
         .sum();
