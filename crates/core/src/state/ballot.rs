@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Meta;
 use crate::blob::BlobRef;
-use crate::body::{Choice, Committed, FinalVote, FinalVoted, Proposed, Reveal, Revealed, Signed, Statement};
+use crate::body::{Choice, Committed, FinalVote, FinalVoted, Proposed, Reveal, Revealed, Signed};
 use crate::codec;
 use crate::crypto::{self, Context, Hash, PublicKey};
 use crate::event::{EventRef, OrderKey};
