@@ -9,7 +9,7 @@ use crate::error::StoreError;
 use crate::memory::Memory;
 use crate::sqlite::{SqliteReader, SqliteWriter};
 use crate::types::{
-    Batch, BlobLookup, Cursor, Durability, EventRow, FeedId, ForkProof, Hash, Head, Page,
+    Batch, BlobLookup, Cursor, Durability, EventRow, FeedId, ForkProof, Hash, Head, KeyValue, Page,
 };
 
 /// A change that the writer carries out inside a group.
@@ -142,7 +142,7 @@ impl Reader {
         prefix: &[u8],
         after: Option<&[u8]>,
         limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    ) -> Result<Vec<KeyValue>, StoreError> {
         dispatch!(self.projection_page(name, prefix, after, limit))
     }
 

@@ -9,8 +9,8 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use crate::backend::Op;
 use crate::error::StoreError;
 use crate::types::{
-    Batch, BlobLookup, BlobRow, Cursor, EventRow, FeedId, ForkProof, Hash, Head, MAX_PAGE_BYTES,
-    Page, prefix_end,
+    Batch, BlobLookup, BlobRow, Cursor, EventRow, FeedId, ForkProof, Hash, Head, KeyValue,
+    MAX_PAGE_BYTES, Page, prefix_end,
 };
 
 /// Tables behind one lock; shared by the writer and the readers.
@@ -125,7 +125,7 @@ impl Memory {
         prefix: &[u8],
         after: Option<&[u8]>,
         limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    ) -> Result<Vec<KeyValue>, StoreError> {
         let tables = self.read();
         let Some(table) = tables.projections.get(name) else {
             return Ok(Vec::new());

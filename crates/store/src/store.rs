@@ -23,7 +23,7 @@ use crate::metrics::{Counters, Metrics};
 use crate::reader::{self, ReadJob};
 use crate::sqlite;
 use crate::types::{
-    Batch, BlobLookup, Cursor, EventRow, FeedId, ForkProof, Hash, Head, MAX_BATCH_BYTES,
+    Batch, BlobLookup, Cursor, EventRow, FeedId, ForkProof, Hash, Head, KeyValue, MAX_BATCH_BYTES,
     MAX_PAGE_ROWS, META_CLEAN_SHUTDOWN, Page,
 };
 use crate::writer::{self, WriteCommand};
@@ -241,7 +241,7 @@ impl Store {
         name: &str,
         prefix: &[u8],
         limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    ) -> Result<Vec<KeyValue>, StoreError> {
         self.projection_page(name, prefix, None, limit).await
     }
 
@@ -256,7 +256,7 @@ impl Store {
         prefix: &[u8],
         after: Option<&[u8]>,
         limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    ) -> Result<Vec<KeyValue>, StoreError> {
         let (name, prefix, after) = (
             name.to_owned(),
             prefix.to_owned(),
@@ -365,8 +365,7 @@ impl Store {
             .map_err(|_| StoreError::Closed)?;
         let (reply, answer) = oneshot::channel();
         let command = WriteCommand { op, reply, permit };
-        self.with_open(|open| open.writes.send(command))?
-            .map_err(|_| StoreError::Closed)?;
+        self.with_open(|open| open.writes.send(command).map_err(|_| StoreError::Closed))??;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
@@ -383,8 +382,7 @@ impl Store {
             // The asker may have gone away.
             let _ = reply.send(result);
         });
-        self.with_open(|open| open.reads.send(job))?
-            .map_err(|_| StoreError::Closed)?;
+        self.with_open(|open| open.reads.send(job).map_err(|_| StoreError::Closed))??;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 }

@@ -18,6 +18,9 @@ pub const META_RESTORED: &str = "restored";
 /// Meta key that the store keeps for itself: `1` after an orderly close, `0` while open.
 pub const META_CLEAN_SHUTDOWN: &str = "clean_shutdown";
 
+/// A key and its value in a projection.
+pub type KeyValue = (Vec<u8>, Vec<u8>);
+
 /// Names one append-only feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FeedId {

@@ -10,8 +10,8 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::{from_db, open, sql_error, to_db};
 use crate::error::StoreError;
 use crate::types::{
-    BlobLookup, BlobRow, Cursor, EventRow, FeedId, ForkProof, Hash, Head, MAX_PAGE_BYTES, Page,
-    prefix_end,
+    BlobLookup, BlobRow, Cursor, EventRow, FeedId, ForkProof, Hash, Head, KeyValue, MAX_PAGE_BYTES,
+    Page, prefix_end,
 };
 
 /// Interned feeds kept in memory; above this the cache starts anew.
@@ -86,23 +86,36 @@ impl SqliteReader {
 
     pub(crate) fn heads(&mut self) -> Result<Vec<Head>, StoreError> {
         let query = || -> rusqlite::Result<Vec<Head>> {
-            let mut statement = self.conn.prepare_cached(
-                "SELECT f.project, f.node, f.incarnation, e.seq, e.hash FROM feeds f JOIN events e
-                 ON e.feed = f.id AND e.seq = (SELECT max(seq) FROM events WHERE feed = f.id)",
+            // One transaction for all feeds: the heads of one moment.
+            let moment = self.conn.unchecked_transaction()?;
+            let mut feeds =
+                moment.prepare_cached("SELECT id, project, node, incarnation FROM feeds")?;
+            // One seek for each feed; as a join the planner reads every event.
+            let mut last = moment.prepare_cached(
+                "SELECT seq, hash FROM events WHERE feed = ?1 ORDER BY seq DESC LIMIT 1",
             )?;
-            let heads = statement.query_map([], |row| {
+            let mut heads = Vec::new();
+            let mut rows = feeds.query([])?;
+            while let Some(row) = rows.next()? {
+                let id: i64 = row.get(0)?;
                 let feed = FeedId {
-                    project: row.get(0)?,
-                    node: row.get(1)?,
-                    incarnation: from_db(row.get(2)?),
+                    project: row.get(1)?,
+                    node: row.get(2)?,
+                    incarnation: from_db(row.get(3)?),
                 };
-                Ok(Head {
-                    feed,
-                    seq: from_db(row.get(3)?),
-                    hash: row.get(4)?,
-                })
-            })?;
-            heads.collect()
+                // A feed may be known only by a fork proof.
+                let head = last
+                    .query_row([id], |row| {
+                        Ok(Head {
+                            feed,
+                            seq: from_db(row.get(0)?),
+                            hash: row.get(1)?,
+                        })
+                    })
+                    .optional()?;
+                heads.extend(head);
+            }
+            Ok(heads)
         };
         let mut heads = query().map_err(|e| sql_error("read the heads from", &self.path, &e))?;
         heads.sort_unstable_by_key(|head| head.feed);
@@ -197,7 +210,7 @@ impl SqliteReader {
         prefix: &[u8],
         after: Option<&[u8]>,
         limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    ) -> Result<Vec<KeyValue>, StoreError> {
         // The smallest key that sorts after a key is the key with a zero byte behind it.
         let after = after.map(|key| [key, &[0]].concat());
         let start = after.as_deref().map_or(prefix, |after| after.max(prefix));
@@ -210,14 +223,14 @@ impl SqliteReader {
                 "SELECT key, value FROM projections WHERE name = ?1 AND key >= ?2 ORDER BY key LIMIT ?3"
             }
         };
-        let query = || -> rusqlite::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+        let query = || -> rusqlite::Result<Vec<KeyValue>> {
             let mut statement = self.conn.prepare_cached(sql)?;
             let mut rows = match &end {
                 Some(end) => statement.query(params![name, start, sql_limit(limit), end])?,
                 None => statement.query(params![name, start, sql_limit(limit)])?,
             };
             let mut page = PageBytes::default();
-            let mut out: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+            let mut out: Vec<KeyValue> = Vec::new();
             while let Some(row) = rows.next()? {
                 let (key, value): (Vec<u8>, Vec<u8>) = (row.get(0)?, row.get(1)?);
                 let full = page.add(key.len() + value.len());
