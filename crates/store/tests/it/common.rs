@@ -55,7 +55,7 @@ pub fn blob(number: u8, bytes: Vec<u8>) -> BlobRow {
         hash: [number; 32],
         project: [1; 32],
         bytes,
-        long: number % 2 == 0,
+        long: number.is_multiple_of(2),
     }
 }
 

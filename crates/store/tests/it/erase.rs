@@ -52,7 +52,7 @@ fn no_file_holds_an_erased_content() {
             !traces(dir.path(), 50).is_empty(),
             "the search finds what is there"
         );
-        let erased = |number: u8| number % 3 != 0;
+        let erased = |number: u8| !number.is_multiple_of(3);
         for number in (1..=120).filter(|n| erased(*n)) {
             store.erase_blob([number; 32]).await.unwrap();
             // Right after the answer, with the store open and its log in use.
