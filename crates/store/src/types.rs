@@ -147,16 +147,6 @@ impl Batch {
             .sum();
         events + blobs + projections + meta + proofs
     }
-
-    /// Number of rows that the batch touches.
-    #[must_use]
-    pub fn row_count(&self) -> usize {
-        self.events.len()
-            + self.blobs.len()
-            + self.projections.len()
-            + self.meta.len()
-            + self.fork_proofs.len()
-    }
 }
 
 /// The last event of a feed.

@@ -20,10 +20,9 @@ use crate::config::Faults;
 use crate::error::StoreError;
 use crate::types::{Batch, BlobRow, Durability, EventRow, FeedId, ForkProof, Hash, Projection};
 
-/// A checkpoint is due when about this much was written to the log: large enough to merge many changes of one page.
-const CHECKPOINT_BYTES: usize = 16 * 1024 * 1024;
-/// Log bytes reckoned for a row besides its content: about one page of an index.
-const ROW_LOG_BYTES: usize = 4096;
+/// A checkpoint is due when the log holds this many pages (16 MiB): large enough to merge many changes of one page, small
+/// enough that the log does not take the room which the database itself needs.
+const CHECKPOINT_PAGES: i64 = 4096;
 
 /// The one connection that writes.
 #[derive(Debug)]
@@ -33,7 +32,6 @@ pub(crate) struct SqliteWriter {
     faults: Faults,
     feeds: HashMap<FeedId, i64>,
     synchronous: Durability,
-    log_bytes: usize,
     poisoned: Option<String>,
 }
 
@@ -50,7 +48,6 @@ impl SqliteWriter {
             faults,
             feeds: HashMap::new(),
             synchronous,
-            log_bytes: 0,
             poisoned,
         }
     }
@@ -60,14 +57,20 @@ impl SqliteWriter {
         ops: &[&Op],
         durability: Durability,
     ) -> Vec<Result<(), StoreError>> {
-        match self.try_group(ops, durability) {
-            Ok(results) => results,
-            Err(Aborted(StoreError::Full { .. })) if ops.len() > 1 => ops
-                .iter()
-                .flat_map(|op| self.commit_group(&[op], durability))
-                .collect(),
-            Err(Aborted(error)) => ops.iter().map(|_| Err(error.clone())).collect(),
+        let error = match self.try_group(ops, durability) {
+            Ok(results) => return results,
+            Err(Aborted(error)) => error,
+        };
+        if !matches!(error, StoreError::Full { .. }) {
+            return ops.iter().map(|_| Err(error.clone())).collect();
         }
+        // A log that can be moved into the database is written again from its start and needs no more room.
+        self.checkpoint("PASSIVE");
+        let alone = |op: &&Op| match self.try_group(&[op], durability) {
+            Ok(mut results) => results.pop().unwrap_or(Err(error.clone())),
+            Err(Aborted(error)) => Err(error),
+        };
+        ops.iter().map(alone).collect()
     }
 
     fn try_group(
@@ -84,11 +87,7 @@ impl SqliteWriter {
         self.execute("BEGIN IMMEDIATE").map_err(|e| self.abort(e))?;
         let mut results = Vec::with_capacity(ops.len());
         for op in ops {
-            let result = self.isolated(op)?;
-            if result.is_ok() {
-                self.log_bytes += op.payload_bytes() + log_rows(op) * ROW_LOG_BYTES;
-            }
-            results.push(result);
+            results.push(self.isolated(op)?);
         }
         self.commit()?;
         Ok(results)
@@ -368,7 +367,14 @@ impl SqliteWriter {
 
     /// Moves the log into the database when enough has gathered.
     pub(crate) fn after_group(&mut self) {
-        if self.log_bytes >= CHECKPOINT_BYTES {
+        let pending = self
+            .conn
+            .prepare_cached("PRAGMA wal_checkpoint(NOOP)")
+            .and_then(|mut statement| {
+                statement.query_row([], |row| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?))
+            });
+        // When the length cannot be read the attempt itself shows why.
+        if pending.map_or(true, |pages| pages >= CHECKPOINT_PAGES) {
             self.checkpoint("PASSIVE");
         }
     }
@@ -383,7 +389,6 @@ impl SqliteWriter {
         if self.poisoned.is_some() {
             return false;
         }
-        self.log_bytes = 0;
         let result = self
             .conn
             .query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
@@ -416,12 +421,5 @@ impl SqliteWriter {
         self.conn
             .close()
             .map_err(|(_, e)| sql_error("close", &self.path, &e))
-    }
-}
-
-fn log_rows(op: &Op) -> usize {
-    match op {
-        Op::Append(batch) => batch.row_count(),
-        Op::EraseBlob(_) | Op::ClearProjections => 1,
     }
 }
