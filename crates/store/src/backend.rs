@@ -4,6 +4,7 @@
 //! outside has to name a type parameter. A further database adds a variant to [`Writer`] and [`Reader`].
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::error::StoreError;
 use crate::memory::Memory;
@@ -19,7 +20,7 @@ pub(crate) enum Op {
     Append(Batch),
     /// Overwrite a blob and leave a tombstone.
     EraseBlob(Hash),
-    /// Empty all projections before a rebuild.
+    /// Empty the projections that are made from events, before a rebuild.
     ClearProjections,
 }
 
@@ -68,10 +69,11 @@ impl Writer {
         }
     }
 
-    /// Removes what erased blobs left outside the database file; false when a reader is in the way.
-    pub(crate) fn scrub(&mut self) -> bool {
+    /// Removes what erased blobs left outside the database file; false when a reader is in the way for longer than
+    /// `patience`.
+    pub(crate) fn scrub(&mut self, patience: Duration) -> bool {
         match self {
-            Self::Sqlite(writer) => writer.scrub(),
+            Self::Sqlite(writer) => writer.scrub(patience),
             Self::Memory(_) => true,
         }
     }

@@ -10,7 +10,7 @@ use crate::backend::Op;
 use crate::error::StoreError;
 use crate::types::{
     Batch, BlobLookup, BlobRow, Cursor, EventRow, FeedId, ForkProof, Hash, Head, KeyValue,
-    MAX_PAGE_BYTES, Page, prefix_end,
+    LOCAL_PREFIX, MAX_PAGE_BYTES, Page, prefix_end,
 };
 
 /// Tables behind one lock; shared by the writer and the readers.
@@ -48,7 +48,9 @@ impl Memory {
             Op::EraseBlob(hash) => {
                 tables.blobs.insert(*hash, None);
             }
-            Op::ClearProjections => tables.projections.clear(),
+            Op::ClearProjections => tables
+                .projections
+                .retain(|name, _| name.starts_with(LOCAL_PREFIX)),
         }
         Ok(())
     }

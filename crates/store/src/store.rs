@@ -24,7 +24,7 @@ use crate::reader::{self, ReadJob};
 use crate::sqlite;
 use crate::types::{
     Batch, BlobLookup, Cursor, EventRow, FeedId, ForkProof, Hash, Head, KeyValue, MAX_BATCH_BYTES,
-    MAX_PAGE_ROWS, META_CLEAN_SHUTDOWN, Page,
+    MAX_PAGE_ROWS, Page,
 };
 use crate::writer::{self, WriteCommand};
 
@@ -152,7 +152,7 @@ impl Store {
     /// [`StoreError::Fork`] when another event has one of the numbers; [`StoreError::Full`] when there is no room (the
     /// store goes on); [`StoreError::Poisoned`] when the outcome is unknown or became unknown earlier.
     pub async fn append(&self, batch: Batch) -> Result<(), StoreError> {
-        check_batch(&batch)?;
+        batch.check()?;
         self.write(Op::Append(batch)).await
     }
 
@@ -166,7 +166,8 @@ impl Store {
         self.write(Op::EraseBlob(hash)).await
     }
 
-    /// Empties all projections, durably; the caller then folds the events of a scan again.
+    /// Empties all projections but the local ones ([`crate::LOCAL_PREFIX`]), durably; the caller then folds the events of
+    /// a scan again.
     ///
     /// # Errors
     /// As for [`Store::append`].
@@ -401,32 +402,6 @@ impl fmt::Debug for Guard {
             .field("locked", &self.lock.is_some())
             .finish_non_exhaustive()
     }
-}
-
-fn check_batch(batch: &Batch) -> Result<(), StoreError> {
-    let bytes = batch.payload_bytes();
-    if bytes > MAX_BATCH_BYTES {
-        return Err(StoreError::TooLarge {
-            bytes,
-            limit: MAX_BATCH_BYTES,
-        });
-    }
-    let numbers = batch
-        .events
-        .iter()
-        .map(|e| e.seq)
-        .chain(batch.fork_proofs.iter().map(|p| p.seq));
-    if let Some(seq) = numbers.into_iter().find(|seq| i64::try_from(*seq).is_err()) {
-        return Err(StoreError::invalid(format!(
-            "sequence number {seq} is not below 2^63"
-        )));
-    }
-    if batch.meta.iter().any(|(key, _)| key == META_CLEAN_SHUTDOWN) {
-        return Err(StoreError::invalid(format!(
-            "the meta key {META_CLEAN_SHUTDOWN} belongs to the store"
-        )));
-    }
-    Ok(())
 }
 
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {

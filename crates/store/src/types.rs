@@ -3,6 +3,8 @@
 //! Everything here is plain data. Sequence numbers must stay below 2^63, the largest integer that SQLite orders;
 //! incarnations and hybrid times use all 64 bits, because nothing in the store compares them.
 
+use crate::error::StoreError;
+
 /// A 32-byte hash as the caller computes it; the store never computes one.
 pub type Hash = [u8; 32];
 
@@ -17,6 +19,10 @@ pub const MAX_PAGE_BYTES: usize = 32 * 1024 * 1024;
 pub const META_RESTORED: &str = "restored";
 /// Meta key that the store keeps for itself: `1` after an orderly close, `0` while open.
 pub const META_CLEAN_SHUTDOWN: &str = "clean_shutdown";
+
+/// A projection whose name starts with this is not made from events (idempotency keys, for example) and survives
+/// [`crate::Store::clear_projections`].
+pub const LOCAL_PREFIX: &str = "local.";
 
 /// A key and its value in a projection.
 pub type KeyValue = (Vec<u8>, Vec<u8>);
@@ -76,7 +82,7 @@ pub enum BlobLookup {
 /// One change of a projection table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Projection {
-    /// Name of the projection table, such as `tasks`.
+    /// Name of the projection table, such as `tasks`; see [`LOCAL_PREFIX`].
     pub name: String,
     /// Key within the table; ordered bytewise.
     pub key: Vec<u8>,
@@ -146,6 +152,33 @@ impl Batch {
             .map(|p| p.bytes_a.len() + p.bytes_b.len())
             .sum();
         events + blobs + projections + meta + proofs
+    }
+
+    /// Refuses what no back end can store.
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        let bytes = self.payload_bytes();
+        if bytes > MAX_BATCH_BYTES {
+            return Err(StoreError::TooLarge {
+                bytes,
+                limit: MAX_BATCH_BYTES,
+            });
+        }
+        let mut numbers = self
+            .events
+            .iter()
+            .map(|e| e.seq)
+            .chain(self.fork_proofs.iter().map(|p| p.seq));
+        if let Some(seq) = numbers.find(|seq| i64::try_from(*seq).is_err()) {
+            return Err(StoreError::invalid(format!(
+                "sequence number {seq} is not below 2^63"
+            )));
+        }
+        if self.meta.iter().any(|(key, _)| key == META_CLEAN_SHUTDOWN) {
+            return Err(StoreError::invalid(format!(
+                "the meta key {META_CLEAN_SHUTDOWN} belongs to the store"
+            )));
+        }
+        Ok(())
     }
 }
 

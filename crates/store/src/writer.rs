@@ -21,7 +21,9 @@ const MAX_GROUP: usize = 1024;
 const MAX_GROUP_BYTES: usize = 32 * 1024 * 1024;
 /// Longest wait for further batches.
 const MAX_GATHER: Duration = Duration::from_millis(2);
-/// How often the log is tried again after a reader kept it from being emptied.
+/// How long the answer to an erasure waits for reads that keep the log from being emptied.
+const SCRUB_PATIENCE: Duration = Duration::from_millis(500);
+/// How often the log is tried again after that, without waiting.
 const SCRUB_RETRY: Duration = Duration::from_millis(250);
 
 /// A change and the one who waits for it.
@@ -39,34 +41,34 @@ pub(crate) fn run(
     counters: &Arc<Counters>,
 ) -> Result<(), StoreError> {
     let mut pace = Pace::default();
-    let mut unscrubbed = false;
+    let mut retry_scrub: Option<Instant> = None;
     loop {
-        let first = if unscrubbed {
-            match queue.recv_timeout(SCRUB_RETRY) {
-                Ok(command) => command,
-                Err(RecvTimeoutError::Timeout) => {
-                    unscrubbed = !writer.scrub();
-                    continue;
-                }
-                Err(RecvTimeoutError::Disconnected) => break,
-            }
-        } else {
-            match queue.recv() {
-                Ok(command) => command,
-                Err(_) => break,
-            }
+        let next = match retry_scrub {
+            Some(due) => queue.recv_timeout(due.saturating_duration_since(Instant::now())),
+            None => queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
-        let group = pace.gather(first, queue);
-        let started = Instant::now();
-        let erasures = commit(&mut writer, group, counters);
-        pace.commit = started.elapsed();
-        if !erasures.is_empty() {
-            unscrubbed = !writer.scrub();
-            for command in erasures {
-                answer(command, Ok(()));
+        match next {
+            Ok(first) => {
+                let group = pace.gather(first, queue);
+                let started = Instant::now();
+                let erasures = commit(&mut writer, group, counters);
+                pace.commit = started.elapsed();
+                if !erasures.is_empty() {
+                    let scrubbed = writer.scrub(SCRUB_PATIENCE);
+                    retry_scrub = (!scrubbed).then(|| Instant::now() + SCRUB_RETRY);
+                    for command in erasures {
+                        answer(command, Ok(()));
+                    }
+                }
+                writer.after_group();
             }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
         }
-        writer.after_group();
+        if retry_scrub.is_some_and(|due| due <= Instant::now()) {
+            let scrubbed = writer.scrub(Duration::ZERO);
+            retry_scrub = (!scrubbed).then(|| Instant::now() + SCRUB_RETRY);
+        }
     }
     writer.close()
 }

@@ -1,5 +1,6 @@
 //! The SQLite back end: one file in write-ahead-log mode.
 
+mod apply;
 pub(crate) mod open;
 mod read;
 pub(crate) mod schema;

@@ -7,6 +7,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
@@ -17,8 +18,8 @@ use crate::lock::FolderLock;
 use crate::types::META_CLEAN_SHUTDOWN;
 use crate::{DATABASE_FILE, files};
 
-/// A writer waits so long for a reader before it gives up emptying the write-ahead log.
-const BUSY_TIMEOUT_MS: u32 = 2_000;
+/// How long a statement waits for another program that has the database open.
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Readers beyond this only add memory: the work is bound by one disk.
 const MAX_READERS: usize = 8;
 /// The write-ahead log is cut back to this size after a checkpoint.
@@ -59,10 +60,12 @@ pub(crate) fn open(config: &SqliteConfig) -> Result<Opened, StoreError> {
         conn.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
             .map_err(|e| sql_error("limit the size of", &path, &e))?;
     }
+    let mut writer = SqliteWriter::new(conn, path.clone(), config.faults.clone());
+    // A crash may have left the content of erased blobs in the log. Nobody reads yet, so there is nothing to wait for.
+    writer.scrub(Duration::ZERO);
     let readers = (0..config.readers.clamp(1, MAX_READERS))
         .map(|_| SqliteReader::open(&path, config.cache_kib / 4))
         .collect::<Result<_, _>>()?;
-    let writer = SqliteWriter::new(conn, path.clone(), config.faults.clone());
     Ok(Opened {
         path,
         lock,
@@ -76,7 +79,7 @@ pub(crate) fn connect(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags).map_err(|e| sql_error("open", path, &e))?;
     let common = |conn: &Connection| -> rusqlite::Result<()> {
-        conn.busy_timeout(std::time::Duration::from_millis(u64::from(BUSY_TIMEOUT_MS)))?;
+        conn.busy_timeout(BUSY_TIMEOUT)?;
         conn.set_prepared_statement_cache_capacity(64);
         // Sub-journals and sorters stay in memory: no content may end in a temporary file.
         conn.pragma_update(None, "temp_store", "MEMORY")?;

@@ -340,3 +340,31 @@ fn dropping_the_last_handle_closes_in_order() {
         assert_eq!(scan_all(&store).await.len(), 2);
     });
 }
+
+#[test]
+fn waiting_writers_share_an_fsync() {
+    block_on(async {
+        let (store, _dir) = on_disk();
+        let writers: Vec<_> = (1..=64_u8)
+            .map(|number| {
+                let store = store.clone();
+                tokio::spawn(async move {
+                    for seq in 0..20 {
+                        store
+                            .append(events(feed(number), seq..seq + 1))
+                            .await
+                            .unwrap();
+                    }
+                })
+            })
+            .collect();
+        for writer in writers {
+            writer.await.unwrap();
+        }
+        let metrics = store.metrics();
+        assert_eq!((metrics.commits, metrics.events), (64 * 20, 64 * 20));
+        assert_eq!(metrics.groups, metrics.durable_groups);
+        // Mostly 64 in a group; far fewer only where the machine does something else most of the time.
+        assert!(metrics.commits >= 8 * metrics.durable_groups, "{metrics:?}");
+    });
+}

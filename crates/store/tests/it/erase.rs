@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use bzzz_store::{Batch, BlobLookup};
 
@@ -82,6 +83,47 @@ fn no_file_holds_an_erased_content() {
                 [""; 0],
                 "blob {number} after closing"
             );
+        }
+    });
+}
+
+#[test]
+fn a_read_in_progress_only_delays_it() {
+    block_on(async {
+        let (store, dir) = on_disk();
+        store
+            .append(Batch {
+                blobs: vec![blob(7, marked(7, 5_000))],
+                ..Batch::default()
+            })
+            .await
+            .unwrap();
+        let mut other = rusqlite::Connection::open(store.database_path().unwrap()).unwrap();
+        let reading = other.transaction().unwrap();
+        let count: i64 = reading
+            .query_row("SELECT count(*) FROM blobs", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(count, 1);
+        store
+            .erase_blob([7; 32])
+            .await
+            .expect("answered although a reader holds the log");
+        assert_eq!(store.blob([7; 32]).await.unwrap(), BlobLookup::Erased);
+        assert!(
+            !traces(dir.path(), 7).is_empty(),
+            "the reader still needs the old page"
+        );
+        drop(reading);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let mut seq = 0;
+        while !traces(dir.path(), 7).is_empty() {
+            assert!(
+                Instant::now() < deadline,
+                "the log is emptied once the reader is gone"
+            );
+            // Also under load, when the writer is never idle.
+            store.append(events(feed(1), seq..seq + 1)).await.unwrap();
+            seq += 1;
         }
     });
 }

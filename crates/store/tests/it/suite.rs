@@ -224,13 +224,18 @@ fn projections_are_sorted_ranges() {
 fn clearing_projections_leaves_the_rest() {
     check(|store| async move {
         let mut batch = events(feed(1), 0..2);
-        batch.projections = vec![put("tasks", b"a", b"1"), put("agents", b"b", b"2")];
+        batch.projections = vec![put("tasks", b"a", b"1"), put("local", b"b", b"2")];
+        batch
+            .projections
+            .push(put("local.requests", b"id", b"answer"));
         batch.meta = vec![("node".to_owned(), Some(b"key".to_vec()))];
         batch.blobs = vec![blob(1, b"text".to_vec())];
         store.append(batch).await.unwrap();
         store.clear_projections().await.unwrap();
         assert_eq!(store.projection_range("tasks", b"", 9).await.unwrap(), []);
-        assert_eq!(store.projection_range("agents", b"", 9).await.unwrap(), []);
+        assert_eq!(store.projection_range("local", b"", 9).await.unwrap(), []);
+        let kept = store.projection("local.requests", b"id").await.unwrap();
+        assert_eq!(kept, Some(b"answer".to_vec()), "not made from events");
         assert_eq!(scan_all(&store).await.len(), 2);
         assert_eq!(store.meta("node").await.unwrap(), Some(b"key".to_vec()));
         assert!(matches!(
