@@ -10,8 +10,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bzzz_store::{
-    Batch, Cursor, Durability, EventRow, FeedId, IntegrityCheck, Metrics, SqliteConfig, Store,
-    StoreConfig,
+    Batch, Cursor, Durability, EventRow, FeedId, IntegrityCheck, Metrics, SqliteConfig, Store, StoreConfig,
 };
 use tempfile::TempDir;
 
@@ -32,9 +31,7 @@ fn main() {
         .build()
         .expect("a runtime");
     runtime.block_on(async {
-        println!(
-            "durable append, {EVENT_BYTES}-byte events, {ROUNDS} alternating rounds of {SPAN:?}"
-        );
+        println!("durable append, {EVENT_BYTES}-byte events, {ROUNDS} alternating rounds of {SPAN:?}");
         for round in 1..=ROUNDS {
             println!("round {round}");
             append_round().await;
@@ -75,8 +72,7 @@ fn bare_appends(span: Duration) -> f64 {
     let mut file = File::create(dir.path().join("bare")).expect("a file");
     let (started, mut count) = (Instant::now(), 0_u64);
     while started.elapsed() < span {
-        file.write_all(&event(0, count, EVENT_BYTES).bytes)
-            .expect("a write");
+        file.write_all(&event(0, count, EVENT_BYTES).bytes).expect("a write");
         file.sync_all().expect("an fsync");
         count += 1;
     }
@@ -145,10 +141,7 @@ async fn scan_and_size(size: usize) {
     store.close().await.expect("an orderly close");
     let payload = SCAN_EVENTS * size as u64;
     let disk = folder_bytes(dir.path());
-    println!(
-        "  disk {disk} bytes, {:.2} x payload",
-        disk as f64 / payload as f64
-    );
+    println!("  disk {disk} bytes, {:.2} x payload", disk as f64 / payload as f64);
 
     let started = Instant::now();
     let store = Store::open(StoreConfig::sqlite(dir.path())).expect("a store");
@@ -178,16 +171,9 @@ async fn scan_and_size(size: usize) {
     }
     let started = Instant::now();
     let heads = store.heads().await.expect("heads");
-    println!(
-        "  heads of {} feeds: {:.2?}",
-        heads.len(),
-        started.elapsed()
-    );
+    println!("  heads of {} feeds: {:.2?}", heads.len(), started.elapsed());
     let started = Instant::now();
-    store
-        .backup(dir.path().join("copy.db"))
-        .await
-        .expect("a backup");
+    store.backup(dir.path().join("copy.db")).await.expect("a backup");
     println!("  backup with checks: {:.2?}", started.elapsed());
     store.close().await.expect("an orderly close");
 }
@@ -196,8 +182,7 @@ fn event(feed: u64, seq: u64, size: usize) -> EventRow {
     let mut node = [7; 32];
     node[..8].copy_from_slice(&feed.to_be_bytes());
     // Spread like a real hash, which is what costs in an index.
-    let mut state =
-        feed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ seq.wrapping_mul(0xd1b5_4a32_d192_ed03);
+    let mut state = feed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ seq.wrapping_mul(0xd1b5_4a32_d192_ed03);
     let mut hash = [0; 32];
     for chunk in hash.chunks_exact_mut(8) {
         state = (state ^ (state >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -221,12 +206,6 @@ fn event(feed: u64, seq: u64, size: usize) -> EventRow {
 fn folder_bytes(dir: &Path) -> u64 {
     let entries = std::fs::read_dir(dir).expect("the folder");
     entries
-        .map(|entry| {
-            entry
-                .expect("an entry")
-                .metadata()
-                .expect("its length")
-                .len()
-        })
+        .map(|entry| entry.expect("an entry").metadata().expect("its length").len())
         .sum()
 }

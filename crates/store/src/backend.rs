@@ -9,9 +9,7 @@ use std::time::Duration;
 use crate::error::StoreError;
 use crate::memory::Memory;
 use crate::sqlite::{SqliteReader, SqliteWriter};
-use crate::types::{
-    Batch, BlobLookup, Cursor, Durability, EventRow, FeedId, ForkProof, Hash, Head, KeyValue, Page,
-};
+use crate::types::{Batch, BlobLookup, Cursor, Durability, EventRow, FeedId, ForkProof, Hash, Head, KeyValue, Page};
 
 /// A change that the writer carries out inside a group.
 #[derive(Debug)]
@@ -50,11 +48,7 @@ pub(crate) enum Writer {
 
 impl Writer {
     /// Carries out a group in one transaction; one result for each operation, in order.
-    pub(crate) fn commit_group(
-        &mut self,
-        ops: &[&Op],
-        durability: Durability,
-    ) -> Vec<Result<(), StoreError>> {
+    pub(crate) fn commit_group(&mut self, ops: &[&Op], durability: Durability) -> Vec<Result<(), StoreError>> {
         match self {
             Self::Sqlite(writer) => writer.commit_group(ops, durability),
             Self::Memory(memory) => ops.iter().map(|op| memory.apply(op)).collect(),
@@ -105,12 +99,7 @@ macro_rules! dispatch {
 }
 
 impl Reader {
-    pub(crate) fn events(
-        &mut self,
-        feed: &FeedId,
-        from: u64,
-        limit: usize,
-    ) -> Result<Vec<EventRow>, StoreError> {
+    pub(crate) fn events(&mut self, feed: &FeedId, from: u64, limit: usize) -> Result<Vec<EventRow>, StoreError> {
         dispatch!(self.events(feed, from, limit))
     }
 
@@ -130,11 +119,7 @@ impl Reader {
         dispatch!(self.blob(hash))
     }
 
-    pub(crate) fn projection(
-        &mut self,
-        name: &str,
-        key: &[u8],
-    ) -> Result<Option<Vec<u8>>, StoreError> {
+    pub(crate) fn projection(&mut self, name: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         dispatch!(self.projection(name, key))
     }
 

@@ -81,13 +81,8 @@ pub fn manifest_path(backup: &Path) -> PathBuf {
 
 /// Copies a live database to a new file. Blocks.
 pub(crate) fn take(database: &Path, to: &Path) -> Result<Manifest, StoreError> {
-    if to
-        .try_exists()
-        .map_err(|e| StoreError::io("look for", to, e))?
-    {
-        return Err(StoreError::Exists {
-            path: to.to_owned(),
-        });
+    if to.try_exists().map_err(|e| StoreError::io("look for", to, e))? {
+        return Err(StoreError::Exists { path: to.to_owned() });
     }
     let draft = files::with_suffix(to, ".partial");
     let manifest_draft = files::with_suffix(&manifest_path(to), ".partial");
@@ -136,8 +131,7 @@ fn copy_and_describe(database: &Path, draft: &Path) -> Result<Manifest, StoreErr
 fn copy_pages(source: &Connection, copy: &mut Connection, draft: &Path) -> Result<(), StoreError> {
     let failed = |e: rusqlite::Error| sql_error("write the backup", draft, &e);
     // The file is hashed, checked and fsynced as a whole afterwards.
-    copy.pragma_update(None, "synchronous", "OFF")
-        .map_err(failed)?;
+    copy.pragma_update(None, "synchronous", "OFF").map_err(failed)?;
     let backup = Backup::new(source, copy).map_err(failed)?;
     for _ in 0..MAX_BUSY_STEPS {
         match backup.step(-1).map_err(failed)? {
@@ -168,9 +162,7 @@ fn write_manifest(manifest: &Manifest, path: &Path) -> Result<(), StoreError> {
     let failed = |e: std::io::Error| StoreError::io("write", path, e);
     let mut file = files::create_private(path).map_err(failed)?;
     let json = serde_json::to_vec_pretty(manifest).map_err(|e| failed(e.into()))?;
-    file.write_all(&json)
-        .and_then(|()| file.sync_all())
-        .map_err(failed)
+    file.write_all(&json).and_then(|()| file.sync_all()).map_err(failed)
 }
 
 /// Puts a backup into an empty data folder. Blocks.
@@ -182,8 +174,7 @@ fn write_manifest(manifest: &Manifest, path: &Path) -> Result<(), StoreError> {
 /// match; [`StoreError::NewerSchema`]; [`StoreError::Corrupt`].
 pub fn restore(from: &Path, data_dir: &Path) -> Result<Manifest, StoreError> {
     let manifest = read_manifest(from)?;
-    files::create_private_dir(data_dir)
-        .map_err(|e| StoreError::io("create the data folder", data_dir, e))?;
+    files::create_private_dir(data_dir).map_err(|e| StoreError::io("create the data folder", data_dir, e))?;
     let _lock = FolderLock::take(data_dir)?;
     refuse_occupied(data_dir)?;
     let draft = data_dir.join(DRAFT_FILE);
@@ -205,19 +196,12 @@ fn read_manifest(backup: &Path) -> Result<Manifest, StoreError> {
         .take(MAX_MANIFEST_BYTES)
         .read_to_end(&mut json)
         .map_err(failed)?;
-    let manifest: Manifest = serde_json::from_slice(&json).map_err(|e| {
-        bad(
-            backup,
-            format!("its manifest {} is not readable: {e}", path.display()),
-        )
-    })?;
+    let manifest: Manifest = serde_json::from_slice(&json)
+        .map_err(|e| bad(backup, format!("its manifest {} is not readable: {e}", path.display())))?;
     if manifest.format != FORMAT {
         return Err(bad(
             backup,
-            format!(
-                "its manifest has format {}, this build knows {FORMAT}",
-                manifest.format
-            ),
+            format!("its manifest has format {}, this build knows {FORMAT}", manifest.format),
         ));
     }
     if manifest.schema > schema::VERSION {
@@ -248,17 +232,11 @@ fn refuse_occupied(data_dir: &Path) -> Result<(), StoreError> {
 /// Copies and hashes in one pass, so that what was verified is what is used.
 fn copy_verified(from: &Path, draft: &Path, manifest: &Manifest) -> Result<(), StoreError> {
     let mut source = File::open(from).map_err(|e| StoreError::io("read", from, e))?;
-    let length = source
-        .metadata()
-        .map_err(|e| StoreError::io("read", from, e))?
-        .len();
+    let length = source.metadata().map_err(|e| StoreError::io("read", from, e))?.len();
     if length != manifest.bytes {
         return Err(bad(
             from,
-            format!(
-                "it has {length} bytes, its manifest says {}",
-                manifest.bytes
-            ),
+            format!("it has {length} bytes, its manifest says {}", manifest.bytes),
         ));
     }
     open::remove_if_present(&files::with_suffix(draft, "-journal"))?;
@@ -273,10 +251,7 @@ fn copy_verified(from: &Path, draft: &Path, manifest: &Manifest) -> Result<(), S
     if sha256 != manifest.sha256 {
         return Err(bad(
             from,
-            format!(
-                "its SHA-256 is {sha256}, its manifest says {}",
-                manifest.sha256
-            ),
+            format!("its SHA-256 is {sha256}, its manifest says {}", manifest.sha256),
         ));
     }
     Ok(())
@@ -285,10 +260,7 @@ fn copy_verified(from: &Path, draft: &Path, manifest: &Manifest) -> Result<(), S
 fn mark_restored(draft: &Path, from: &Path, manifest: &Manifest) -> Result<(), StoreError> {
     let (schema, heads) = inspect(open::connect(draft)?, draft)?;
     if schema != manifest.schema || heads != manifest.heads {
-        return Err(bad(
-            from,
-            "its feeds are not those of its manifest".to_owned(),
-        ));
+        return Err(bad(from, "its feeds are not those of its manifest".to_owned()));
     }
     let conn = open::connect(draft)?;
     let mark = || -> rusqlite::Result<()> {
@@ -310,10 +282,7 @@ fn bad(path: &Path, reason: String) -> StoreError {
 }
 
 /// Hands a file on in pieces; returns its length.
-fn pump(
-    file: &mut File,
-    mut sink: impl FnMut(&[u8]) -> std::io::Result<()>,
-) -> std::io::Result<u64> {
+fn pump(file: &mut File, mut sink: impl FnMut(&[u8]) -> std::io::Result<()>) -> std::io::Result<u64> {
     let mut chunk = vec![0; 128 * 1024];
     let mut total = 0;
     loop {

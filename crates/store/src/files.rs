@@ -12,10 +12,7 @@ const DIR_MODE: u32 = 0o700;
 
 /// Creates the folder, and its missing parents, for this user only. An existing folder keeps its permissions.
 pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(DIR_MODE)
-        .create(path)
+    DirBuilder::new().recursive(true).mode(DIR_MODE).create(path)
 }
 
 /// Opens or creates a file for this user only.
@@ -57,11 +54,7 @@ pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
 
 /// Makes the content of a file durable.
 pub(crate) fn sync_file(path: &Path) -> io::Result<()> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open(path)?
-        .sync_all()
+    OpenOptions::new().read(true).write(true).open(path)?.sync_all()
 }
 
 /// The folder that holds a path.

@@ -21,8 +21,7 @@ impl FolderLock {
     /// Takes the lock or says who has it.
     pub(crate) fn take(data_dir: &Path) -> Result<Self, StoreError> {
         let path = data_dir.join(LOCK_FILE);
-        let mut file = files::open_private(&path)
-            .map_err(|e| StoreError::io("open the lock file", &path, e))?;
+        let mut file = files::open_private(&path).map_err(|e| StoreError::io("open the lock file", &path, e))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

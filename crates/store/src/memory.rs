@@ -9,8 +9,8 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use crate::backend::Op;
 use crate::error::StoreError;
 use crate::types::{
-    Batch, BlobLookup, BlobRow, Cursor, EventRow, FeedId, ForkProof, Hash, Head, KeyValue,
-    LOCAL_PREFIX, MAX_PAGE_BYTES, Page, prefix_end,
+    Batch, BlobLookup, BlobRow, Cursor, EventRow, FeedId, ForkProof, Hash, Head, KeyValue, LOCAL_PREFIX,
+    MAX_PAGE_BYTES, Page, prefix_end,
 };
 
 /// Tables behind one lock; shared by the writer and the readers.
@@ -48,26 +48,17 @@ impl Memory {
             Op::EraseBlob(hash) => {
                 tables.blobs.insert(*hash, None);
             }
-            Op::ClearProjections => tables
-                .projections
-                .retain(|name, _| name.starts_with(LOCAL_PREFIX)),
+            Op::ClearProjections => tables.projections.retain(|name, _| name.starts_with(LOCAL_PREFIX)),
         }
         Ok(())
     }
 
-    pub(crate) fn events(
-        &self,
-        feed: &FeedId,
-        from: u64,
-        limit: usize,
-    ) -> Result<Vec<EventRow>, StoreError> {
+    pub(crate) fn events(&self, feed: &FeedId, from: u64, limit: usize) -> Result<Vec<EventRow>, StoreError> {
         let tables = self.read();
         let range = tables.by_place.range((*feed, from)..=(*feed, u64::MAX));
-        Ok(take_page(
-            range.map(|(_, index)| &tables.events[*index]),
-            limit,
-            |e| e.bytes.len(),
-        ))
+        Ok(take_page(range.map(|(_, index)| &tables.events[*index]), limit, |e| {
+            e.bytes.len()
+        }))
     }
 
     pub(crate) fn heads(&self) -> Result<Vec<Head>, StoreError> {
@@ -88,9 +79,7 @@ impl Memory {
 
     pub(crate) fn scan(&self, from: Cursor, limit: usize) -> Result<Page, StoreError> {
         let tables = self.read();
-        let start = usize::try_from(from.0)
-            .unwrap_or(usize::MAX)
-            .min(tables.events.len());
+        let start = usize::try_from(from.0).unwrap_or(usize::MAX).min(tables.events.len());
         let events = take_page(tables.events[start..].iter(), limit, |e| e.bytes.len());
         let next = Cursor(from.0.max((start + events.len()) as u64));
         Ok(Page { events, next })
@@ -98,10 +87,7 @@ impl Memory {
 
     pub(crate) fn by_hash(&self, hash: &Hash) -> Result<Option<EventRow>, StoreError> {
         let tables = self.read();
-        Ok(tables
-            .by_hash
-            .get(hash)
-            .map(|index| tables.events[*index].clone()))
+        Ok(tables.by_hash.get(hash).map(|index| tables.events[*index].clone()))
     }
 
     pub(crate) fn blob(&self, hash: &Hash) -> Result<BlobLookup, StoreError> {
@@ -135,17 +121,13 @@ impl Memory {
         let end = prefix_end(prefix);
         let rows = table
             .iter()
-            .skip_while(|(key, _)| {
-                key.as_slice() < prefix || after.is_some_and(|after| key.as_slice() <= after)
-            })
+            .skip_while(|(key, _)| key.as_slice() < prefix || after.is_some_and(|after| key.as_slice() <= after))
             .take_while(|(key, _)| end.as_ref().is_none_or(|end| *key < end));
         let rows: Vec<_> = rows
             .map(|(key, value)| (key.clone(), value.clone()))
             .take(limit)
             .collect();
-        Ok(take_page(rows.iter(), limit, |(key, value)| {
-            key.len() + value.len()
-        }))
+        Ok(take_page(rows.iter(), limit, |(key, value)| key.len() + value.len()))
     }
 
     pub(crate) fn meta(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
@@ -167,10 +149,7 @@ impl Tables {
         let mut offered: HashMap<(FeedId, u64), Hash> = HashMap::new();
         for event in &batch.events {
             let place = (event.feed, event.seq);
-            let stored = self
-                .by_place
-                .get(&place)
-                .map(|index| self.events[*index].hash);
+            let stored = self.by_place.get(&place).map(|index| self.events[*index].hash);
             let first = stored.unwrap_or_else(|| *offered.entry(place).or_insert(event.hash));
             if first != event.hash {
                 return Err(StoreError::Fork {
@@ -196,9 +175,7 @@ impl Tables {
             self.events.push(event.clone());
         }
         for blob in &batch.blobs {
-            self.blobs
-                .entry(blob.hash)
-                .or_insert_with(|| Some(blob.clone()));
+            self.blobs.entry(blob.hash).or_insert_with(|| Some(blob.clone()));
         }
         for change in &batch.projections {
             let table = self.projections.entry(change.name.clone()).or_default();
@@ -222,11 +199,7 @@ impl Tables {
 }
 
 /// Copies rows up to the limit and the byte bound of one answer.
-fn take_page<'a, T: Clone + 'a>(
-    rows: impl Iterator<Item = &'a T>,
-    limit: usize,
-    size: impl Fn(&T) -> usize,
-) -> Vec<T> {
+fn take_page<'a, T: Clone + 'a>(rows: impl Iterator<Item = &'a T>, limit: usize, size: impl Fn(&T) -> usize) -> Vec<T> {
     let mut bytes = 0;
     let mut page = Vec::new();
     for row in rows.take(limit) {

@@ -36,8 +36,7 @@ pub(crate) struct Counters {
 impl Counters {
     pub(crate) fn group(&self, size: usize, durable: bool) {
         self.groups.fetch_add(1, Ordering::Relaxed);
-        self.durable_groups
-            .fetch_add(u64::from(durable), Ordering::Relaxed);
+        self.durable_groups.fetch_add(u64::from(durable), Ordering::Relaxed);
         self.max_group.fetch_max(size as u64, Ordering::Relaxed);
     }
 

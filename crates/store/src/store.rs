@@ -23,8 +23,7 @@ use crate::metrics::{Counters, Metrics};
 use crate::reader::{self, ReadJob};
 use crate::sqlite;
 use crate::types::{
-    Batch, BlobLookup, Cursor, EventRow, FeedId, ForkProof, Hash, Head, KeyValue, MAX_BATCH_BYTES,
-    MAX_PAGE_ROWS, Page,
+    Batch, BlobLookup, Cursor, EventRow, FeedId, ForkProof, Hash, Head, KeyValue, MAX_BATCH_BYTES, MAX_PAGE_ROWS, Page,
 };
 use crate::writer::{self, WriteCommand};
 
@@ -87,12 +86,7 @@ impl Store {
             }
             StoreConfig::Memory => {
                 let memory = Arc::new(Memory::default());
-                Self::start(
-                    Writer::Memory(memory.clone()),
-                    vec![Reader::Memory(memory)],
-                    None,
-                    None,
-                )
+                Self::start(Writer::Memory(memory.clone()), vec![Reader::Memory(memory)], None, None)
             }
         }
     }
@@ -106,10 +100,7 @@ impl Store {
         let (writes, write_queue) = std_mpsc::channel();
         let (reads, read_queue) = std_mpsc::channel();
         let (ended_tx, ended) = mpsc::channel(1);
-        let guard = Guard {
-            lock,
-            ended: ended_tx,
-        };
+        let guard = Guard { lock, ended: ended_tx };
         let counters = Arc::new(Counters::default());
 
         let (writer_guard, writer_counters) = (guard.clone(), counters.clone());
@@ -129,11 +120,7 @@ impl Store {
             })?;
         }
         let shared = Shared {
-            open: Mutex::new(Some(Open {
-                writes,
-                reads,
-                guard,
-            })),
+            open: Mutex::new(Some(Open { writes, reads, guard })),
             ended: Mutex::new(Some(ended)),
             write_room: Arc::new(Semaphore::new(QUEUE_KIB)),
             read_room: Arc::new(Semaphore::new(READ_QUEUE)),
@@ -180,12 +167,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Corrupt`], [`StoreError::Io`], [`StoreError::Closed`]; so for all reads.
-    pub async fn events(
-        &self,
-        feed: FeedId,
-        from_seq: u64,
-        limit: usize,
-    ) -> Result<Vec<EventRow>, StoreError> {
+    pub async fn events(&self, feed: FeedId, from_seq: u64, limit: usize) -> Result<Vec<EventRow>, StoreError> {
         self.read(move |r| r.events(&feed, from_seq, limit.min(MAX_PAGE_ROWS)))
             .await
     }
@@ -204,8 +186,7 @@ impl Store {
     /// # Errors
     /// As for [`Store::events`].
     pub async fn scan(&self, from: Cursor, limit: usize) -> Result<Page, StoreError> {
-        self.read(move |r| r.scan(from, limit.min(MAX_PAGE_ROWS)))
-            .await
+        self.read(move |r| r.scan(from, limit.min(MAX_PAGE_ROWS))).await
     }
 
     /// The event with this hash.
@@ -237,12 +218,7 @@ impl Store {
     ///
     /// # Errors
     /// As for [`Store::events`].
-    pub async fn projection_range(
-        &self,
-        name: &str,
-        prefix: &[u8],
-        limit: usize,
-    ) -> Result<Vec<KeyValue>, StoreError> {
+    pub async fn projection_range(&self, name: &str, prefix: &[u8], limit: usize) -> Result<Vec<KeyValue>, StoreError> {
         self.projection_page(name, prefix, None, limit).await
     }
 
@@ -258,11 +234,7 @@ impl Store {
         after: Option<&[u8]>,
         limit: usize,
     ) -> Result<Vec<KeyValue>, StoreError> {
-        let (name, prefix, after) = (
-            name.to_owned(),
-            prefix.to_owned(),
-            after.map(<[u8]>::to_owned),
-        );
+        let (name, prefix, after) = (name.to_owned(), prefix.to_owned(), after.map(<[u8]>::to_owned));
         let limit = limit.min(MAX_PAGE_ROWS);
         self.read(move |r| r.projection_page(&name, &prefix, after.as_deref(), limit))
             .await
@@ -300,9 +272,7 @@ impl Store {
     /// [`StoreError::Exists`] when the name is taken; [`StoreError::Unsupported`] for a store in memory.
     pub async fn backup(&self, to: impl AsRef<Path>) -> Result<Manifest, StoreError> {
         let Some(from) = self.shared.database.clone() else {
-            return Err(StoreError::Unsupported {
-                action: "be backed up",
-            });
+            return Err(StoreError::Unsupported { action: "be backed up" });
         };
         let to = to.as_ref().to_owned();
         let _turn = self
@@ -350,20 +320,14 @@ impl Store {
     }
 
     fn with_open<T>(&self, f: impl FnOnce(&Open) -> T) -> Result<T, StoreError> {
-        lock(&self.shared.open)
-            .as_ref()
-            .map(f)
-            .ok_or(StoreError::Closed)
+        lock(&self.shared.open).as_ref().map(f).ok_or(StoreError::Closed)
     }
 
     async fn write(&self, op: Op) -> Result<(), StoreError> {
         let kib = (op.payload_bytes() / 1024 + 1).clamp(MIN_BATCH_KIB, QUEUE_KIB);
         let share = u32::try_from(kib).map_err(|_| StoreError::Closed)?;
         let room = self.shared.write_room.clone();
-        let permit = room
-            .acquire_many_owned(share)
-            .await
-            .map_err(|_| StoreError::Closed)?;
+        let permit = room.acquire_many_owned(share).await.map_err(|_| StoreError::Closed)?;
         let (reply, answer) = oneshot::channel();
         let command = WriteCommand { op, reply, permit };
         self.with_open(|open| open.writes.send(command).map_err(|_| StoreError::Closed))??;

@@ -146,11 +146,7 @@ impl Batch {
             .iter()
             .map(|(k, v)| k.len() + v.as_ref().map_or(0, Vec::len))
             .sum();
-        let proofs: usize = self
-            .fork_proofs
-            .iter()
-            .map(|p| p.bytes_a.len() + p.bytes_b.len())
-            .sum();
+        let proofs: usize = self.fork_proofs.iter().map(|p| p.bytes_a.len() + p.bytes_b.len()).sum();
         events + blobs + projections + meta + proofs
     }
 
@@ -169,9 +165,7 @@ impl Batch {
             .map(|e| e.seq)
             .chain(self.fork_proofs.iter().map(|p| p.seq));
         if let Some(seq) = numbers.find(|seq| i64::try_from(*seq).is_err()) {
-            return Err(StoreError::invalid(format!(
-                "sequence number {seq} is not below 2^63"
-            )));
+            return Err(StoreError::invalid(format!("sequence number {seq} is not below 2^63")));
         }
         if self.meta.iter().any(|(key, _)| key == META_CLEAN_SHUTDOWN) {
             return Err(StoreError::invalid(format!(

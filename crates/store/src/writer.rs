@@ -89,9 +89,7 @@ fn commit(writer: &mut Writer, group: Vec<WriteCommand>, counters: &Counters) ->
     let mut erasures = Vec::new();
     for (command, result) in group.into_iter().zip(results) {
         match (&result, &command.op) {
-            (Ok(()), Op::Append(batch)) => {
-                counters.committed(batch.events.len(), batch.payload_bytes())
-            }
+            (Ok(()), Op::Append(batch)) => counters.committed(batch.events.len(), batch.payload_bytes()),
             (Ok(()), _) => counters.committed(0, 0),
             (Err(_), _) => counters.failed(),
         }

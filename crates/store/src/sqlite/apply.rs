@@ -43,10 +43,7 @@ impl SqliteWriter {
             }
         }
         let rest = || -> rusqlite::Result<()> {
-            batch
-                .blobs
-                .iter()
-                .try_for_each(|blob| self.insert_blob(blob))?;
+            batch.blobs.iter().try_for_each(|blob| self.insert_blob(blob))?;
             batch
                 .projections
                 .iter()
@@ -73,7 +70,14 @@ impl SqliteWriter {
                 "INSERT INTO events (feed, seq, hlc, kind, hash, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                  ON CONFLICT (feed, seq) DO NOTHING",
             )?
-            .execute(params![feed, to_db(event.seq), to_db(event.hlc), event.kind, event.hash, event.bytes])?;
+            .execute(params![
+                feed,
+                to_db(event.seq),
+                to_db(event.hlc),
+                event.kind,
+                event.hash,
+                event.bytes
+            ])?;
         if inserted == 1 {
             return Ok(None);
         }
@@ -93,7 +97,9 @@ impl SqliteWriter {
             None => self
                 .conn
                 .prepare_cached("INSERT INTO feeds (project, node, incarnation) VALUES (?1, ?2, ?3) RETURNING id")?
-                .query_row(params![feed.project, feed.node, to_db(feed.incarnation)], |row| row.get(0))?,
+                .query_row(params![feed.project, feed.node, to_db(feed.incarnation)], |row| {
+                    row.get(0)
+                })?,
         };
         if self.feeds.len() >= MAX_CACHED_FEEDS {
             self.feeds.clear();
@@ -107,9 +113,7 @@ impl SqliteWriter {
             return Ok(());
         }
         self.conn
-            .prepare_cached(
-                "INSERT INTO projects (project) VALUES (?1) ON CONFLICT (project) DO NOTHING",
-            )?
+            .prepare_cached("INSERT INTO projects (project) VALUES (?1) ON CONFLICT (project) DO NOTHING")?
             .execute([blob.project])?;
         self.conn
             .prepare_cached(
@@ -183,12 +187,7 @@ impl SqliteWriter {
                 "INSERT INTO fork_proofs (feed, seq, bytes_a, bytes_b) VALUES (?1, ?2, ?3, ?4)
                  ON CONFLICT (feed, seq) DO NOTHING",
             )?
-            .execute(params![
-                feed,
-                to_db(proof.seq),
-                proof.bytes_a,
-                proof.bytes_b
-            ])?;
+            .execute(params![feed, to_db(proof.seq), proof.bytes_a, proof.bytes_b])?;
         Ok(())
     }
 }

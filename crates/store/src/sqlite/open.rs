@@ -43,8 +43,7 @@ pub(crate) fn open(config: &SqliteConfig) -> Result<Opened, StoreError> {
     let path = dir.join(DATABASE_FILE);
     if exists(&path)? {
         refuse_empty(&path)?;
-        files::make_private(&path)
-            .map_err(|e| StoreError::io("set the permissions of", &path, e))?;
+        files::make_private(&path).map_err(|e| StoreError::io("set the permissions of", &path, e))?;
     } else {
         create(&path)?;
     }
@@ -106,10 +105,7 @@ fn create(path: &Path) -> Result<(), StoreError> {
     if exists(&wal)? {
         return Err(StoreError::Corrupt {
             path: path.to_owned(),
-            detail: format!(
-                "the file is missing beside its write-ahead log {}",
-                wal.display()
-            ),
+            detail: format!("the file is missing beside its write-ahead log {}", wal.display()),
         });
     }
     let draft = files::with_suffix(path, ".new");
@@ -120,8 +116,7 @@ fn create(path: &Path) -> Result<(), StoreError> {
     schema::stamp(&conn, &draft)?;
     schema::migrate(&mut conn, &draft)?;
     set_clean(&conn, true).map_err(|e| sql_error("create", &draft, &e))?;
-    conn.close()
-        .map_err(|(_, e)| sql_error("create", &draft, &e))?;
+    conn.close().map_err(|(_, e)| sql_error("create", &draft, &e))?;
     publish(&draft, path)
 }
 
@@ -129,9 +124,7 @@ fn create(path: &Path) -> Result<(), StoreError> {
 pub(crate) fn publish(draft: &Path, path: &Path) -> Result<(), StoreError> {
     files::sync_file(draft).map_err(|e| StoreError::io("sync", draft, e))?;
     files::rename_new(draft, path).map_err(|e| match e.kind() {
-        std::io::ErrorKind::AlreadyExists => StoreError::Exists {
-            path: path.to_owned(),
-        },
+        std::io::ErrorKind::AlreadyExists => StoreError::Exists { path: path.to_owned() },
         _ => StoreError::io("create", path, e),
     })?;
     let dir = files::parent(path);
@@ -139,11 +132,7 @@ pub(crate) fn publish(draft: &Path, path: &Path) -> Result<(), StoreError> {
 }
 
 /// Runs `quick_check` or `integrity_check` and quotes what it finds.
-pub(crate) fn check_structure(
-    conn: &Connection,
-    path: &Path,
-    pragma: &'static str,
-) -> Result<(), StoreError> {
+pub(crate) fn check_structure(conn: &Connection, path: &Path, pragma: &'static str) -> Result<(), StoreError> {
     let run = || -> rusqlite::Result<Vec<String>> {
         let mut statement = conn.prepare(&format!("PRAGMA {pragma}({MAX_FINDINGS})"))?;
         statement.query_map([], |row| row.get(0))?.collect()
@@ -160,11 +149,9 @@ pub(crate) fn check_structure(
 
 fn was_closed_in_order(conn: &Connection, path: &Path) -> Result<bool, StoreError> {
     let flag: Option<Vec<u8>> = conn
-        .query_row(
-            "SELECT value FROM meta WHERE key = ?1",
-            [META_CLEAN_SHUTDOWN],
-            |row| row.get(0),
-        )
+        .query_row("SELECT value FROM meta WHERE key = ?1", [META_CLEAN_SHUTDOWN], |row| {
+            row.get(0)
+        })
         .optional()
         .map_err(|e| sql_error("read", path, &e))?;
     Ok(flag.as_deref() == Some(b"1"))
@@ -181,9 +168,7 @@ pub(crate) fn set_clean(conn: &Connection, clean: bool) -> rusqlite::Result<()> 
 }
 
 fn refuse_empty(path: &Path) -> Result<(), StoreError> {
-    let length = fs::metadata(path)
-        .map_err(|e| StoreError::io("read", path, e))?
-        .len();
+    let length = fs::metadata(path).map_err(|e| StoreError::io("read", path, e))?.len();
     if length == 0 {
         return Err(StoreError::Corrupt {
             path: path.to_owned(),
@@ -194,16 +179,13 @@ fn refuse_empty(path: &Path) -> Result<(), StoreError> {
 }
 
 fn exists(path: &Path) -> Result<bool, StoreError> {
-    path.try_exists()
-        .map_err(|e| StoreError::io("look for", path, e))
+    path.try_exists().map_err(|e| StoreError::io("look for", path, e))
 }
 
 /// Removes a left-over of an interrupted run.
 pub(crate) fn remove_if_present(path: &Path) -> Result<(), StoreError> {
     match fs::remove_file(path) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-            Err(StoreError::io("remove", path, e))
-        }
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(StoreError::io("remove", path, e)),
         _ => Ok(()),
     }
 }

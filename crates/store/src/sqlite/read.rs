@@ -10,8 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::{from_db, open, sql_error, to_db};
 use crate::error::StoreError;
 use crate::types::{
-    BlobLookup, BlobRow, Cursor, EventRow, FeedId, ForkProof, Hash, Head, KeyValue, MAX_PAGE_BYTES,
-    Page, prefix_end,
+    BlobLookup, BlobRow, Cursor, EventRow, FeedId, ForkProof, Hash, Head, KeyValue, MAX_PAGE_BYTES, Page, prefix_end,
 };
 
 /// Interned feeds kept in memory; above this the cache starts anew.
@@ -52,12 +51,7 @@ impl SqliteReader {
         self.conn
     }
 
-    pub(crate) fn events(
-        &mut self,
-        feed: &FeedId,
-        from: u64,
-        limit: usize,
-    ) -> Result<Vec<EventRow>, StoreError> {
+    pub(crate) fn events(&mut self, feed: &FeedId, from: u64, limit: usize) -> Result<Vec<EventRow>, StoreError> {
         let Ok(from) = i64::try_from(from) else {
             return Ok(Vec::new());
         };
@@ -88,12 +82,10 @@ impl SqliteReader {
         let query = || -> rusqlite::Result<Vec<Head>> {
             // One transaction for all feeds: the heads of one moment.
             let moment = self.conn.unchecked_transaction()?;
-            let mut feeds =
-                moment.prepare_cached("SELECT id, project, node, incarnation FROM feeds")?;
+            let mut feeds = moment.prepare_cached("SELECT id, project, node, incarnation FROM feeds")?;
             // One seek for each feed; as a join the planner reads every event.
-            let mut last = moment.prepare_cached(
-                "SELECT seq, hash FROM events WHERE feed = ?1 ORDER BY seq DESC LIMIT 1",
-            )?;
+            let mut last =
+                moment.prepare_cached("SELECT seq, hash FROM events WHERE feed = ?1 ORDER BY seq DESC LIMIT 1")?;
             let mut heads = Vec::new();
             let mut rows = feeds.query([])?;
             while let Some(row) = rows.next()? {
@@ -189,18 +181,10 @@ impl SqliteReader {
         query().map_err(|e| sql_error("read a blob from", &self.path, &e))
     }
 
-    pub(crate) fn projection(
-        &mut self,
-        name: &str,
-        key: &[u8],
-    ) -> Result<Option<Vec<u8>>, StoreError> {
+    pub(crate) fn projection(&mut self, name: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         self.conn
             .prepare_cached("SELECT value FROM projections WHERE name = ?1 AND key = ?2")
-            .and_then(|mut statement| {
-                statement
-                    .query_row(params![name, key], |row| row.get(0))
-                    .optional()
-            })
+            .and_then(|mut statement| statement.query_row(params![name, key], |row| row.get(0)).optional())
             .map_err(|e| sql_error("read a projection from", &self.path, &e))
     }
 
@@ -219,9 +203,7 @@ impl SqliteReader {
             Some(_) => {
                 "SELECT key, value FROM projections WHERE name = ?1 AND key >= ?2 AND key < ?4 ORDER BY key LIMIT ?3"
             }
-            None => {
-                "SELECT key, value FROM projections WHERE name = ?1 AND key >= ?2 ORDER BY key LIMIT ?3"
-            }
+            None => "SELECT key, value FROM projections WHERE name = ?1 AND key >= ?2 ORDER BY key LIMIT ?3",
         };
         let query = || -> rusqlite::Result<Vec<KeyValue>> {
             let mut statement = self.conn.prepare_cached(sql)?;
@@ -272,8 +254,7 @@ impl SqliteReader {
             })?;
             proofs.collect()
         };
-        let mut proofs =
-            query().map_err(|e| sql_error("read the fork proofs from", &self.path, &e))?;
+        let mut proofs = query().map_err(|e| sql_error("read the fork proofs from", &self.path, &e))?;
         proofs.sort_unstable_by_key(|proof| (proof.feed, proof.seq));
         Ok(proofs)
     }
@@ -285,21 +266,14 @@ impl SqliteReader {
 
 /// Finds the interned id of a feed.
 pub(crate) fn find_feed(conn: &Connection, feed: &FeedId) -> rusqlite::Result<Option<i64>> {
-    conn.prepare_cached(
-        "SELECT id FROM feeds WHERE project = ?1 AND node = ?2 AND incarnation = ?3",
-    )?
-    .query_row(
-        params![feed.project, feed.node, to_db(feed.incarnation)],
-        |row| row.get(0),
-    )
-    .optional()
+    conn.prepare_cached("SELECT id FROM feeds WHERE project = ?1 AND node = ?2 AND incarnation = ?3")?
+        .query_row(params![feed.project, feed.node, to_db(feed.incarnation)], |row| {
+            row.get(0)
+        })
+        .optional()
 }
 
-fn feed_by_id(
-    conn: &Connection,
-    cache: &mut HashMap<i64, FeedId>,
-    id: i64,
-) -> rusqlite::Result<FeedId> {
+fn feed_by_id(conn: &Connection, cache: &mut HashMap<i64, FeedId>, id: i64) -> rusqlite::Result<FeedId> {
     if let Some(feed) = cache.get(&id) {
         return Ok(*feed);
     }

@@ -115,8 +115,7 @@ pub(crate) fn migrate(conn: &mut Connection, path: &Path) -> Result<(), StoreErr
         let failed = |e: rusqlite::Error| sql_error("migrate the schema of", path, &e);
         let tx = conn.transaction().map_err(failed)?;
         tx.execute_batch(sql).map_err(failed)?;
-        tx.pragma_update(None, "user_version", step + 1)
-            .map_err(failed)?;
+        tx.pragma_update(None, "user_version", step + 1).map_err(failed)?;
         tx.commit().map_err(failed)?;
     }
     Ok(())

@@ -53,11 +53,7 @@ impl SqliteWriter {
         }
     }
 
-    pub(crate) fn commit_group(
-        &mut self,
-        ops: &[&Op],
-        durability: Durability,
-    ) -> Vec<Result<(), StoreError>> {
+    pub(crate) fn commit_group(&mut self, ops: &[&Op], durability: Durability) -> Vec<Result<(), StoreError>> {
         let error = match self.try_group(ops, durability) {
             Ok(results) => return results,
             Err(Aborted(error)) => error,
@@ -74,15 +70,9 @@ impl SqliteWriter {
         ops.iter().map(alone).collect()
     }
 
-    fn try_group(
-        &mut self,
-        ops: &[&Op],
-        durability: Durability,
-    ) -> Result<Vec<Result<(), StoreError>>, Aborted> {
+    fn try_group(&mut self, ops: &[&Op], durability: Durability) -> Result<Vec<Result<(), StoreError>>, Aborted> {
         if let Some(cause) = &self.poisoned {
-            return Err(Aborted(StoreError::Poisoned {
-                cause: cause.clone(),
-            }));
+            return Err(Aborted(StoreError::Poisoned { cause: cause.clone() }));
         }
         self.set_synchronous(durability)?;
         self.execute("BEGIN IMMEDIATE").map_err(|e| self.abort(e))?;
@@ -105,13 +95,10 @@ impl SqliteWriter {
             Err(error) => error,
         };
         match error {
-            StoreError::Full { .. } | StoreError::Io { .. } | StoreError::Corrupt { .. } => {
-                Err(self.abort(error))
-            }
+            StoreError::Full { .. } | StoreError::Io { .. } | StoreError::Corrupt { .. } => Err(self.abort(error)),
             refused => {
                 self.feeds.clear();
-                self.execute("ROLLBACK TO batch")
-                    .map_err(|e| self.abort(e))?;
+                self.execute("ROLLBACK TO batch").map_err(|e| self.abort(e))?;
                 self.execute("RELEASE batch").map_err(|e| self.abort(e))?;
                 Ok(Err(refused))
             }
@@ -159,10 +146,7 @@ impl SqliteWriter {
 
     fn poison(&mut self, cause: &StoreError) -> StoreError {
         tracing::error!(error = %cause, "the store stops writing");
-        let cause = self
-            .poisoned
-            .get_or_insert_with(|| cause.to_string())
-            .clone();
+        let cause = self.poisoned.get_or_insert_with(|| cause.to_string()).clone();
         StoreError::Poisoned { cause }
     }
 
@@ -193,9 +177,7 @@ impl SqliteWriter {
         let pending = self
             .conn
             .prepare_cached("PRAGMA wal_checkpoint(NOOP)")
-            .and_then(|mut statement| {
-                statement.query_row([], |row| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?))
-            });
+            .and_then(|mut statement| statement.query_row([], |row| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?)));
         // When the length cannot be read the attempt itself shows why.
         if pending.map_or(true, |pages| pages >= CHECKPOINT_PAGES) {
             self.checkpoint("PASSIVE");
@@ -245,11 +227,8 @@ impl SqliteWriter {
         }
         self.set_synchronous(Durability::Durable)
             .map_err(|Aborted(error)| error)?;
-        open::set_clean(&self.conn, true)
-            .map_err(|e| sql_error("mark as closed", &self.path, &e))?;
+        open::set_clean(&self.conn, true).map_err(|e| sql_error("mark as closed", &self.path, &e))?;
         self.checkpoint("TRUNCATE");
-        self.conn
-            .close()
-            .map_err(|(_, e)| sql_error("close", &self.path, &e))
+        self.conn.close().map_err(|(_, e)| sql_error("close", &self.path, &e))
     }
 }

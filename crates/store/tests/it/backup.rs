@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bzzz_store::{
-    BlobLookup, Durability, META_RESTORED, Manifest, Store, StoreConfig, StoreError, manifest_path,
-    restore,
+    BlobLookup, Durability, META_RESTORED, Manifest, Store, StoreConfig, StoreError, manifest_path, restore,
 };
 use tempfile::TempDir;
 
@@ -32,9 +31,7 @@ fn a_backup_under_load_restores_to_one_moment() {
                     while !stop.load(Ordering::SeqCst) {
                         let mut batch = events(feed(number), seq..seq + 1);
                         // Event and counter move together: a torn copy would show.
-                        batch
-                            .projections
-                            .push(put("count", &[number], &seq.to_be_bytes()));
+                        batch.projections.push(put("count", &[number], &seq.to_be_bytes()));
                         batch.durability = Durability::Relaxed;
                         store.append(batch).await.unwrap();
                         seq += 1;
@@ -60,25 +57,15 @@ fn a_backup_under_load_restores_to_one_moment() {
             .unwrap()
             .map(|e| e.unwrap().file_name())
             .collect();
-        assert_eq!(
-            names.len(),
-            2,
-            "nothing is left beside the two files: {names:?}"
-        );
+        assert_eq!(names.len(), 2, "nothing is left beside the two files: {names:?}");
         for path in [&file, &manifest_path(&file)] {
-            assert_eq!(
-                fs::metadata(path).unwrap().permissions().mode() & 0o777,
-                0o600
-            );
+            assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
         }
         let restored_dir = target.path().join("restored");
         assert_eq!(restore(&file, &restored_dir).unwrap(), manifest);
         let restored = Store::open(StoreConfig::sqlite(&restored_dir)).unwrap();
         restored.check().await.unwrap();
-        assert_eq!(
-            restored.meta(META_RESTORED).await.unwrap(),
-            Some(b"1".to_vec())
-        );
+        assert_eq!(restored.meta(META_RESTORED).await.unwrap(), Some(b"1".to_vec()));
         let heads = restored.heads().await.unwrap();
         assert_eq!(heads.len(), manifest.heads.len());
         for ((head, earlier), later) in heads.iter().zip(&before).zip(&after) {
@@ -88,16 +75,9 @@ fn a_backup_under_load_restores_to_one_moment() {
             );
             let stored = restored.events(head.feed, 0, 60_000).await.unwrap();
             let expected: Vec<_> = (0..=head.seq).map(|seq| event(head.feed, seq)).collect();
-            assert!(
-                stored == expected,
-                "feed {:?} differs",
-                head.feed.project[0]
-            );
+            assert!(stored == expected, "feed {:?} differs", head.feed.project[0]);
             if head.feed != feed(0) {
-                let count = restored
-                    .projection("count", &[head.feed.project[0]])
-                    .await
-                    .unwrap();
+                let count = restored.projection("count", &[head.feed.project[0]]).await.unwrap();
                 assert_eq!(count, Some(head.seq.to_be_bytes().to_vec()));
             }
         }
@@ -123,29 +103,17 @@ fn nothing_is_overwritten() {
         let target = TempDir::new().unwrap();
         let file = target.path().join("copy.db");
         fs::write(&file, b"precious").unwrap();
-        assert!(matches!(
-            store.backup(&file).await,
-            Err(StoreError::Exists { .. })
-        ));
+        assert!(matches!(store.backup(&file).await, Err(StoreError::Exists { .. })));
         assert_eq!(fs::read(&file).unwrap(), b"precious");
         let file = target.path().join("second.db");
         store.backup(&file).await.unwrap();
-        assert!(matches!(
-            restore(&file, dir.path()),
-            Err(StoreError::Locked { .. })
-        ));
+        assert!(matches!(restore(&file, dir.path()), Err(StoreError::Locked { .. })));
         store.close().await.unwrap();
-        assert!(matches!(
-            restore(&file, dir.path()),
-            Err(StoreError::NotEmpty { .. })
-        ));
+        assert!(matches!(restore(&file, dir.path()), Err(StoreError::NotEmpty { .. })));
         let store = Store::open(StoreConfig::sqlite(dir.path())).unwrap();
         assert_eq!(scan_all(&store).await.len(), 3);
         let missing = target.path().join("no/such/folder.db");
-        assert!(matches!(
-            store.backup(&missing).await,
-            Err(StoreError::Io { .. })
-        ));
+        assert!(matches!(store.backup(&missing).await, Err(StoreError::Io { .. })));
     });
 }
 
@@ -171,45 +139,28 @@ fn a_backup_that_does_not_match_its_manifest_is_refused() {
         let mut flipped = good.clone();
         flipped[good.len() / 2] ^= 1;
         fs::write(&file, &flipped).unwrap();
-        assert!(matches!(
-            refused("a flipped bit"),
-            StoreError::BadBackup { .. }
-        ));
+        assert!(matches!(refused("a flipped bit"), StoreError::BadBackup { .. }));
         fs::write(&file, &good[..good.len() - 1]).unwrap();
-        assert!(matches!(
-            refused("a cut file"),
-            StoreError::BadBackup { .. }
-        ));
+        assert!(matches!(refused("a cut file"), StoreError::BadBackup { .. }));
         fs::write(&file, &good).unwrap();
 
-        let write = |manifest: &Manifest| {
-            fs::write(manifest_path(&file), serde_json::to_vec(manifest).unwrap()).unwrap()
-        };
+        let write =
+            |manifest: &Manifest| fs::write(manifest_path(&file), serde_json::to_vec(manifest).unwrap()).unwrap();
         let mut other = manifest.clone();
         other.heads[0].seq += 1;
         write(&other);
-        assert!(matches!(
-            refused("other heads"),
-            StoreError::BadBackup { .. }
-        ));
+        assert!(matches!(refused("other heads"), StoreError::BadBackup { .. }));
         write(&Manifest {
             schema: 99,
             ..manifest.clone()
         });
-        assert!(matches!(
-            refused("a newer schema"),
-            StoreError::NewerSchema { .. }
-        ));
+        assert!(matches!(refused("a newer schema"), StoreError::NewerSchema { .. }));
         fs::write(manifest_path(&file), b"{").unwrap();
-        assert!(matches!(
-            refused("a broken manifest"),
-            StoreError::BadBackup { .. }
-        ));
+        assert!(matches!(refused("a broken manifest"), StoreError::BadBackup { .. }));
         fs::remove_file(manifest_path(&file)).unwrap();
         assert!(matches!(refused("no manifest"), StoreError::Io { .. }));
         write(&manifest);
-        restore(&file, &empty)
-            .expect("after all these refusals the folder is still good for a restore");
+        restore(&file, &empty).expect("after all these refusals the folder is still good for a restore");
     });
 }
 

@@ -27,12 +27,7 @@ pub fn event(feed: FeedId, seq: u64) -> EventRow {
 
 pub fn variant(feed: FeedId, seq: u64, variant: u8) -> EventRow {
     let hash = hash(&feed, seq, variant);
-    let bytes = hash
-        .iter()
-        .cycle()
-        .take(100 + usize::from(variant))
-        .copied()
-        .collect();
+    let bytes = hash.iter().cycle().take(100 + usize::from(variant)).copied().collect();
     EventRow {
         feed,
         seq,

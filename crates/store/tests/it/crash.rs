@@ -39,9 +39,7 @@ fn child() {
             writers.push(tokio::spawn(async move {
                 for seq in first.. {
                     let mut batch = events(feed(number), seq..seq + 1);
-                    batch
-                        .projections
-                        .push(put("count", &[number], &seq.to_be_bytes()));
+                    batch.projections.push(put("count", &[number], &seq.to_be_bytes()));
                     // A kill does not lose what was committed without an fsync either.
                     batch.durability = if number == 1 {
                         Durability::Relaxed
@@ -78,10 +76,7 @@ fn run_and_kill(dir: &TempDir, kill_after: u64, acknowledged: &mut BTreeMap<u8, 
         let line = line.expect("text");
         let words: Vec<_> = line.split(' ').collect();
         if let ["ack", number, seq, "."] = words[..] {
-            acknowledged.insert(
-                number.parse().expect("a writer"),
-                seq.parse().expect("a number"),
-            );
+            acknowledged.insert(number.parse().expect("a writer"), seq.parse().expect("a number"));
             count += 1;
             if count == kill_after {
                 // SIGKILL; what is in the pipe already was acknowledged too, and is read on.
@@ -126,10 +121,7 @@ fn nothing_acknowledged_is_lost() {
             for (feed, head) in heads {
                 let stored = store.events(feed, 0, 60_000).await.unwrap();
                 let expected: Vec<_> = (0..=head).map(|seq| event(feed, seq)).collect();
-                assert!(
-                    stored == expected,
-                    "seed {seed}: a hole or a wrong event below {head}"
-                );
+                assert!(stored == expected, "seed {seed}: a hole or a wrong event below {head}");
                 let count = store.projection("count", &[feed.project[0]]).await.unwrap();
                 assert_eq!(
                     count,

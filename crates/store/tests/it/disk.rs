@@ -7,9 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use bzzz_store::{
-    Batch, DATABASE_FILE, IntegrityCheck, SqliteConfig, Store, StoreConfig, StoreError,
-};
+use bzzz_store::{Batch, DATABASE_FILE, IntegrityCheck, SqliteConfig, Store, StoreConfig, StoreError};
 use tempfile::TempDir;
 
 use crate::common::{blob, block_on, event, events, feed, on_disk, put, scan_all, variant};
@@ -33,11 +31,7 @@ async fn filled() -> TempDir {
 }
 
 fn flip(path: &Path, offset: u64, length: usize) {
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open(path)
-        .unwrap();
+    let mut file = OpenOptions::new().read(true).write(true).open(path).unwrap();
     let mut bytes = vec![0; length];
     file.seek(SeekFrom::Start(offset)).unwrap();
     file.read_exact(&mut bytes).unwrap();
@@ -50,10 +44,7 @@ fn is_corrupt(result: Result<Store, StoreError>, path: &Path) {
     match result {
         Err(error @ StoreError::Corrupt { .. }) => {
             let text = error.to_string();
-            assert!(
-                text.contains(&path.display().to_string()),
-                "names the file: {text}"
-            );
+            assert!(text.contains(&path.display().to_string()), "names the file: {text}");
             assert!(text.contains("bzzz restore"), "says what to do: {text}");
         }
         other => panic!("expected damage to be found, got {other:?}"),
@@ -89,8 +80,7 @@ fn a_second_opener_is_refused_by_name() {
         }
         let clone = store.clone();
         store.close().await.unwrap();
-        let again = open(dir.path())
-            .expect("the folder is free once close returns, whoever still holds a handle");
+        let again = open(dir.path()).expect("the folder is free once close returns, whoever still holds a handle");
         assert!(matches!(clone.heads().await, Err(StoreError::Closed)));
         again.close().await.unwrap();
     });
@@ -123,11 +113,7 @@ fn a_damaged_header_is_named_and_kept() {
         flip(&path, 0, 32);
         let before = fs::read(&path).unwrap();
         is_corrupt(open(dir.path()), &path);
-        assert_eq!(
-            fs::read(&path).unwrap(),
-            before,
-            "the file was left as it is"
-        );
+        assert_eq!(fs::read(&path).unwrap(), before, "the file was left as it is");
     });
 }
 
@@ -144,10 +130,7 @@ fn a_damaged_page_is_found_when_the_store_was_not_closed() {
         );
         rusqlite::Connection::open(&path)
             .unwrap()
-            .execute(
-                "UPDATE meta SET value = x'30' WHERE key = 'clean_shutdown'",
-                [],
-            )
+            .execute("UPDATE meta SET value = x'30' WHERE key = 'clean_shutdown'", [])
             .unwrap();
         is_corrupt(open(dir.path()), &path);
     });
@@ -170,10 +153,7 @@ fn a_truncated_an_empty_and_a_missing_file_are_damage() {
         fs::remove_file(&path).unwrap();
         fs::write(dir.path().join("bzzz.db-wal"), b"the last changes").unwrap();
         is_corrupt(open(dir.path()), &path);
-        assert!(
-            dir.path().join("bzzz.db-wal").exists(),
-            "the log was left as it is"
-        );
+        assert!(dir.path().join("bzzz.db-wal").exists(), "the log was left as it is");
     });
 }
 
@@ -217,10 +197,7 @@ fn a_full_disk_refuses_whole_batches_and_keeps_the_rest() {
         store.close().await.unwrap();
         let pages = fs::metadata(dir.path().join(DATABASE_FILE)).unwrap().len() / 4096;
         let limit = u32::try_from(pages).unwrap() + 40;
-        let store = open_with(dir.path(), |config| {
-            config.faults.max_page_count = Some(limit)
-        })
-        .unwrap();
+        let store = open_with(dir.path(), |config| config.faults.max_page_count = Some(limit)).unwrap();
 
         let mut large = events(feed(2), 0..3);
         large.blobs.push(blob(1, vec![1; 1 << 20]));
@@ -286,10 +263,7 @@ fn after_a_failed_fsync_nothing_more_is_written() {
     block_on(async {
         let dir = TempDir::new().unwrap();
         let fail = Arc::new(AtomicBool::new(false));
-        let store = open_with(dir.path(), |config| {
-            config.faults.fail_commit = Some(fail.clone())
-        })
-        .unwrap();
+        let store = open_with(dir.path(), |config| config.faults.fail_commit = Some(fail.clone())).unwrap();
         store.append(events(feed(1), 0..3)).await.unwrap();
         fail.store(true, Ordering::SeqCst);
         assert!(matches!(
@@ -305,10 +279,7 @@ fn after_a_failed_fsync_nothing_more_is_written() {
             Err(StoreError::Poisoned { .. })
         ));
         assert_eq!(scan_all(&store).await.len(), 3, "reads go on");
-        assert!(matches!(
-            store.close().await,
-            Err(StoreError::Poisoned { .. })
-        ));
+        assert!(matches!(store.close().await, Err(StoreError::Poisoned { .. })));
         let store = open(dir.path()).unwrap();
         assert_eq!(scan_all(&store).await.len(), 3);
         store.append(events(feed(1), 3..4)).await.unwrap();
@@ -350,10 +321,7 @@ fn waiting_writers_share_an_fsync() {
                 let store = store.clone();
                 tokio::spawn(async move {
                     for seq in 0..20 {
-                        store
-                            .append(events(feed(number), seq..seq + 1))
-                            .await
-                            .unwrap();
+                        store.append(events(feed(number), seq..seq + 1)).await.unwrap();
                     }
                 })
             })

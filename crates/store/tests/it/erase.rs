@@ -22,16 +22,9 @@ fn marked(number: u8, length: usize) -> Vec<u8> {
 /// Files that hold a whole mark of this blob at any rotation.
 fn traces(dir: &Path, number: u8) -> Vec<String> {
     let mark = format!("{number:03}!><!").into_bytes();
-    let files = fs::read_dir(dir)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
+    let files = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
     files
-        .filter(|path| {
-            fs::read(path)
-                .unwrap()
-                .windows(mark.len())
-                .any(|window| window == mark)
-        })
+        .filter(|path| fs::read(path).unwrap().windows(mark.len()).any(|window| window == mark))
         .map(|path| path.display().to_string())
         .collect()
 }
@@ -44,15 +37,10 @@ fn no_file_holds_an_erased_content() {
         // Mixed with events and in many transactions, so that pages split and fill in between.
         for number in 1..=120_u8 {
             let mut batch = events(feed(1), u64::from(number) * 3..u64::from(number) * 3 + 3);
-            batch
-                .blobs
-                .push(blob(number, marked(number, length(number))));
+            batch.blobs.push(blob(number, marked(number, length(number))));
             store.append(batch).await.unwrap();
         }
-        assert!(
-            !traces(dir.path(), 50).is_empty(),
-            "the search finds what is there"
-        );
+        assert!(!traces(dir.path(), 50).is_empty(), "the search finds what is there");
         let erased = |number: u8| !number.is_multiple_of(3);
         for number in (1..=120).filter(|n| erased(*n)) {
             store.erase_blob([number; 32]).await.unwrap();
@@ -80,11 +68,7 @@ fn no_file_holds_an_erased_content() {
         store.check().await.unwrap();
         store.close().await.unwrap();
         for number in (1..=120).filter(|n| erased(*n)) {
-            assert_eq!(
-                traces(dir.path(), number),
-                [""; 0],
-                "blob {number} after closing"
-            );
+            assert_eq!(traces(dir.path(), number), [""; 0], "blob {number} after closing");
         }
     });
 }
@@ -111,18 +95,12 @@ fn a_read_in_progress_only_delays_it() {
             .await
             .expect("answered although a reader holds the log");
         assert_eq!(store.blob([7; 32]).await.unwrap(), BlobLookup::Erased);
-        assert!(
-            !traces(dir.path(), 7).is_empty(),
-            "the reader still needs the old page"
-        );
+        assert!(!traces(dir.path(), 7).is_empty(), "the reader still needs the old page");
         drop(reading);
         let deadline = Instant::now() + Duration::from_secs(20);
         let mut seq = 0;
         while !traces(dir.path(), 7).is_empty() {
-            assert!(
-                Instant::now() < deadline,
-                "the log is emptied once the reader is gone"
-            );
+            assert!(Instant::now() < deadline, "the log is emptied once the reader is gone");
             // Also under load, when the writer is never idle.
             store.append(events(feed(1), seq..seq + 1)).await.unwrap();
             seq += 1;

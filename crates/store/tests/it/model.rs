@@ -2,10 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bzzz_store::{
-    Batch, BlobLookup, Cursor, Durability, EventRow, FeedId, ForkProof, Store, StoreConfig,
-    StoreError,
-};
+use bzzz_store::{Batch, BlobLookup, Cursor, Durability, EventRow, FeedId, ForkProof, Store, StoreConfig, StoreError};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -26,11 +23,7 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let event = (
-        0..3_u8,
-        0..6_u64,
-        prop_oneof![9 => Just(0_u8), 1 => Just(1)],
-    );
+    let event = (0..3_u8, 0..6_u64, prop_oneof![9 => Just(0_u8), 1 => Just(1)]);
     let change = (0..2_u8, 0..4_u8, proptest::option::of(any::<u8>()));
     let append = (
         proptest::collection::vec(event, 0..4),
@@ -97,10 +90,7 @@ impl Model {
         let mut heads = BTreeMap::new();
         for ((feed, seq), event) in &self.places {
             heads.insert(*feed, (*seq, event.hash));
-            assert_eq!(
-                store.by_hash(event.hash).await.unwrap().as_ref(),
-                Some(event)
-            );
+            assert_eq!(store.by_hash(event.hash).await.unwrap().as_ref(), Some(event));
         }
         let stored: BTreeMap<_, _> = store
             .heads()
@@ -127,17 +117,10 @@ impl Model {
                 .filter(|((name, _), _)| name == table)
                 .map(|((_, k), v)| (k.clone(), v.clone()))
                 .collect();
-            assert_eq!(
-                store.projection_range(table, b"", 99).await.unwrap(),
-                expected
-            );
+            assert_eq!(store.projection_range(table, b"", 99).await.unwrap(), expected);
         }
         for number in 0..4 {
-            let expected = self
-                .blobs
-                .get(&number)
-                .cloned()
-                .unwrap_or(BlobLookup::Absent);
+            let expected = self.blobs.get(&number).cloned().unwrap_or(BlobLookup::Absent);
             assert_eq!(store.blob([number; 32]).await.unwrap(), expected);
         }
         assert_eq!(
@@ -167,16 +150,10 @@ fn batch(step: &Step) -> Option<Batch> {
         projections: changes
             .iter()
             .map(|(table, key, value)| {
-                value.map_or_else(
-                    || delete(&name(table), &[*key]),
-                    |v| put(&name(table), &[*key], &[v]),
-                )
+                value.map_or_else(|| delete(&name(table), &[*key]), |v| put(&name(table), &[*key], &[v]))
             })
             .collect(),
-        blobs: blobs
-            .iter()
-            .map(|number| blob(*number, vec![*number; 10]))
-            .collect(),
+        blobs: blobs.iter().map(|number| blob(*number, vec![*number; 10])).collect(),
         fork_proofs: events
             .iter()
             .filter(|_| *proof)

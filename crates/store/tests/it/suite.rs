@@ -1,12 +1,8 @@
 //! The same behaviour from every back end.
 
-use bzzz_store::{
-    Batch, BlobLookup, Cursor, Durability, FeedId, ForkProof, Store, StoreConfig, StoreError,
-};
+use bzzz_store::{Batch, BlobLookup, Cursor, Durability, FeedId, ForkProof, Store, StoreConfig, StoreError};
 
-use crate::common::{
-    blob, block_on, delete, event, events, feed, hash, on_disk, put, scan_all, variant,
-};
+use crate::common::{blob, block_on, delete, event, events, feed, hash, on_disk, put, scan_all, variant};
 
 /// Runs a test over all back ends.
 fn check<F: Future<Output = ()>>(test: impl Fn(Store) -> F) {
@@ -29,10 +25,7 @@ fn what_is_appended_is_read_back() {
             .chain((5..8).map(|seq| event(feed(2), seq)))
             .collect();
         assert_eq!(scan_all(&store).await, expected);
-        assert_eq!(
-            store.events(feed(1), 100, 3).await.unwrap(),
-            expected[100..103]
-        );
+        assert_eq!(store.events(feed(1), 100, 3).await.unwrap(), expected[100..103]);
         assert_eq!(store.events(feed(2), 0, 10).await.unwrap(), expected[250..]);
         assert_eq!(store.events(feed(2), 8, 10).await.unwrap(), []);
         assert_eq!(store.events(feed(2), u64::MAX, 10).await.unwrap(), []);
@@ -61,8 +54,7 @@ fn heads_are_the_last_events_by_feed() {
             .iter()
             .map(|h| (h.feed, h.seq, h.hash))
             .collect();
-        let expected =
-            [(later, 0), (feed(1), 19), (feed(2), 2)].map(|(f, seq)| (f, seq, hash(&f, seq, 0)));
+        let expected = [(later, 0), (feed(1), 19), (feed(2), 2)].map(|(f, seq)| (f, seq, hash(&f, seq, 0)));
         assert_eq!(heads, expected);
     });
 }
@@ -97,10 +89,7 @@ fn a_fork_is_refused_with_all_of_its_batch() {
                 offered,
             }) => {
                 assert_eq!((*forked, seq), (feed(1), 2));
-                assert_eq!(
-                    (stored, offered),
-                    (hash(&feed(1), 2, 0), hash(&feed(1), 2, 7))
-                );
+                assert_eq!((stored, offered), (hash(&feed(1), 2, 0), hash(&feed(1), 2, 7)));
             }
             other => panic!("expected a fork, got {other:?}"),
         }
@@ -108,10 +97,7 @@ fn a_fork_is_refused_with_all_of_its_batch() {
             events: vec![event(feed(3), 0), variant(feed(3), 0, 1)],
             ..Batch::default()
         };
-        assert!(matches!(
-            store.append(itself).await,
-            Err(StoreError::Fork { .. })
-        ));
+        assert!(matches!(store.append(itself).await, Err(StoreError::Fork { .. })));
         assert_eq!(scan_all(&store).await.len(), 3);
         assert_eq!(store.heads().await.unwrap().len(), 1);
         assert_eq!(store.projection("tasks", b"k").await.unwrap(), None);
@@ -155,11 +141,7 @@ fn a_fork_proof_is_kept_once() {
 fn projections_are_sorted_ranges() {
     check(|store| async move {
         let keys: [&[u8]; 6] = [b"a", b"a\0", b"ab", b"b", &[255], &[255, 255, 1]];
-        let projections = keys
-            .iter()
-            .rev()
-            .map(|key| put("threads", key, key))
-            .collect();
+        let projections = keys.iter().rev().map(|key| put("threads", key, key)).collect();
         store
             .append(Batch {
                 projections,
@@ -176,10 +158,7 @@ fn projections_are_sorted_ranges() {
             .unwrap();
 
         let range = async |prefix: &[u8], after: Option<&[u8]>, limit| -> Vec<Vec<u8>> {
-            let rows = store
-                .projection_page("threads", prefix, after, limit)
-                .await
-                .unwrap();
+            let rows = store.projection_page("threads", prefix, after, limit).await.unwrap();
             rows.into_iter()
                 .map(|(key, value)| {
                     assert_eq!(key, value);
@@ -195,10 +174,7 @@ fn projections_are_sorted_ranges() {
         assert_eq!(range(&[255], None, 10).await, keys[4..]);
         assert_eq!(range(b"c", None, 10).await, [b""; 0]);
         assert_eq!(store.projection_range("none", b"", 10).await.unwrap(), []);
-        assert_eq!(
-            store.projection("tasks", b"a").await.unwrap(),
-            Some(b"other".to_vec())
-        );
+        assert_eq!(store.projection("tasks", b"a").await.unwrap(), Some(b"other".to_vec()));
 
         let changes = vec![
             put("threads", b"a", b"1"),
@@ -212,10 +188,7 @@ fn projections_are_sorted_ranges() {
             })
             .await
             .unwrap();
-        assert_eq!(
-            store.projection("threads", b"a").await.unwrap(),
-            Some(b"1".to_vec())
-        );
+        assert_eq!(store.projection("threads", b"a").await.unwrap(), Some(b"1".to_vec()));
         assert_eq!(store.projection("threads", b"ab").await.unwrap(), None);
     });
 }
@@ -225,9 +198,7 @@ fn clearing_projections_leaves_the_rest() {
     check(|store| async move {
         let mut batch = events(feed(1), 0..2);
         batch.projections = vec![put("tasks", b"a", b"1"), put("local", b"b", b"2")];
-        batch
-            .projections
-            .push(put("local.requests", b"id", b"answer"));
+        batch.projections.push(put("local.requests", b"id", b"answer"));
         batch.meta = vec![("node".to_owned(), Some(b"key".to_vec()))];
         batch.blobs = vec![blob(1, b"text".to_vec())];
         store.append(batch).await.unwrap();
@@ -238,10 +209,7 @@ fn clearing_projections_leaves_the_rest() {
         assert_eq!(kept, Some(b"answer".to_vec()), "not made from events");
         assert_eq!(scan_all(&store).await.len(), 2);
         assert_eq!(store.meta("node").await.unwrap(), Some(b"key".to_vec()));
-        assert!(matches!(
-            store.blob([1; 32]).await.unwrap(),
-            BlobLookup::Present(_)
-        ));
+        assert!(matches!(store.blob([1; 32]).await.unwrap(), BlobLookup::Present(_)));
     });
 }
 
@@ -261,10 +229,7 @@ fn meta_values_are_set_and_deleted() {
             meta: vec![("clean_shutdown".to_owned(), None)],
             ..Batch::default()
         };
-        assert!(matches!(
-            store.append(reserved).await,
-            Err(StoreError::Invalid { .. })
-        ));
+        assert!(matches!(store.append(reserved).await, Err(StoreError::Invalid { .. })));
     });
 }
 
@@ -280,10 +245,7 @@ fn blobs_are_stored_once_and_erased_for_good() {
             })
             .await
             .unwrap();
-        assert_eq!(
-            store.blob([1; 32]).await.unwrap(),
-            BlobLookup::Present(first)
-        );
+        assert_eq!(store.blob([1; 32]).await.unwrap(), BlobLookup::Present(first));
         assert_eq!(store.blob([2; 32]).await.unwrap(), BlobLookup::Absent);
         for number in [1, 2] {
             store.erase_blob([number; 32]).await.unwrap();
@@ -305,10 +267,7 @@ fn blobs_are_stored_once_and_erased_for_good() {
             })
             .await
             .unwrap();
-        assert_eq!(
-            store.blob([3; 32]).await.unwrap(),
-            BlobLookup::Present(empty)
-        );
+        assert_eq!(store.blob([3; 32]).await.unwrap(), BlobLookup::Present(empty));
     });
 }
 
@@ -316,22 +275,13 @@ fn blobs_are_stored_once_and_erased_for_good() {
 fn what_can_never_be_stored_is_refused_at_once() {
     check(|store| async move {
         let number = events(feed(1), 1 << 63..(1 << 63) + 1);
-        assert!(matches!(
-            store.append(number).await,
-            Err(StoreError::Invalid { .. })
-        ));
+        assert!(matches!(store.append(number).await, Err(StoreError::Invalid { .. })));
         let large = Batch {
             blobs: vec![blob(1, vec![0; bzzz_store::MAX_BATCH_BYTES + 1])],
             ..Batch::default()
         };
-        assert!(matches!(
-            store.append(large).await,
-            Err(StoreError::TooLarge { .. })
-        ));
-        store
-            .append(events(feed(1), (1 << 63) - 1..1 << 63))
-            .await
-            .unwrap();
+        assert!(matches!(store.append(large).await, Err(StoreError::TooLarge { .. })));
+        store.append(events(feed(1), (1 << 63) - 1..1 << 63)).await.unwrap();
         assert_eq!(store.heads().await.unwrap()[0].seq, (1 << 63) - 1);
     });
 }
@@ -358,11 +308,7 @@ fn a_refused_batch_leaves_its_group_alone() {
             .collect();
         for writer in writers {
             let (number, result) = writer.await.unwrap();
-            assert_eq!(
-                result.is_err(),
-                number % 3 == 0,
-                "writer {number}: {result:?}"
-            );
+            assert_eq!(result.is_err(), number % 3 == 0, "writer {number}: {result:?}");
             let stored = store.events(feed(number), 0, 9).await.unwrap().len();
             assert_eq!(stored, if number % 3 == 0 { 0 } else { 3 });
         }
@@ -409,10 +355,7 @@ fn a_closed_store_answers_so() {
         let own = Store::open(StoreConfig::Memory).unwrap();
         let other = own.clone();
         own.close().await.unwrap();
-        assert!(matches!(
-            other.append(Batch::default()).await,
-            Err(StoreError::Closed)
-        ));
+        assert!(matches!(other.append(Batch::default()).await, Err(StoreError::Closed)));
         assert!(matches!(other.heads().await, Err(StoreError::Closed)));
         assert!(matches!(other.close().await, Err(StoreError::Closed)));
         store.heads().await.unwrap();
