@@ -70,6 +70,7 @@ impl Meta {
         OrderKey {
             hlc: self.hlc,
             node: self.node(),
+            incarnation: self.feed().incarnation,
             seq: self.reference.seq,
         }
     }
