@@ -67,7 +67,7 @@ impl Ballot {
     /// An agent's revealed first vote, if it is the one that it committed to.
     pub fn revealed(&self, agent: &PublicKey) -> Option<&Signed<Reveal>> {
         let commitment = self.commitment(agent)?;
-        let matching = |reveal: &&(EventRef, Signed<Reveal>)| commitment_to(&reveal.1.statement) == commitment;
+        let matching = |reveal: &&(EventRef, Signed<Reveal>)| reveal.1.statement.commitment(agent) == commitment;
         self.reveals.get(agent)?.values().find(matching).map(|(_, r)| r)
     }
 
@@ -79,11 +79,6 @@ impl Ballot {
             .filter_map(|(a, _)| Some((a, self.revealed(&a)?.statement.choice)));
         votes.collect()
     }
-}
-
-/// The commitment to a first vote.
-pub fn commitment_to(reveal: &Reveal) -> Hash {
-    crypto::hash(Context::Commit, &codec::encode(reveal))
 }
 
 /// A final vote in its place.
@@ -185,8 +180,11 @@ impl Finals {
 }
 
 impl Reveal {
-    /// The commitment to this vote.
-    pub fn commitment(&self) -> Hash {
-        commitment_to(self)
+    /// An agent's commitment to this vote: the hash of its key and the encoded vote. With the key in it, nobody can repeat
+    /// another's commitment and then sign the vote that the other reveals.
+    pub fn commitment(&self, agent: &PublicKey) -> Hash {
+        let mut bytes = agent.0.to_vec();
+        bytes.extend_from_slice(&codec::encode(self));
+        crypto::hash(Context::Commit, &bytes)
     }
 }
