@@ -170,12 +170,24 @@ impl Finals {
                 .into_iter()
                 .flat_map(BTreeMap::values)
                 .filter_map(|h| self.get(h));
-            let mut mine = first.filter(|f| f.reference.feed.node == node && f.vote.statement.proposal == proposal);
+            let mut mine = first.filter(|f| f.reference.feed.node == node && f.vote.statement.answers(meta, proposed));
             if let (Some(entry), false) = (mine.next(), equivocators.contains(&agent)) {
                 out.insert(agent, entry);
             }
         }
         out
+    }
+}
+
+impl FinalVote {
+    /// Whether it answers this proposal: the same thread, subject, epoch and roster. One that names the proposal and something
+    /// else besides would break the certificate, so it counts nowhere.
+    pub fn answers(&self, meta: &Meta, proposed: &Proposed) -> bool {
+        self.proposal == meta.hash()
+            && self.thread == proposed.thread
+            && self.subject == proposed.subject
+            && self.epoch == meta.epoch
+            && self.roster == proposed.roster
     }
 }
 
