@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Meta;
 use crate::blob::BlobRef;
-use crate::body::{Choice, Committed, FinalVote, FinalVoted, Proposed, Reveal, Revealed, Signed, Statement};
+use crate::body::{Choice, Committed, FinalVote, FinalVoted, Proposed, Reveal, Revealed, Signed};
 use crate::codec;
 use crate::crypto::{self, Context, Hash, PublicKey};
 use crate::event::{EventRef, OrderKey};
@@ -155,7 +155,7 @@ impl Finals {
 
     /// The votes on a proposal that may be counted: one a voter, none of an equivocator, each by its own node.
     pub fn countable(&self, proposal: Hash, ballot: &Ballot) -> BTreeMap<PublicKey, &FinalEntry> {
-        let Some((meta, proposed)) = &ballot.proposed else {
+        let Some((meta, proposed)) = ballot.proposed.as_ref().filter(|(meta, _)| meta.hash() == proposal) else {
             return BTreeMap::new();
         };
         let question = (proposed.thread, proposed.subject, meta.epoch);

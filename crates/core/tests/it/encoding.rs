@@ -61,7 +61,9 @@ fn heads(bytes: &[u8]) -> Vec<(usize, u8, u64, usize)> {
         };
         let mut argument = u64::from(info);
         if extra > 0 {
-            argument = bytes[at + 1..at + 1 + extra].iter().fold(0, |n, b| n << 8 | u64::from(*b));
+            argument = bytes[at + 1..at + 1 + extra]
+                .iter()
+                .fold(0, |n, b| n << 8 | u64::from(*b));
         }
         out.push((at, major, argument, 1 + extra));
         at += 1 + extra;
