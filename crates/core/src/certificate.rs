@@ -342,10 +342,15 @@ impl Certificate {
         let mut chain = RosterChain::new(genesis, &body);
         for change in &self.rosters {
             let epoch = change.roster.epoch;
-            chain
-                .latest()
-                .check_next(chain.project(), change)
-                .map_err(|why| CertificateError::Roster { epoch, why })?;
+            let before = chain.latest();
+            let refuse = |why| Err(CertificateError::Roster { epoch, why });
+            if let Err(why) = before.check_next(chain.project(), change) {
+                return refuse(why);
+            }
+            // Nothing in a certificate goes unchecked: a signature beyond the quorum has to be right as well.
+            if before.valid_signatures(chain.project(), change) != change.signatures {
+                return refuse(RosterError::Signature(epoch));
+            }
             chain
                 .extend(change)
                 .map_err(|why| CertificateError::Roster { epoch, why })?;

@@ -38,6 +38,11 @@ pub enum RosterError {
     /// Another roster has its epoch already: more than a third of the weight signed both.
     #[error("could not accept the roster: epoch {0} is another roster already")]
     Conflict(u32),
+    /// A certificate carries a signature under it that does not count.
+    #[error(
+        "could not accept the roster of epoch {0}: a signature under it is wrong, repeated or not a voting member's"
+    )]
+    Signature(u32),
     /// Too little weight signed it.
     #[error("could not accept the roster: {weight} of {total} weight signed it, more than two thirds are needed")]
     NoQuorum {
@@ -178,7 +183,7 @@ impl Roster {
     }
 
     /// The signatures under a change that count: right, by voting members, one each, sorted by node.
-    fn valid_signatures(&self, project: Hash, change: &RosterChanged) -> Vec<MemberSignature> {
+    pub(crate) fn valid_signatures(&self, project: Hash, change: &RosterChanged) -> Vec<MemberSignature> {
         let statement = codec::encode(&RosterStatement {
             project,
             roster: change.roster.hash(),

@@ -374,6 +374,14 @@ fn a_chain_that_does_not_follow_is_refused() {
             .for_each(|s| s.node = w.members[3].node())
     });
     assert!(matches!(by_strangers, Err(CertificateError::Roster { .. })));
+    let beyond_quorum = with(&|c| c.rosters[0].signatures[0].signature.0[0] ^= 1);
+    assert!(matches!(
+        beyond_quorum,
+        Err(CertificateError::Roster {
+            why: RosterError::Signature(1) | RosterError::NoQuorum { .. },
+            ..
+        })
+    ));
     let skipped = with(&|c| c.rosters[0].roster.epoch = 2);
     assert!(matches!(
         skipped,
