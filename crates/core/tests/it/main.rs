@@ -5,5 +5,6 @@ mod certificates;
 mod encoding;
 mod folds;
 mod generator;
+mod ownership;
 mod voting;
 mod world;
