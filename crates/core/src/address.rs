@@ -176,12 +176,7 @@ impl Address {
     /// The address of the project and task alone.
     #[must_use]
     pub fn task_scope(&self) -> Address {
-        Address::new(
-            Name::Any,
-            Name::Any,
-            self.project.clone(),
-            self.task.clone(),
-        )
+        Address::new(Name::Any, Name::Any, self.project.clone(), self.task.clone())
     }
 
     /// Whether this address, as a pattern, covers all that `other` names.
@@ -207,24 +202,16 @@ impl Address {
             && self.role.overlaps(&other.role)
             && self.project.overlaps(&other.project)
             && self.task.overlaps(&other.task)
-            && (temporal_covers(self.temporal, other.temporal)
-                || temporal_covers(other.temporal, self.temporal))
+            && (temporal_covers(self.temporal, other.temporal) || temporal_covers(other.temporal, self.temporal))
             && (self.path.covers(&other.path) || other.path.covers(&self.path))
             && (covers_text(&self.query, &other.query) || covers_text(&other.query, &self.query))
-            && (covers_text(&self.fragment, &other.fragment)
-                || covers_text(&other.fragment, &self.fragment))
+            && (covers_text(&self.fragment, &other.fragment) || covers_text(&other.fragment, &self.fragment))
     }
 
     /// The version to read, out of those that exist (ascending); no temporal segment means the latest. `base` is the
     /// version from which `~~N` and `^^N` count, the latest where none is given.
-    pub fn resolve_version(
-        &self,
-        base: Option<u64>,
-        versions: &[u64],
-    ) -> Result<u64, TemporalError> {
-        self.temporal
-            .unwrap_or(Temporal::Latest)
-            .resolve(base, versions)
+    pub fn resolve_version(&self, base: Option<u64>, versions: &[u64]) -> Result<u64, TemporalError> {
+        self.temporal.unwrap_or(Temporal::Latest).resolve(base, versions)
     }
 }
 

@@ -37,10 +37,7 @@ impl AddressError {
         what: impl Into<String>,
         expected: impl Into<String>,
     ) -> Self {
-        let before = input
-            .char_indices()
-            .take_while(|&(at, _)| at < offset)
-            .count();
+        let before = input.char_indices().take_while(|&(at, _)| at < offset).count();
         let (excerpt, caret) = excerpt(input, before);
         AddressError {
             column: before + 1,
@@ -56,11 +53,7 @@ impl AddressError {
 /// The stretch of `input` around the character number `focus` (0-based), and where in it that character stands.
 fn excerpt(input: &str, focus: usize) -> (String, usize) {
     let printable = |c: char| {
-        if c == ' ' || c.is_ascii_graphic() {
-            c
-        } else {
-            '?'
-        }
+        if c == ' ' || c.is_ascii_graphic() { c } else { '?' }
     };
     let skip = if focus < EXCERPT_CHARS_MAX {
         0
@@ -79,11 +72,7 @@ fn excerpt(input: &str, focus: usize) -> (String, usize) {
 
 impl fmt::Display for AddressError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "bad {}, column {}: {}",
-            self.subject, self.column, self.what
-        )?;
+        writeln!(f, "bad {}, column {}: {}", self.subject, self.column, self.what)?;
         writeln!(f, "  {}", self.excerpt)?;
         writeln!(f, "  {:caret$}^", "", caret = self.caret)?;
         write!(f, "  expected {}", self.expected)

@@ -11,8 +11,7 @@ use super::{ADDRESS_BYTES_MAX, Address, FRAGMENT_BYTES_MAX, QUERY_BYTES_MAX, SCH
 
 const NAME_CHARS: &str = "letters, digits, `_` or `-`";
 const SHAPE: &str = "`bzzz://agent:role@project:task/path`, with `*` for a name that is left open";
-const TEMPORALS: &str =
-    "`*^` (latest), `*~` (any), `*~N` (version N), `~~N` (N back) or `^^N` (N forward)";
+const TEMPORALS: &str = "`*^` (latest), `*~` (any), `*~N` (version N), `~~N` (N back) or `^^N` (N forward)";
 
 /// What closes a whole input that is a single part.
 const NOTHING: &[u8] = b"";
@@ -130,12 +129,7 @@ impl<'a> Cursor<'a> {
         self.error_at(self.offset, what, expected)
     }
 
-    fn error_at(
-        &self,
-        offset: usize,
-        what: impl Into<String>,
-        expected: impl Into<String>,
-    ) -> AddressError {
+    fn error_at(&self, offset: usize, what: impl Into<String>, expected: impl Into<String>) -> AddressError {
         AddressError::new(self.subject, self.input, offset, what, expected)
     }
 
@@ -145,10 +139,7 @@ impl<'a> Cursor<'a> {
         }
         for wanted in SCHEME.bytes().chain("://".bytes()) {
             if self.peek().map(|byte| byte.to_ascii_lowercase()) != Some(wanted) {
-                let what = format!(
-                    "{} where the scheme `{SCHEME}://` should stand",
-                    self.found()
-                );
+                let what = format!("{} where the scheme `{SCHEME}://` should stand", self.found());
                 return Err(self.error(what, SHAPE));
             }
             self.offset += 1;
@@ -167,10 +158,7 @@ impl<'a> Cursor<'a> {
         let text = &self.input[start..self.offset];
         match self.peek() {
             None if !may_end => {
-                return Err(self.error(
-                    format!("the address ends after the {part}"),
-                    format!("{next}: {SHAPE}"),
-                ));
+                return Err(self.error(format!("the address ends after the {part}"), format!("{next}: {SHAPE}")));
             }
             Some(byte) if !closers.contains(&byte) => {
                 return Err(self.bad_name(part, text, open, next));
@@ -202,10 +190,9 @@ impl<'a> Cursor<'a> {
                 format!("`*` inside the {part}: it stands for a whole name only"),
                 format!("{NAME_CHARS}, or `*` alone"),
             ),
-            Some(b':' | b'@' | b'/' | b'?' | b'#') if self.subject == "address" => self.error(
-                format!("{found} after the {part}"),
-                format!("{next}: {SHAPE}"),
-            ),
+            Some(b':' | b'@' | b'/' | b'?' | b'#') if self.subject == "address" => {
+                self.error(format!("{found} after the {part}"), format!("{next}: {SHAPE}"))
+            }
             _ if text.is_empty() => self.error(
                 format!("{found} at the start of the {part}"),
                 format!("{NAME_CHARS}, or `*`"),
@@ -223,10 +210,7 @@ impl<'a> Cursor<'a> {
         let start = self.offset;
         self.offset += first.1;
         let Some(second) = self.temporal_byte() else {
-            return Err(self.error(
-                format!("{} in the temporal segment", self.found()),
-                TEMPORALS,
-            ));
+            return Err(self.error(format!("{} in the temporal segment", self.found()), TEMPORALS));
         };
         let at_second = self.offset;
         self.offset += second.1;
@@ -244,19 +228,12 @@ impl<'a> Cursor<'a> {
                 ));
             }
             ((b'*', b'^'), Some(_)) => {
-                return Err(self.error_at(
-                    at_second,
-                    "the latest version has no number",
-                    TEMPORALS,
-                ));
+                return Err(self.error_at(at_second, "the latest version has no number", TEMPORALS));
             }
             _ => return Err(self.error_at(start, "this is no temporal segment", TEMPORALS)),
         };
         if !self.closed(b"/?#") {
-            return Err(self.error(
-                format!("{} in the temporal segment", self.found()),
-                TEMPORALS,
-            ));
+            return Err(self.error(format!("{} in the temporal segment", self.found()), TEMPORALS));
         }
         self.skip(b'/');
         Ok(Some(temporal))
@@ -281,13 +258,7 @@ impl<'a> Cursor<'a> {
             number = number
                 .checked_mul(10)
                 .and_then(|tens| tens.checked_add(u64::from(digit - b'0')))
-                .ok_or_else(|| {
-                    self.error_at(
-                        start,
-                        "the number is too large",
-                        format!("at most {}", u64::MAX),
-                    )
-                })?;
+                .ok_or_else(|| self.error_at(start, "the number is too large", format!("at most {}", u64::MAX)))?;
             self.offset += 1;
         }
         Ok((self.offset > start).then_some(number))
@@ -306,10 +277,7 @@ impl<'a> Cursor<'a> {
             }
             depth += 1;
             if depth > PATH_DEPTH_MAX {
-                return Err(self.error(
-                    "the path is too deep",
-                    format!("at most {PATH_DEPTH_MAX} segments"),
-                ));
+                return Err(self.error("the path is too deep", format!("at most {PATH_DEPTH_MAX} segments")));
             }
             text.push_str(self.segment(closers)?);
         }
@@ -322,10 +290,7 @@ impl<'a> Cursor<'a> {
 
     fn segment(&mut self, closers: &[u8]) -> Result<&'a str, AddressError> {
         let start = self.offset;
-        while self
-            .peek()
-            .is_some_and(|byte| is_name_byte(byte) || byte == b'.')
-        {
+        while self.peek().is_some_and(|byte| is_name_byte(byte) || byte == b'.') {
             self.offset += 1;
         }
         if !self.closed(closers) && self.peek() != Some(b'/') {
@@ -362,12 +327,7 @@ impl<'a> Cursor<'a> {
 
     /// Query or fragment (RFC 3986 §3.4, §3.5): `pchar`, `/` and `?`. Escapes of unreserved characters are undone, the
     /// others get upper-case digits (§6.2.2); the result is none when empty.
-    fn uri_text(
-        &mut self,
-        part: &str,
-        bytes_max: usize,
-        closers: &[u8],
-    ) -> Result<Option<String>, AddressError> {
+    fn uri_text(&mut self, part: &str, bytes_max: usize, closers: &[u8]) -> Result<Option<String>, AddressError> {
         let start = self.offset;
         let mut text = String::new();
         while let Some(byte) = self.peek().filter(|byte| !closers.contains(byte)) {
@@ -375,10 +335,7 @@ impl<'a> Cursor<'a> {
                 b'%' => {
                     let Some(value) = self.escape() else {
                         let what = format!("`%` in the {part} without two hexadecimal digits");
-                        return Err(self.error(
-                            what,
-                            "`%` and two of 0-9, A-F; `%25` is the percent sign itself",
-                        ));
+                        return Err(self.error(what, "`%` and two of 0-9, A-F; `%25` is the percent sign itself"));
                     };
                     if is_unreserved(value) {
                         text.push(char::from(value));
@@ -406,10 +363,7 @@ impl<'a> Cursor<'a> {
 
     /// The byte that an escape under the cursor stands for.
     fn escape(&self) -> Option<u8> {
-        let digits = self
-            .input
-            .as_bytes()
-            .get(self.offset + 1..self.offset + 3)?;
+        let digits = self.input.as_bytes().get(self.offset + 1..self.offset + 3)?;
         let hex = |digit: u8| {
             char::from(digit)
                 .to_digit(16)

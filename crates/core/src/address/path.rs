@@ -84,11 +84,7 @@ impl Path {
     pub fn join(&self, relative: &str) -> Result<Path, AddressError> {
         let relative = Path::parse(relative)?;
         if self.is_root() || relative.is_root() {
-            return Ok(if self.is_root() {
-                relative
-            } else {
-                self.clone()
-            });
+            return Ok(if self.is_root() { relative } else { self.clone() });
         }
         Path::parse(&format!("{}/{}", self.bare(), relative.0))
     }
@@ -100,9 +96,7 @@ impl Path {
 
     /// Whether this lies directly in `folder`.
     pub fn is_child_of(&self, folder: &Path) -> bool {
-        folder
-            .child_towards(self)
-            .is_some_and(|(_, deeper)| !deeper)
+        folder.child_towards(self).is_some_and(|(_, deeper)| !deeper)
     }
 
     /// For a listing of this folder: the segment directly below it on the way to `other`, and whether `other` lies deeper

@@ -31,9 +31,7 @@ pub enum TemporalError {
         wanted: Temporal,
     },
     /// That version does not exist (never did, or was erased).
-    #[error(
-        "there is no version {version}: versions {oldest} to {latest} exist, not necessarily all of them"
-    )]
+    #[error("there is no version {version}: versions {oldest} to {latest} exist, not necessarily all of them")]
     NoSuchVersion {
         /// The version looked for.
         version: u64,
@@ -43,9 +41,7 @@ pub enum TemporalError {
         latest: u64,
     },
     /// Fewer versions lie in that direction than steps were asked for.
-    #[error(
-        "`{wanted}` leaves the history: only {available} version(s) lie that way from version {base}"
-    )]
+    #[error("`{wanted}` leaves the history: only {available} version(s) lie that way from version {base}")]
     OutOfHistory {
         /// What was asked for.
         wanted: Temporal,

@@ -56,17 +56,11 @@ fn scope_is_the_narrowest_name() {
         Scope::Role(&label("reviewer"))
     );
     assert_eq!(address("bzzz://*:*@p:t/").scope(), Scope::Task(&label("t")));
-    assert_eq!(
-        address("bzzz://*:*@p:*/").scope(),
-        Scope::Project(&label("p"))
-    );
+    assert_eq!(address("bzzz://*:*@p:*/").scope(), Scope::Project(&label("p")));
     assert_eq!(address("bzzz://*:*@*:*/").scope(), Scope::Network);
     assert!(address("bzzz://anna:*@*:*/").is_direct());
     assert!(!address("bzzz://*:anna@*:*/").is_direct());
-    assert_eq!(
-        address("bzzz://a:b@p:t/x?q#f").task_scope(),
-        address("bzzz://*:*@p:t/")
-    );
+    assert_eq!(address("bzzz://a:b@p:t/x?q#f").task_scope(), address("bzzz://*:*@p:t/"));
     assert_eq!(
         address("bzzz://a:b@p:t/x?q#f").project_scope(),
         address("bzzz://*:*@p:*/")
@@ -96,16 +90,8 @@ fn patterns_cover_what_they_name() {
             "{pattern} over {other}"
         );
     };
-    check(
-        "bzzz://*:reviewer@p:*/",
-        "bzzz://anna:reviewer@p:t7/notes/a.md",
-        true,
-    );
-    check(
-        "bzzz://*:reviewer@p:*/",
-        "bzzz://anna:architect@p:t7/notes/a.md",
-        false,
-    );
+    check("bzzz://*:reviewer@p:*/", "bzzz://anna:reviewer@p:t7/notes/a.md", true);
+    check("bzzz://*:reviewer@p:*/", "bzzz://anna:architect@p:t7/notes/a.md", false);
     check("bzzz://*:*@p:t/docs/", "bzzz://a:b@p:t/docs", true);
     check("bzzz://*:*@p:t/docs/", "bzzz://a:b@p:t/docs/x/y.md", true);
     check("bzzz://*:*@p:t/docs/", "bzzz://a:b@p:t/docs2/x", false);
@@ -242,17 +228,12 @@ fn names_by_themselves() {
 fn travels_as_text() {
     let original = address("bzzz://anna:reviewer@p:t/*~3/x.md?k=v#L1");
     let text = "bzzz://anna:reviewer@p:t/*~3/x.md?k=v#L1";
-    assert_eq!(
-        serde_json::to_string(&original).unwrap(),
-        format!("\"{text}\"")
-    );
+    assert_eq!(serde_json::to_string(&original).unwrap(), format!("\"{text}\""));
     assert_eq!(
         serde_json::from_str::<Address>(&format!("\"{text}\"")).unwrap(),
         original
     );
-    let refused = serde_json::from_str::<Address>("\"bzzz://a\"")
-        .unwrap_err()
-        .to_string();
+    let refused = serde_json::from_str::<Address>("\"bzzz://a\"").unwrap_err().to_string();
     assert!(refused.contains("column 9"), "{refused}");
 
     let bytes = minicbor::to_vec(&original).unwrap();

@@ -24,11 +24,8 @@ fn temporal() -> impl Strategy<Value = Option<Temporal>> {
 }
 
 fn any_path() -> impl Strategy<Value = Path> {
-    prop_oneof![
-        "([ab]/){0,3}[ab]?",
-        "([a-zA-Z0-9_-][a-zA-Z0-9_.-]{0,8}/){0,5}"
-    ]
-    .prop_map(|text| Path::parse(&text).expect("in the grammar"))
+    prop_oneof!["([ab]/){0,3}[ab]?", "([a-zA-Z0-9_-][a-zA-Z0-9_.-]{0,8}/){0,5}"]
+        .prop_map(|text| Path::parse(&text).expect("in the grammar"))
 }
 
 fn uri_text() -> impl Strategy<Value = String> {
@@ -50,14 +47,12 @@ fn any_address() -> impl Strategy<Value = Address> {
         uri_text(),
         uri_text(),
     )
-        .prop_map(
-            |(agent, role, project, task, temporal, path, query, fragment)| {
-                let mut address = Address::new(agent, role, project, task).with_path(path);
-                address.temporal = temporal;
-                let address = address.with_query(&query).expect("in the grammar");
-                address.with_fragment(&fragment).expect("in the grammar")
-            },
-        )
+        .prop_map(|(agent, role, project, task, temporal, path, query, fragment)| {
+            let mut address = Address::new(agent, role, project, task).with_path(path);
+            address.temporal = temporal;
+            let address = address.with_query(&query).expect("in the grammar");
+            address.with_fragment(&fragment).expect("in the grammar")
+        })
 }
 
 /// Text that gets past the first checks often.

@@ -12,10 +12,7 @@ const GOOD: &[(&str, &str)] = &[
     ("bzzz://a-1:b_2@p:42/", "bzzz://a-1:b_2@p:42/"),
     ("bzzz://anyone:many@any-:t/", "bzzz://anyone:many@any-:t/"),
     ("bzzz://a:b@p:t/docs/plan.md", "bzzz://a:b@p:t/docs/plan.md"),
-    (
-        "bzzz://a:b@p:t//docs///plan.md",
-        "bzzz://a:b@p:t/docs/plan.md",
-    ),
+    ("bzzz://a:b@p:t//docs///plan.md", "bzzz://a:b@p:t/docs/plan.md"),
     ("bzzz://a:b@p:t/docs/", "bzzz://a:b@p:t/docs/"),
     ("bzzz://a:b@p:t/docs//", "bzzz://a:b@p:t/docs/"),
     ("bzzz://a:b@p:t/.hidden/...", "bzzz://a:b@p:t/.hidden/..."),
@@ -40,10 +37,7 @@ const GOOD: &[(&str, &str)] = &[
         "bzzz://a:b@p:t/x?a=b&c=d/e?f#g?h/i",
         "bzzz://a:b@p:t/x?a=b&c=d/e?f#g?h/i",
     ),
-    (
-        "bzzz://a:b@p:t/x?q=%7e%41%2f%c3%a9",
-        "bzzz://a:b@p:t/x?q=~A%2F%C3%A9",
-    ),
+    ("bzzz://a:b@p:t/x?q=%7e%41%2f%c3%a9", "bzzz://a:b@p:t/x?q=~A%2F%C3%A9"),
     ("bzzz://a:b@p:t/x?q=%2541", "bzzz://a:b@p:t/x?q=%2541"),
     ("bzzz://a:b@p:t/x#%20", "bzzz://a:b@p:t/x#%20"),
     (
@@ -97,28 +91,12 @@ const BAD: &[(&str, usize, &str)] = &[
     ("bzzz://a:b@p:t/x:y", 17, "`:` in the path"),
     ("bzzz://a:b@p:t/\u{65e5}", 16, "(U+65E5) in the path"),
     ("bzzz://a:b@p:t/x\0", 17, "U+0000 in the path"),
-    (
-        "bzzz://a:b@p:t/docs/*",
-        21,
-        "only a temporal segment holds it",
-    ),
-    (
-        "bzzz://a:b@p:t/docs/*^/x",
-        21,
-        "only a temporal segment holds it",
-    ),
-    (
-        "bzzz://a:b@p:t/*^/~~1/x",
-        19,
-        "only a temporal segment holds it",
-    ),
+    ("bzzz://a:b@p:t/docs/*", 21, "only a temporal segment holds it"),
+    ("bzzz://a:b@p:t/docs/*^/x", 21, "only a temporal segment holds it"),
+    ("bzzz://a:b@p:t/*^/~~1/x", 19, "only a temporal segment holds it"),
     ("bzzz://a:b@p:t/*", 17, "the end in the temporal segment"),
     ("bzzz://a:b@p:t/*/x", 17, "`/` in the temporal segment"),
-    (
-        "bzzz://a:b@p:t/*^3/x",
-        17,
-        "the latest version has no number",
-    ),
+    ("bzzz://a:b@p:t/*^3/x", 17, "the latest version has no number"),
     ("bzzz://a:b@p:t/*^x/y", 18, "`x` in the temporal segment"),
     ("bzzz://a:b@p:t/*~3x/y", 19, "`x` in the temporal segment"),
     ("bzzz://a:b@p:t/*~-1/y", 18, "`-` in the temporal segment"),
@@ -131,26 +109,10 @@ const BAD: &[(&str, usize, &str)] = &[
     ("bzzz://a:b@p:t/*~18446744073709551616/", 18, "too large"),
     ("bzzz://a:b@p:t/x?a b", 19, "a space in the query"),
     ("bzzz://a:b@p:t/x?q=%", 20, "without two hexadecimal digits"),
-    (
-        "bzzz://a:b@p:t/x?q=%4",
-        20,
-        "without two hexadecimal digits",
-    ),
-    (
-        "bzzz://a:b@p:t/x?q=%4g",
-        20,
-        "without two hexadecimal digits",
-    ),
-    (
-        "bzzz://a:b@p:t/x?q=%+1",
-        20,
-        "without two hexadecimal digits",
-    ),
-    (
-        "bzzz://a:b@p:t/x?q=%\u{e9}",
-        20,
-        "without two hexadecimal digits",
-    ),
+    ("bzzz://a:b@p:t/x?q=%4", 20, "without two hexadecimal digits"),
+    ("bzzz://a:b@p:t/x?q=%4g", 20, "without two hexadecimal digits"),
+    ("bzzz://a:b@p:t/x?q=%+1", 20, "without two hexadecimal digits"),
+    ("bzzz://a:b@p:t/x?q=%\u{e9}", 20, "without two hexadecimal digits"),
     ("bzzz://a:b@p:t/x?q=[1]", 20, "`[` in the query"),
     ("bzzz://a:b@p:t/x?q=\"", 20, "`\"` in the query"),
     ("bzzz://a:b@p:t/x?q=\u{e9}", 20, "(U+00E9) in the query"),
@@ -189,54 +151,27 @@ fn every_part_is_bounded() {
             text.len()
         );
     };
-    check(
-        format!("bzzz://{}:b@p:t/", "a".repeat(NAME_BYTES_MAX)),
-        None,
-    );
+    check(format!("bzzz://{}:b@p:t/", "a".repeat(NAME_BYTES_MAX)), None);
     check(
         format!("bzzz://{}:b@p:t/", "a".repeat(NAME_BYTES_MAX + 1)),
         Some(8 + NAME_BYTES_MAX),
     );
-    check(
-        format!("bzzz://a:b@p:t/{}", "x".repeat(PATH_BYTES_MAX)),
-        None,
-    );
-    check(
-        format!("bzzz://a:b@p:t/{}", "x".repeat(PATH_BYTES_MAX + 1)),
-        Some(16),
-    );
-    check(
-        format!("bzzz://a:b@p:t/{}", "x/".repeat(PATH_DEPTH_MAX)),
-        None,
-    );
+    check(format!("bzzz://a:b@p:t/{}", "x".repeat(PATH_BYTES_MAX)), None);
+    check(format!("bzzz://a:b@p:t/{}", "x".repeat(PATH_BYTES_MAX + 1)), Some(16));
+    check(format!("bzzz://a:b@p:t/{}", "x/".repeat(PATH_DEPTH_MAX)), None);
     check(
         format!("bzzz://a:b@p:t/{}y", "x/".repeat(PATH_DEPTH_MAX)),
         Some(16 + 2 * PATH_DEPTH_MAX),
     );
-    check(
-        format!("bzzz://a:b@p:t/?{}", "x".repeat(QUERY_BYTES_MAX)),
-        None,
-    );
-    check(
-        format!("bzzz://a:b@p:t/?{}", "x".repeat(QUERY_BYTES_MAX + 1)),
-        Some(17),
-    );
-    check(
-        format!("bzzz://a:b@p:t/#{}", "x".repeat(FRAGMENT_BYTES_MAX)),
-        None,
-    );
+    check(format!("bzzz://a:b@p:t/?{}", "x".repeat(QUERY_BYTES_MAX)), None);
+    check(format!("bzzz://a:b@p:t/?{}", "x".repeat(QUERY_BYTES_MAX + 1)), Some(17));
+    check(format!("bzzz://a:b@p:t/#{}", "x".repeat(FRAGMENT_BYTES_MAX)), None);
     check(
         format!("bzzz://a:b@p:t/#{}", "x".repeat(FRAGMENT_BYTES_MAX + 1)),
         Some(17),
     );
-    check(
-        "/".repeat(ADDRESS_BYTES_MAX + 1),
-        Some(ADDRESS_BYTES_MAX + 1),
-    );
-    check(
-        "\u{65e5}".repeat(ADDRESS_BYTES_MAX),
-        Some(ADDRESS_BYTES_MAX / 3 + 1),
-    );
+    check("/".repeat(ADDRESS_BYTES_MAX + 1), Some(ADDRESS_BYTES_MAX + 1));
+    check("\u{65e5}".repeat(ADDRESS_BYTES_MAX), Some(ADDRESS_BYTES_MAX / 3 + 1));
 }
 
 #[test]
