@@ -77,25 +77,17 @@ pub fn parse(words: &[String]) -> Result<Command, String> {
             options.fuzz_seconds = FUZZ_SECONDS_ALONE;
         }
         other => {
-            return Err(format!(
-                "there is no command `{other}`; `cargo xtask help` lists them"
-            ));
+            return Err(format!("there is no command `{other}`; `cargo xtask help` lists them"));
         }
     }
     while let Some(word) = words.next() {
-        let mut value = |what: &str| {
-            words
-                .next()
-                .ok_or_else(|| format!("`{word}` needs {what} behind it"))
-        };
+        let mut value = |what: &str| words.next().ok_or_else(|| format!("`{word}` needs {what} behind it"));
         match word {
             "--list" => return Ok(Command::List),
             "--only" if command == "test" => {
                 options.only.push(step(value("the name of a step")?)?);
             }
-            "--fuzz-seconds" | "--seconds" => {
-                options.fuzz_seconds = number(word, value("a number")?)?
-            }
+            "--fuzz-seconds" | "--seconds" => options.fuzz_seconds = number(word, value("a number")?)?,
             "--seed" => options.seed = Some(number(word, value("a number")?)?),
             target if command == "fuzz" && !target.starts_with('-') => {
                 options.fuzz_targets.push(target.to_owned());
@@ -115,10 +107,7 @@ fn step(name: &str) -> Result<String, String> {
     if names.contains(&name) {
         Ok(name.to_owned())
     } else {
-        Err(format!(
-            "there is no step `{name}`; the steps are {}",
-            names.join(", ")
-        ))
+        Err(format!("there is no step `{name}`; the steps are {}", names.join(", ")))
     }
 }
 

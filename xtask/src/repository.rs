@@ -17,8 +17,7 @@ const FILES_MAX: usize = 50_000;
 pub fn root() -> Result<PathBuf, String> {
     let start = match env::var_os("CARGO_MANIFEST_DIR") {
         Some(folder) => PathBuf::from(folder),
-        None => env::current_dir()
-            .map_err(|error| format!("cannot tell the current folder: {error}"))?,
+        None => env::current_dir().map_err(|error| format!("cannot tell the current folder: {error}"))?,
     };
     start
         .ancestors()
@@ -55,9 +54,7 @@ impl SourceFile {
 
     /// The last part of its name, without the dot.
     pub fn extension(&self) -> &str {
-        self.path
-            .rsplit_once('.')
-            .map_or("", |(_, extension)| extension)
+        self.path.rsplit_once('.').map_or("", |(_, extension)| extension)
     }
 }
 
@@ -67,11 +64,9 @@ pub fn files(root: &Path) -> Result<Vec<SourceFile>, String> {
     let mut folders = vec![String::new()];
     while let Some(folder) = folders.pop() {
         let shown = root.join(&folder);
-        let entries = fs::read_dir(&shown)
-            .map_err(|error| format!("cannot list {}: {error}", shown.display()))?;
+        let entries = fs::read_dir(&shown).map_err(|error| format!("cannot list {}: {error}", shown.display()))?;
         for entry in entries {
-            let entry =
-                entry.map_err(|error| format!("cannot list {}: {error}", shown.display()))?;
+            let entry = entry.map_err(|error| format!("cannot list {}: {error}", shown.display()))?;
             let name = entry.file_name().to_string_lossy().into_owned();
             let path = if folder.is_empty() {
                 name.clone()
@@ -88,16 +83,12 @@ pub fn files(root: &Path) -> Result<Vec<SourceFile>, String> {
             if kind.is_dir() {
                 folders.push(path);
             } else if kind.is_file() {
-                let bytes = fs::read(entry.path())
-                    .map_err(|error| format!("cannot read {path}: {error}"))?;
+                let bytes = fs::read(entry.path()).map_err(|error| format!("cannot read {path}: {error}"))?;
                 let text = String::from_utf8_lossy(&bytes).into_owned();
                 files.push(SourceFile { path, text });
             }
             if files.len() > FILES_MAX {
-                return Err(format!(
-                    "more than {FILES_MAX} files below {}",
-                    root.display()
-                ));
+                return Err(format!("more than {FILES_MAX} files below {}", root.display()));
             }
         }
     }

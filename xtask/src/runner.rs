@@ -105,11 +105,7 @@ pub fn run(steps: &[Step], context: &Context) -> bool {
                 State::Failed
             }
             Err(why) => {
-                println!(
-                    "    {}: FAILED after {:.1} s: {why}\n",
-                    step.name,
-                    took.as_secs_f64()
-                );
+                println!("    {}: FAILED after {:.1} s: {why}\n", step.name, took.as_secs_f64());
                 troubles.push(format!("{}: FAILED: {why}", step.name));
                 State::Failed
             }
@@ -136,10 +132,7 @@ fn table(rows: &[(&str, Duration, State)], total: Duration) -> String {
             State::Failed => "FAILED",
             State::NotRun => "not run",
         };
-        text.push_str(&format!(
-            "{name:12} {:>8.1}  {result}\n",
-            took.as_secs_f64()
-        ));
+        text.push_str(&format!("{name:12} {:>8.1}  {result}\n", took.as_secs_f64()));
     }
     let has = |wanted: State| rows.iter().any(|(_, _, state)| *state == wanted);
     let result = if has(State::Failed) {
@@ -149,11 +142,7 @@ fn table(rows: &[(&str, Duration, State)], total: Duration) -> String {
     } else {
         "ok"
     };
-    text.push_str(&format!(
-        "{:12} {:>8.1}  {result}",
-        "total",
-        total.as_secs_f64()
-    ));
+    text.push_str(&format!("{:12} {:>8.1}  {result}", "total", total.as_secs_f64()));
     text
 }
 

@@ -16,8 +16,7 @@ pub fn program(name: impl Into<OsString>) -> Command {
     let mut command = Command::new(name.into());
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
-        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") || text == "CARGO"
-        {
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") || text == "CARGO" {
             command.env_remove(name);
         }
     }
@@ -36,13 +35,8 @@ pub fn shown(command: &Command) -> String {
         let (name, value) = (name.to_string_lossy(), value?.to_string_lossy());
         (name != "PATH").then(|| format!("{name}={value}"))
     });
-    let arguments = command
-        .get_args()
-        .map(|word| word.to_string_lossy().into_owned());
-    set.chain([name])
-        .chain(arguments)
-        .collect::<Vec<_>>()
-        .join(" ")
+    let arguments = command.get_args().map(|word| word.to_string_lossy().into_owned());
+    set.chain([name]).chain(arguments).collect::<Vec<_>>().join(" ")
 }
 
 /// Runs it, its output going where ours goes.
@@ -94,10 +88,7 @@ mod tests {
 
     #[test]
     fn a_failure_is_an_error_with_its_output() {
-        assert_eq!(
-            quiet(program("sh").args(["-c", "echo out"])),
-            Ok("out".to_owned())
-        );
+        assert_eq!(quiet(program("sh").args(["-c", "echo out"])), Ok("out".to_owned()));
         let error = quiet(program("sh").args(["-c", "echo why >&2; exit 3"])).unwrap_err();
         assert!(error.contains("why") && error.contains('3'), "{error}");
         assert!(loud(program("sh").args(["-c", "exit 1"])).is_err());

@@ -105,12 +105,7 @@ impl fmt::Display for Report {
         for problem in &self.problems {
             writeln!(f, "    {problem}")?;
         }
-        write!(
-            f,
-            "    {} files, {} problem(s)",
-            self.files,
-            self.problems.len()
-        )
+        write!(f, "    {} files, {} problem(s)", self.files, self.problems.len())
     }
 }
 
@@ -135,17 +130,10 @@ mod tests {
                 "Cargo.toml",
                 "[workspace]\ndefault-members = []\n[workspace.dependencies]\n",
             ),
-            SourceFile::new(
-                "README.md",
-                "[gone](gone.md)\n```\ncargo xtask dance\n```\n",
-            ),
+            SourceFile::new("README.md", "[gone](gone.md)\n```\ncargo xtask dance\n```\n"),
             SourceFile::new(
                 "crates/net/src/lib.rs",
-                &format!(
-                    "// =======\nfn f() {{ {}!() }}\n{}",
-                    "todo",
-                    "x\n".repeat(1000)
-                ),
+                &format!("// =======\nfn f() {{ {}!() }}\n{}", "todo", "x\n".repeat(1000)),
             ),
             SourceFile::new(
                 "deploy/a.conf",

@@ -6,14 +6,7 @@ use xtask::{repository, tidy};
 fn the_repository_is_tidy() {
     let root = repository::root().expect("inside the repository");
     let report = tidy::check(&root).expect("the repository can be read");
-    assert!(
-        report.files > 20,
-        "the walk found only {} files",
-        report.files
-    );
+    assert!(report.files > 20, "the walk found only {} files", report.files);
     println!("{report}");
-    assert!(
-        report.problems.is_empty(),
-        "the repository is not tidy:\n{report}"
-    );
+    assert!(report.problems.is_empty(), "the repository is not tidy:\n{report}");
 }

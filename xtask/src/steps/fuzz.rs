@@ -23,13 +23,20 @@ const TAIL_LINES: usize = 60;
 /// Fuzzes the targets that were asked for, else all.
 pub fn run(context: &Context) -> StepResult {
     let manifest = context.path("fuzz/Cargo.toml");
-    let manifest = fs::read_to_string(&manifest)
-        .map_err(|error| format!("cannot read {}: {error}", manifest.display()))?;
+    let manifest =
+        fs::read_to_string(&manifest).map_err(|error| format!("cannot read {}: {error}", manifest.display()))?;
     let listed = targets(&manifest);
     let wanted = wanted(&listed, &context.options.fuzz_targets)?;
-    quiet(cargo().current_dir(&context.root).args(["fetch", "--locked", "--manifest-path", "fuzz/Cargo.toml"])).map_err(
-        |error| format!("{error}\nfuzz/Cargo.lock does not fit; `cargo update --workspace --manifest-path fuzz/Cargo.toml` mends it"),
-    )?;
+    quiet(
+        cargo()
+            .current_dir(&context.root)
+            .args(["fetch", "--locked", "--manifest-path", "fuzz/Cargo.toml"]),
+    )
+    .map_err(|error| {
+        format!(
+            "{error}\nfuzz/Cargo.lock does not fit; `cargo update --workspace --manifest-path fuzz/Cargo.toml` mends it"
+        )
+    })?;
     install(context)?;
     let mut build = cargo_fuzz(context);
     loud(build.arg("build"))?;
@@ -54,9 +61,7 @@ fn targets(manifest: &str) -> Vec<String> {
         if line.starts_with('[') {
             in_bin = line == "[[bin]]";
         } else if in_bin
-            && let Some(("name", name)) = line
-                .split_once('=')
-                .map(|(key, value)| (key.trim(), value.trim()))
+            && let Some(("name", name)) = line.split_once('=').map(|(key, value)| (key.trim(), value.trim()))
         {
             names.push(name.trim_matches('"').to_owned());
         }
@@ -81,19 +86,9 @@ fn wanted<'a>(listed: &'a [String], asked: &'a [String]) -> Result<&'a [String],
 /// Targets whose file is there but that are not listed.
 fn idle(context: &Context, listed: &[String]) -> Result<Vec<String>, String> {
     let folder = context.path("fuzz/fuzz_targets");
-    let entries = fs::read_dir(&folder)
-        .map_err(|error| format!("cannot list {}: {error}", folder.display()))?;
+    let entries = fs::read_dir(&folder).map_err(|error| format!("cannot list {}: {error}", folder.display()))?;
     let mut idle: Vec<String> = entries
-        .filter_map(|entry| {
-            Some(
-                entry
-                    .ok()?
-                    .path()
-                    .file_stem()?
-                    .to_string_lossy()
-                    .into_owned(),
-            )
-        })
+        .filter_map(|entry| Some(entry.ok()?.path().file_stem()?.to_string_lossy().into_owned()))
         .filter(|name| !listed.contains(name))
         .collect();
     idle.sort();
@@ -122,12 +117,7 @@ fn install(context: &Context) -> Result<(), String> {
         "--force",
         "--root",
     ];
-    quiet(
-        cargo()
-            .current_dir(&context.root)
-            .args(arguments)
-            .arg(&tools),
-    )?;
+    quiet(cargo().current_dir(&context.root).args(arguments).arg(&tools))?;
     Ok(())
 }
 
@@ -145,8 +135,7 @@ fn cargo_fuzz(context: &Context) -> Command {
     };
     let tools = context.workshop().join("tools").join("bin");
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let path = std::env::join_paths(std::iter::once(tools).chain(std::env::split_paths(&path)))
-        .unwrap_or(path);
+    let path = std::env::join_paths(std::iter::once(tools).chain(std::env::split_paths(&path))).unwrap_or(path);
     command
         .env("PATH", path)
         .env_remove("CARGO_TARGET_DIR")
@@ -157,8 +146,7 @@ fn cargo_fuzz(context: &Context) -> Command {
 
 fn fuzz(context: &Context, target: &str) -> Result<(), String> {
     let corpus = format!("fuzz/corpus/{target}");
-    fs::create_dir_all(context.path(&corpus))
-        .map_err(|error| format!("cannot make {corpus}: {error}"))?;
+    fs::create_dir_all(context.path(&corpus)).map_err(|error| format!("cannot make {corpus}: {error}"))?;
     let seeds = format!("fuzz/seeds/{target}");
     let mut command = cargo_fuzz(context);
     command.args(["run", target, &corpus]);
@@ -176,8 +164,7 @@ fn fuzz(context: &Context, target: &str) -> Result<(), String> {
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn();
-    let mut child =
-        started.map_err(|error| format!("could not start `{}`: {error}", shown(&command)))?;
+    let mut child = started.map_err(|error| format!("could not start `{}`: {error}", shown(&command)))?;
     let mut progress = Progress::default();
     let mut tail: VecDeque<String> = VecDeque::with_capacity(TAIL_LINES);
     if let Some(stderr) = child.stderr.take() {

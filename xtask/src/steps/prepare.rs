@@ -86,16 +86,8 @@ fn components() -> Result<(), String> {
     println!("    missing: {}; asking rustup", missing.join(", "));
     let mut add = program("rustup");
     add.args(["component", "add"]).args(&missing);
-    let by_hand = format!(
-        "run `{}`, or install them the way that Rust was installed",
-        shown(&add)
-    );
-    quiet(&mut add).map_err(|error| {
-        format!(
-            "{error}\nthe Rust toolchain lacks {}: {by_hand}",
-            missing.join(", ")
-        )
-    })?;
+    let by_hand = format!("run `{}`, or install them the way that Rust was installed", shown(&add));
+    quiet(&mut add).map_err(|error| format!("{error}\nthe Rust toolchain lacks {}: {by_hand}", missing.join(", ")))?;
     let missing = lacking();
     if missing.is_empty() {
         Ok(())
@@ -127,11 +119,7 @@ fn install(packages: &[&str]) -> Result<(), String> {
     }
     println!("    installing: {by_hand}");
     let apt = |words: &[&str]| {
-        let mut command = if root {
-            program("apt-get")
-        } else {
-            program("sudo")
-        };
+        let mut command = if root { program("apt-get") } else { program("sudo") };
         if !root {
             command.args(["-n", "DEBIAN_FRONTEND=noninteractive", "apt-get"]);
         }

@@ -36,13 +36,7 @@ pub fn interpreter(context: &Context) -> Result<PathBuf, String> {
     })?;
     quiet(
         program(&python)
-            .args([
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-            ])
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
             .args(&wanted),
     )
     .map_err(|error| {
@@ -67,9 +61,6 @@ fn complete(python: &PathBuf) -> bool {
         .iter()
         .map(|(name, version)| format!("assert version('{name}') == '{version}'; import {name}"))
         .collect();
-    let script = format!(
-        "from importlib.metadata import version; {}",
-        checks.join("; ")
-    );
+    let script = format!("from importlib.metadata import version; {}", checks.join("; "));
     works(program(python).args(["-c", &script]))
 }

@@ -6,23 +6,15 @@ use crate::steps::python;
 
 /// `cargo fmt`, checking only.
 pub fn fmt(context: &Context) -> StepResult {
-    loud(
-        cargo()
-            .current_dir(&context.root)
-            .args(["fmt", "--all", "--check"]),
-    )
-    .map_err(|error| format!("{error}; `cargo fmt --all` mends it"))?;
+    loud(cargo().current_dir(&context.root).args(["fmt", "--all", "--check"]))
+        .map_err(|error| format!("{error}; `cargo fmt --all` mends it"))?;
     Ok(Outcome::Done)
 }
 
 /// Clippy over everything, with all features.
 pub fn clippy(context: &Context) -> StepResult {
     let arguments = "clippy --workspace --all-targets --all-features --locked -- -D warnings";
-    loud(
-        cargo()
-            .current_dir(&context.root)
-            .args(arguments.split(' ')),
-    )?;
+    loud(cargo().current_dir(&context.root).args(arguments.split(' ')))?;
     Ok(Outcome::Done)
 }
 

@@ -53,9 +53,7 @@ fn all(context: &Context, runs: &[Run], environment: &[(&str, &str)]) -> StepRes
             return Ok(Outcome::Missing(format!("there is no {}", run.needs)));
         }
         let mut command = cargo();
-        command
-            .current_dir(&context.root)
-            .args(run.arguments.split(' '));
+        command.current_dir(&context.root).args(run.arguments.split(' '));
         command
             .envs(run.environment.iter().copied())
             .envs(environment.iter().copied());
@@ -66,8 +64,6 @@ fn all(context: &Context, runs: &[Run], environment: &[(&str, &str)]) -> StepRes
 
 /// The clock's fine part: good enough to be another one each time, and it is printed.
 fn fresh_seed() -> u64 {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     now.as_secs().wrapping_mul(1_000_000_007) ^ u64::from(now.subsec_nanos())
 }

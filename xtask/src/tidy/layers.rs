@@ -68,24 +68,18 @@ fn crate_name(path: &str) -> Option<String> {
 }
 
 fn floor(name: &str) -> Option<u8> {
-    FLOORS
-        .iter()
-        .find(|(other, _)| *other == name)
-        .map(|(_, floor)| *floor)
+    FLOORS.iter().find(|(other, _)| *other == name).map(|(_, floor)| *floor)
 }
 
 fn check(file: &SourceFile, name: &str) -> Vec<Problem> {
     let Some(own) = floor(name) else {
-        let what = format!(
-            "{name} has no floor; give it one in xtask/src/tidy/layers.rs and in ARCHITECTURE.md"
-        );
+        let what = format!("{name} has no floor; give it one in xtask/src/tidy/layers.rs and in ARCHITECTURE.md");
         return vec![Problem::new(&file.path, 0, what)];
     };
     dependencies(&file.text)
         .iter()
         .filter_map(|dependency| {
-            complaint(name, own, dependency)
-                .map(|what| Problem::new(&file.path, dependency.line, what))
+            complaint(name, own, dependency).map(|what| Problem::new(&file.path, dependency.line, what))
         })
         .collect()
 }
@@ -94,9 +88,7 @@ fn complaint(name: &str, own: u8, dependency: &Dependency) -> Option<String> {
     let other = dependency.name.as_str();
     if other == "bzzz" || other.starts_with("bzzz-") {
         return match floor(other) {
-            None => Some(format!(
-                "{other} has no floor; give it one in xtask/src/tidy/layers.rs"
-            )),
+            None => Some(format!("{other} has no floor; give it one in xtask/src/tidy/layers.rs")),
             // A crate may name itself in its own tests, to switch a feature on.
             Some(_) if dependency.dev && other == name => None,
             Some(theirs) if theirs < own => None,
@@ -213,10 +205,6 @@ mod tests {
             "[dependencies]\ngetrandom.workspace = true\n",
             "must not depend on getrandom",
         );
-        check(
-            "core",
-            "[dev-dependencies]\nproptest.workspace = true\n",
-            "",
-        );
+        check("core", "[dev-dependencies]\nproptest.workspace = true\n", "");
     }
 }

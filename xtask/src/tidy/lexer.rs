@@ -44,11 +44,7 @@ pub fn split(text: &str) -> Split {
 
 /// From a mode and what follows: the next mode, how many characters that takes (at least one), and what they are.
 fn step(mode: Mode, rest: &[char], before: Option<char>) -> (Mode, usize, Mode) {
-    let starts = |text: &str| {
-        text.chars()
-            .enumerate()
-            .all(|(i, c)| rest.get(i) == Some(&c))
-    };
+    let starts = |text: &str| text.chars().enumerate().all(|(i, c)| rest.get(i) == Some(&c));
     match mode {
         Mode::Code if starts("//") => (Mode::LineComment, 2, Mode::LineComment),
         Mode::Code if starts("/*") => {
@@ -56,10 +52,7 @@ fn step(mode: Mode, rest: &[char], before: Option<char>) -> (Mode, usize, Mode) 
             (mode, 2, mode)
         }
         Mode::Code if starts("\"") => (Mode::Text, 1, Mode::Text),
-        Mode::Code
-            if starts("r")
-                && !before.is_some_and(|c| c.is_alphanumeric() && c != 'b' && c != 'c') =>
-        {
+        Mode::Code if starts("r") && !before.is_some_and(|c| c.is_alphanumeric() && c != 'b' && c != 'c') => {
             let hashes = rest[1..].iter().take_while(|&&c| c == '#').count();
             if rest.get(1 + hashes) == Some(&'"') {
                 (Mode::RawText { hashes }, hashes + 2, Mode::Text)
@@ -71,20 +64,15 @@ fn step(mode: Mode, rest: &[char], before: Option<char>) -> (Mode, usize, Mode) 
         Mode::Code => (Mode::Code, 1, Mode::Code),
         Mode::LineComment if starts("\n") => (Mode::Code, 1, Mode::Code),
         Mode::LineComment => (mode, 1, mode),
-        Mode::BlockComment { depth } if starts("/*") => {
-            (Mode::BlockComment { depth: depth + 1 }, 2, mode)
-        }
+        Mode::BlockComment { depth } if starts("/*") => (Mode::BlockComment { depth: depth + 1 }, 2, mode),
         Mode::BlockComment { depth: 1 } if starts("*/") => (Mode::Code, 2, mode),
-        Mode::BlockComment { depth } if starts("*/") => {
-            (Mode::BlockComment { depth: depth - 1 }, 2, mode)
-        }
+        Mode::BlockComment { depth } if starts("*/") => (Mode::BlockComment { depth: depth - 1 }, 2, mode),
         Mode::BlockComment { .. } => (mode, 1, mode),
         Mode::Text if starts("\\") => (mode, rest.len().min(2), mode),
         Mode::Text if starts("\"") => (Mode::Code, 1, mode),
         Mode::Text => (mode, 1, mode),
         Mode::RawText { hashes } => {
-            let closes =
-                starts("\"") && rest[1..].iter().take_while(|&&c| c == '#').count() >= hashes;
+            let closes = starts("\"") && rest[1..].iter().take_while(|&&c| c == '#').count() >= hashes;
             if closes {
                 (Mode::Code, hashes + 1, Mode::Text)
             } else {
@@ -111,11 +99,7 @@ mod tests {
     use super::*;
 
     fn code(text: &str) -> String {
-        split(text)
-            .code
-            .split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" ")
+        split(text).code.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
     #[test]

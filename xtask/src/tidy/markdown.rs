@@ -31,11 +31,8 @@ fn complaint(files: &[SourceFile], from: &SourceFile, target: &str) -> Option<St
     };
     let below = format!("{path}/");
     let file = files.iter().find(|file| file.path == path);
-    if file.is_none() && !path.is_empty() && !files.iter().any(|file| file.path.starts_with(&below))
-    {
-        return Some(format!(
-            "the link `{target}` leads nowhere: there is no {path}"
-        ));
+    if file.is_none() && !path.is_empty() && !files.iter().any(|file| file.path.starts_with(&below)) {
+        return Some(format!("the link `{target}` leads nowhere: there is no {path}"));
     }
     let file = file.filter(|file| file.extension() == "md" && !anchor.is_empty())?;
     let found = headings(&file.text).iter().any(|heading| heading == anchor);
@@ -83,10 +80,7 @@ fn targets(text: &str) -> Vec<(usize, String)> {
             .strip_prefix('[')
             .and_then(|line| line.split_once("]: "))
         {
-            found.push((
-                number,
-                target.split(' ').next().unwrap_or_default().to_owned(),
-            ));
+            found.push((number, target.split(' ').next().unwrap_or_default().to_owned()));
         }
     }
     found
@@ -134,16 +128,11 @@ mod tests {
         let files = |text: &str| {
             vec![
                 SourceFile::new("docs/guide.md", text),
-                SourceFile::new(
-                    "README.md",
-                    "# Start here\n## The `run` command!\n## Twice\n## Twice\n",
-                ),
+                SourceFile::new("README.md", "# Start here\n## The `run` command!\n## Twice\n## Twice\n"),
                 SourceFile::new("crates/core/src/lib.rs", ""),
             ]
         };
-        let check = |text: &str, expected: &[usize]| {
-            assert_eq!(lines(links(&files(text))), expected, "{text}")
-        };
+        let check = |text: &str, expected: &[usize]| assert_eq!(lines(links(&files(text))), expected, "{text}");
         check(
             "[a](../README.md) [b](../crates/core) [c](https://example.org/x) [d](mailto:a@b)",
             &[],

@@ -12,9 +12,7 @@ const HOMES: &[&str] = &[
 ];
 
 /// Names that stand for anybody in documentation and examples.
-const ANYBODY: &[&str] = &[
-    "user", "you", "me", "USER", "alice", "bob", "bzzz", "runner",
-];
+const ANYBODY: &[&str] = &["user", "you", "me", "USER", "alice", "bob", "bzzz", "runner"];
 
 /// The only places from which packages come.
 const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
@@ -38,8 +36,8 @@ pub fn homes(file: &SourceFile) -> Vec<Problem> {
     let in_somebodys = |line: &str| {
         HOMES.iter().any(|home| {
             line.match_indices(home).any(|(at, _)| {
-                let continued = line[..at]
-                    .ends_with(|c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '}'));
+                let continued =
+                    line[..at].ends_with(|c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '}'));
                 let rest = &line[at + home.len()..];
                 let owner: String = rest
                     .chars()
@@ -59,12 +57,8 @@ pub fn homes(file: &SourceFile) -> Vec<Problem> {
 /// Package sources other than the public ones.
 pub fn registries(file: &SourceFile) -> Vec<Problem> {
     let redirected = |line: &str| {
-        let lock = file.path.ends_with("Cargo.lock")
-            && line.starts_with("source = ")
-            && !line.contains(CRATES_IO);
-        let npm = file.path.ends_with("package-lock.json")
-            && line.contains("\"resolved\"")
-            && !line.contains(NPM);
+        let lock = file.path.ends_with("Cargo.lock") && line.starts_with("source = ") && !line.contains(CRATES_IO);
+        let npm = file.path.ends_with("package-lock.json") && line.contains("\"resolved\"") && !line.contains(NPM);
         lock || npm || REDIRECTIONS.iter().any(|setting| line.contains(setting))
     };
     on_lines(
@@ -89,11 +83,7 @@ mod tests {
     #[test]
     fn home_folders_are_found() {
         let check = |text: &str, expected: &[usize]| {
-            assert_eq!(
-                lines(homes(&SourceFile::new("a.md", text))),
-                expected,
-                "{text}"
-            );
+            assert_eq!(lines(homes(&SourceFile::new("a.md", text))), expected, "{text}");
         };
         check(concat!("ok\ncp x /ho", "me/jdoe/y"), &[2]);
         check(concat!("\"/ro", "ot/project\""), &[1]);

@@ -43,19 +43,15 @@ pub fn commands(files: &[SourceFile]) -> Vec<Problem> {
             .collect();
         let what = match words.as_slice() {
             ["cargo", "xtask", rest @ ..] => xtask(rest),
-            ["cargo", "run", rest @ ..] => {
-                subcommand(files, rest.iter().skip_while(|word| **word != "--").nth(1))
-            }
+            ["cargo", "run", rest @ ..] => subcommand(files, rest.iter().skip_while(|word| **word != "--").nth(1)),
             ["bzzz", rest @ ..] => subcommand(files, rest.first()),
             _ => None,
         };
         problems.extend(what.map(|what| Problem::new("README.md", line, what)));
-        let gone = words.iter().filter(|word| {
-            word.starts_with("examples/") && !files.iter().any(|file| file.path == **word)
-        });
-        problems.extend(
-            gone.map(|path| Problem::new("README.md", line, format!("there is no {path}"))),
-        );
+        let gone = words
+            .iter()
+            .filter(|word| word.starts_with("examples/") && !files.iter().any(|file| file.path == **word));
+        problems.extend(gone.map(|path| Problem::new("README.md", line, format!("there is no {path}"))));
     }
     problems
 }
@@ -111,10 +107,7 @@ mod tests {
             assert_eq!(lines(commands(&files)), expected, "{command}");
         };
         check("cargo xtask test", &[]);
-        check(
-            "$ cargo run --release -- review examples/a.diff   # a comment",
-            &[],
-        );
+        check("$ cargo run --release -- review examples/a.diff   # a comment", &[]);
         check("bzzz review examples/a.diff", &[]);
         check("cargo run --release", &[]);
         check("cargo xtask tests", &[3]);
@@ -127,10 +120,7 @@ mod tests {
     #[test]
     fn lacking_files_are_named() {
         assert_eq!(required(&[]).len(), REQUIRED.len());
-        let files: Vec<SourceFile> = REQUIRED
-            .iter()
-            .map(|path| SourceFile::new(path, ""))
-            .collect();
+        let files: Vec<SourceFile> = REQUIRED.iter().map(|path| SourceFile::new(path, "")).collect();
         assert_eq!(required(&files), []);
     }
 }

@@ -55,14 +55,11 @@ pub fn leftovers(file: &SourceFile) -> Vec<Problem> {
 /// Whether `line` holds `word`, not as the end of a longer word.
 fn holds_word(line: &str, word: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
-    line.match_indices(word)
-        .any(|(at, _)| !line[..at].ends_with(is_part))
+    line.match_indices(word).any(|(at, _)| !line[..at].ends_with(is_part))
 }
 
 fn comment_text(line: &str) -> &str {
-    line.trim_start()
-        .trim_start_matches(['/', '*', '!'])
-        .trim_start()
+    line.trim_start().trim_start_matches(['/', '*', '!']).trim_start()
 }
 
 /// Comments that are rulers: a file that needs them is two files.
@@ -70,19 +67,12 @@ pub fn banners(file: &SourceFile) -> Vec<Problem> {
     let is_ruler = |line: &str| {
         let line = line.trim();
         let text = line.trim_start_matches('/').trim();
-        let drawn = |text: &str| {
-            text.len() >= 5
-                && ["=", "-", "*", "~", "+"]
-                    .iter()
-                    .any(|c| text.starts_with(&c.repeat(5)))
-        };
+        let drawn =
+            |text: &str| text.len() >= 5 && ["=", "-", "*", "~", "+"].iter().any(|c| text.starts_with(&c.repeat(5)));
         drawn(text) || (line.starts_with('/') && line.len() >= 6 && line.chars().all(|c| c == '/'))
     };
     let comments = split(&file.text).comments;
-    let lines = comments
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| is_ruler(line));
+    let lines = comments.lines().enumerate().filter(|(_, line)| is_ruler(line));
     lines
         .map(|(index, _)| {
             Problem::new(
@@ -137,9 +127,7 @@ mod tests {
 
     #[test]
     fn leftovers_are_found_in_code_and_comments_only() {
-        let check = |text: &str, expected: &[usize]| {
-            assert_eq!(lines(leftovers(&file(text))), expected, "{text}")
-        };
+        let check = |text: &str, expected: &[usize]| assert_eq!(lines(leftovers(&file(text))), expected, "{text}");
         check("fn f() {\n    todo!()\n}", &[2]);
         check("fn f() { unimplemented!(\"x\") }", &[1]);
         check("let x = dbg!(y);", &[1]);
@@ -155,9 +143,7 @@ mod tests {
 
     #[test]
     fn banners_are_found() {
-        let check = |text: &str, expected: &[usize]| {
-            assert_eq!(lines(banners(&file(text))), expected, "{text}")
-        };
+        let check = |text: &str, expected: &[usize]| assert_eq!(lines(banners(&file(text))), expected, "{text}");
         check("a();\n// ----------\n// part two", &[2]);
         check("// ===== part two =====", &[1]);
         check("//////////////", &[1]);

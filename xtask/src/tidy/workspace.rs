@@ -23,10 +23,7 @@ pub fn dependencies(manifest: &str) -> Vec<Dependency> {
     let mut section = Section::Other;
     for (index, line) in manifest.lines().enumerate() {
         let line = line.trim();
-        if let Some(header) = line
-            .strip_prefix('[')
-            .and_then(|line| line.strip_suffix(']'))
-        {
+        if let Some(header) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
             section = Section::of(header);
             if let Section::One { name, dev } = &section {
                 found.push(Dependency {
@@ -38,10 +35,7 @@ pub fn dependencies(manifest: &str) -> Vec<Dependency> {
             }
             continue;
         }
-        let Some((key, value)) = line
-            .split_once('=')
-            .map(|(key, value)| (key.trim(), value.trim()))
-        else {
+        let Some((key, value)) = line.split_once('=').map(|(key, value)| (key.trim(), value.trim())) else {
             continue;
         };
         if key.starts_with('#') {
@@ -97,21 +91,14 @@ impl Section {
 /// The real name of a renamed dependency, from an inline table.
 fn package(value: &str) -> Option<String> {
     let (_, rest) = value.split_once("package")?;
-    let rest = rest
-        .trim_start()
-        .strip_prefix('=')?
-        .trim_start()
-        .strip_prefix('"')?;
+    let rest = rest.trim_start().strip_prefix('=')?.trim_start().strip_prefix('"')?;
     rest.split('"').next().map(str::to_owned)
 }
 
 /// Versions stand in the root manifest, and are exact.
 pub fn pins(files: &[SourceFile]) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for file in files
-        .iter()
-        .filter(|file| file.path.ends_with("Cargo.toml"))
-    {
+    for file in files.iter().filter(|file| file.path.ends_with("Cargo.toml")) {
         let root = file.path == "Cargo.toml";
         // The fuzz project is a workspace of its own, so its pins stand in its own manifest.
         let pins_here = root || file.path == "fuzz/Cargo.toml";
@@ -128,17 +115,13 @@ fn pin_complaint(dependency: &Dependency, pins_here: bool) -> Option<String> {
     let Dependency { name, value, .. } = dependency;
     let of_ours = value.contains("path =") || value.contains("path=");
     if value.contains("git =") || value.contains("git=") {
-        return Some(format!(
-            "{name} comes from a git repository: take a released version"
-        ));
+        return Some(format!("{name} comes from a git repository: take a released version"));
     }
     if pins_here {
         let exact = value.contains("\"=");
-        return (!of_ours && !exact)
-            .then(|| format!("the version of {name} is not exact: write `=x.y.z`"));
+        return (!of_ours && !exact).then(|| format!("the version of {name} is not exact: write `=x.y.z`"));
     }
-    let versioned =
-        value.starts_with('"') || value.contains("version =") || value.contains("version=");
+    let versioned = value.starts_with('"') || value.contains("version =") || value.contains("version=");
     versioned.then(|| {
         format!("{name} has a version here: pin it in [workspace.dependencies] of the root and write `{name}.workspace = true`")
     })
@@ -166,15 +149,11 @@ pub fn members(files: &[SourceFile]) -> Vec<Problem> {
                 format!("default-members lacks \"{folder}\""),
             ));
         }
-        let binaries = [
-            format!("{folder}/src/main.rs"),
-            format!("{folder}/src/bin/"),
-        ];
-        let has_binary = files.iter().any(|other| {
-            binaries
-                .iter()
-                .any(|binary| other.path.starts_with(binary.as_str()))
-        }) || file.text.contains("[[bin]]");
+        let binaries = [format!("{folder}/src/main.rs"), format!("{folder}/src/bin/")];
+        let has_binary = files
+            .iter()
+            .any(|other| binaries.iter().any(|binary| other.path.starts_with(binary.as_str())))
+            || file.text.contains("[[bin]]");
         if has_binary && folder != "crates/bzzz" {
             let what = "a second binary: `cargo run` at the root would not know which one is meant";
             problems.push(Problem::new(&file.path, 0, what));
@@ -218,62 +197,36 @@ mod tests {
         let manifest = "[package]\nname = \"x\"\n[dependencies]\n# no = \"1\"\na.workspace = true\nb = { package = \"c\", version = \"=1.0.0\" }\n\
                         [dev-dependencies]\nd = \"=1.0.0\"\n[dependencies.e]\nworkspace = true\n[features]\nf = []\n";
         let found = dependencies(manifest);
-        let names: Vec<(&str, usize, bool)> = found
-            .iter()
-            .map(|d| (d.name.as_str(), d.line, d.dev))
-            .collect();
+        let names: Vec<(&str, usize, bool)> = found.iter().map(|d| (d.name.as_str(), d.line, d.dev)).collect();
         assert_eq!(
             names,
-            [
-                ("a", 5, false),
-                ("c", 6, false),
-                ("d", 8, true),
-                ("e", 9, false)
-            ]
+            [("a", 5, false), ("c", 6, false), ("d", 8, true), ("e", 9, false)]
         );
     }
 
     #[test]
     fn versions_are_exact_and_in_one_place() {
         let check = |path: &str, text: &str, expected: &[usize]| {
-            assert_eq!(
-                lines(pins(&[SourceFile::new(path, text)])),
-                expected,
-                "{path}: {text}"
-            );
+            assert_eq!(lines(pins(&[SourceFile::new(path, text)])), expected, "{path}: {text}");
         };
-        let root = "[workspace.dependencies]\na = \"=1.2.3\"\nb = \"1.2\"\nc = { path = \"c\" }\nd = { version = \"^1\" }\n";
+        let root =
+            "[workspace.dependencies]\na = \"=1.2.3\"\nb = \"1.2\"\nc = { path = \"c\" }\nd = { version = \"^1\" }\n";
         check("Cargo.toml", root, &[3, 5]);
         check(
             "crates/x/Cargo.toml",
             "[dependencies]\na.workspace = true\nb = \"=1.2.3\"\nc = { version = \"1\" }\n",
             &[3, 4],
         );
-        check(
-            "crates/x/Cargo.toml",
-            "[dependencies.b]\nversion = \"1\"\n",
-            &[1],
-        );
-        check(
-            "crates/x/Cargo.toml",
-            "[dependencies]\ng = { git = \"x\" }\n",
-            &[2],
-        );
-        check(
-            "fuzz/Cargo.toml",
-            "[dependencies]\na = \"=1.2.3\"\nb = \"0.4\"\n",
-            &[3],
-        );
+        check("crates/x/Cargo.toml", "[dependencies.b]\nversion = \"1\"\n", &[1]);
+        check("crates/x/Cargo.toml", "[dependencies]\ng = { git = \"x\" }\n", &[2]);
+        check("fuzz/Cargo.toml", "[dependencies]\na = \"=1.2.3\"\nb = \"0.4\"\n", &[3]);
     }
 
     #[test]
     fn run_at_the_root_is_bzzz() {
         let check = |default: &str, extra: &[&str], expected: usize| {
             let mut files = vec![
-                SourceFile::new(
-                    "Cargo.toml",
-                    &format!("[workspace]\ndefault-members = [{default}]\n"),
-                ),
+                SourceFile::new("Cargo.toml", &format!("[workspace]\ndefault-members = [{default}]\n")),
                 SourceFile::new("crates/bzzz/Cargo.toml", ""),
                 SourceFile::new("crates/bzzz/src/main.rs", ""),
                 SourceFile::new("crates/net/Cargo.toml", ""),
@@ -284,11 +237,7 @@ mod tests {
         check("\"crates/bzzz\", \"crates/net\"", &[], 0);
         check("\"crates/bzzz\"", &[], 1);
         check("\"crates/bzzz\", \"crates/net\", \"xtask\"", &[], 1);
-        check(
-            "\"crates/bzzz\", \"crates/net\"",
-            &["crates/net/src/bin/extra.rs"],
-            1,
-        );
+        check("\"crates/bzzz\", \"crates/net\"", &["crates/net/src/bin/extra.rs"], 1);
         assert_eq!(members(&[]).len(), 1);
     }
 }
