@@ -113,7 +113,7 @@ pub fn run(steps: &[Step], context: &Context) -> bool {
         rows.push((step.name, took, state));
     }
     for trouble in &troubles {
-        println!("{trouble}");
+        println!("{}", trouble.lines().next().unwrap_or_default());
         println!(
             "    again, alone: cargo xtask test --only {}",
             trouble.split(':').next().unwrap_or_default()
