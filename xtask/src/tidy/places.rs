@@ -12,7 +12,7 @@ const HOMES: &[&str] = &[
 ];
 
 /// Names that stand for anybody in documentation and examples.
-const ANYBODY: &[&str] = &["user", "you", "me", "USER", "alice", "bob", "bzzz", "runner"];
+const ANYBODY: &[&str] = &["user", "you", "me", "USER", "ada", "alice", "bob", "bzzz", "runner"];
 
 /// The only places from which packages come.
 const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
