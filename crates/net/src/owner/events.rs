@@ -1,0 +1,412 @@
+//! What the Swarm reports.
+
+use std::{error::Error as _, time::Instant};
+
+use libp2p::{
+    Multiaddr, PeerId, gossipsub, identify, mdns, ping,
+    request_response::{self, OutboundFailure},
+    swarm::{ConnectionId, DialError as SwarmDialError, SwarmEvent},
+};
+
+use super::{Flow, Owner, Peer, start::listener_closed};
+use crate::{
+    behaviour::ProtocolsEvent,
+    codec::{Payload, Response},
+    config::is_loopback,
+    error::{DialError, RequestError},
+    event::{Channel, MessageId, NetEvent, ReplyHandle, Verdict, Warning},
+    metrics::{add, count},
+    single_link::AlreadyConnected,
+};
+
+/// Peers may say of themselves what they like; only so much of it is kept.
+const MAX_AGENT_VERSION_CHARS: usize = 64;
+
+type RequestEvent = request_response::Event<Payload, Response>;
+
+impl Owner {
+    pub(super) fn on_swarm_event(&mut self, event: SwarmEvent<ProtocolsEvent>) -> Flow {
+        match event {
+            SwarmEvent::Behaviour(event) => self.on_protocol_event(event),
+            SwarmEvent::ConnectionEstablished {
+                peer_id,
+                connection_id,
+                endpoint,
+                ..
+            } => {
+                let addr = endpoint.get_remote_address().clone();
+                self.on_connected(peer_id, connection_id, addr, endpoint.is_dialer());
+            }
+            SwarmEvent::ConnectionClosed {
+                peer_id,
+                connection_id,
+                ..
+            } => {
+                let known = self.peers.get(&peer_id);
+                if known.is_some_and(|peer| peer.connection == connection_id) {
+                    self.peer_is_gone(peer_id);
+                }
+            }
+            SwarmEvent::OutgoingConnectionError {
+                connection_id,
+                error,
+                ..
+            } => {
+                self.on_dial_failed(connection_id, &error);
+            }
+            SwarmEvent::IncomingConnectionError {
+                error,
+                send_back_addr,
+                ..
+            } => {
+                count(&self.counters.connections_refused);
+                tracing::debug!(%error, %send_back_addr, "an incoming connection was refused");
+            }
+            SwarmEvent::NewListenAddr { address, .. } => {
+                self.backlog.push(NetEvent::Listening { addr: address });
+            }
+            SwarmEvent::ListenerClosed {
+                addresses, reason, ..
+            } => {
+                self.warn(listener_closed(&addresses, reason));
+            }
+            SwarmEvent::ListenerError { error, .. } => {
+                tracing::debug!(%error, "a listener had a passing error");
+            }
+            _ => {}
+        }
+        Flow::Continue
+    }
+
+    fn on_connected(
+        &mut self,
+        peer: PeerId,
+        connection: ConnectionId,
+        remote_addr: Multiaddr,
+        outbound: bool,
+    ) {
+        if let Some(asked) = self.asked_dials.remove(&connection) {
+            let _ = asked.reply.send(Ok(peer));
+        }
+        let now = Instant::now();
+        self.dialer.connected(connection, peer, now);
+        if !self.swarm.behaviour().is_current(&peer, connection) {
+            return;
+        }
+        count(&self.counters.connections_opened);
+        let loopback = is_loopback(&remote_addr);
+        let known = Peer {
+            connection,
+            remote_addr: remote_addr.clone(),
+            outbound,
+            agent_version: None,
+            round_trip: None,
+        };
+        let replaced = self.peers.insert(peer, known).is_some();
+        if replaced {
+            count(&self.counters.connections_replaced);
+        }
+        self.set_peer_gauge();
+        if self.backlog.is_full(0) && !replaced {
+            // The application is far behind; it never hears of this connection, so it must not last.
+            self.peers.remove(&peer);
+            self.set_peer_gauge();
+            self.swarm.behaviour_mut().drop_link(peer);
+            self.dialer.disconnected(peer, now);
+            return;
+        }
+        self.backlog.push(NetEvent::PeerConnected {
+            peer,
+            outbound,
+            remote_addr,
+            loopback,
+        });
+    }
+
+    fn on_dial_failed(&mut self, connection: ConnectionId, error: &SwarmDialError) {
+        let asked = self.asked_dials.remove(&connection);
+        if let Some(peer) = already_connected(error) {
+            self.dialer.already_connected(connection, peer);
+            if let Some(asked) = asked {
+                let _ = asked.reply.send(Ok(peer));
+            }
+            return;
+        }
+        count(&self.counters.dials_failed);
+        let reason = explain(error);
+        if let Some(asked) = asked {
+            let error = DialError::Failed {
+                address: asked.address,
+                reason: reason.clone(),
+            };
+            let _ = asked.reply.send(Err(error));
+        }
+        if matches!(error, SwarmDialError::LocalPeerId { .. }) {
+            self.dialer.is_ourselves(connection);
+            return;
+        }
+        let Some(failed) = self.dialer.failed(connection, Instant::now()) else {
+            return;
+        };
+        tracing::debug!(address = %failed.address, reason, retry_in = ?failed.retry_in, "dial failed");
+        if failed.first {
+            let address = failed.address;
+            self.warn(match error {
+                SwarmDialError::WrongPeerId { obtained, .. } => Warning::WrongPeer {
+                    address,
+                    obtained: *obtained,
+                },
+                _ => Warning::PeerUnreachable { address, reason },
+            });
+        }
+    }
+
+    fn on_protocol_event(&mut self, event: ProtocolsEvent) {
+        match event {
+            ProtocolsEvent::Gossip(event) => self.on_gossip(event),
+            ProtocolsEvent::Direct(event) => self.on_request_event(Channel::Direct, event),
+            ProtocolsEvent::Sync(event) => self.on_request_event(Channel::Sync, event),
+            ProtocolsEvent::Ping(event) => self.on_ping(event),
+            ProtocolsEvent::Identify(identify::Event::Received { peer_id, info, .. }) => {
+                if let Some(peer) = self.peers.get_mut(&peer_id) {
+                    let printable = info.agent_version.chars().filter(|c| !c.is_control());
+                    peer.agent_version = Some(printable.take(MAX_AGENT_VERSION_CHARS).collect());
+                }
+            }
+            ProtocolsEvent::Mdns(event) => self.on_mdns(event),
+            _ => {}
+        }
+    }
+
+    fn on_ping(&mut self, event: ping::Event) {
+        let Some(peer) = self.peers.get_mut(&event.peer) else {
+            return;
+        };
+        if peer.connection != event.connection {
+            return;
+        }
+        match event.result {
+            Ok(round_trip) => peer.round_trip = Some(round_trip),
+            Err(ping::Failure::Timeout) => {
+                tracing::debug!(peer = %event.peer, "no answer to a ping; the connection is closed");
+                count(&self.counters.ping_timeouts);
+                self.drop_peer(event.peer);
+            }
+            // A peer without the protocol is judged by its connection alone.
+            Err(error) => tracing::debug!(peer = %event.peer, %error, "a ping failed"),
+        }
+    }
+
+    fn on_mdns(&mut self, event: mdns::Event) {
+        match event {
+            mdns::Event::Discovered(found) => {
+                let now = Instant::now();
+                for (peer, address) in found {
+                    if self.dialer.discovered(peer, &address, now) {
+                        tracing::debug!(%peer, %address, "found on the local network");
+                    }
+                }
+            }
+            mdns::Event::Expired(gone) => {
+                for (peer, address) in gone {
+                    self.dialer.expired(peer, &address);
+                }
+            }
+        }
+    }
+
+    fn on_gossip(&mut self, event: gossipsub::Event) {
+        match event {
+            gossipsub::Event::Message {
+                propagation_source,
+                message_id,
+                message,
+            } => {
+                self.on_message(propagation_source, message_id, message);
+            }
+            gossipsub::Event::Subscribed { .. } => self.flush_outbox(),
+            gossipsub::Event::SlowPeer { peer_id, .. } => {
+                tracing::debug!(peer = %peer_id, "too slow for the gossip that is sent to it");
+            }
+            _ => {}
+        }
+    }
+
+    fn on_message(
+        &mut self,
+        propagated_from: PeerId,
+        id: gossipsub::MessageId,
+        message: gossipsub::Message,
+    ) {
+        let id = MessageId(id.0);
+        count(&self.counters.gossip_received);
+        add(
+            &self.counters.gossip_received_bytes,
+            message.data.len() as u64,
+        );
+        // Strict validation has checked that the author is there and signed it.
+        let Some(source) = message.source else {
+            return self.report(&id, propagated_from, Verdict::Reject);
+        };
+        if self.backlog.is_full(message.data.len()) {
+            count(&self.counters.gossip_backlog_dropped);
+            return self.report(&id, propagated_from, Verdict::Ignore);
+        }
+        let (topic, data) = (message.topic.into_string(), message.data);
+        self.backlog.push(NetEvent::Gossip {
+            source,
+            propagated_from,
+            topic,
+            data,
+            id,
+        });
+    }
+
+    fn on_request_event(&mut self, channel: Channel, event: RequestEvent) {
+        use request_response::Message::{Request, Response as Answered};
+        match event {
+            RequestEvent::Message {
+                peer,
+                message:
+                    Request {
+                        request,
+                        channel: back,
+                        ..
+                    },
+                ..
+            } => {
+                self.on_request(peer, channel, request, back);
+            }
+            RequestEvent::Message {
+                message:
+                    Answered {
+                        request_id,
+                        response,
+                    },
+                ..
+            } => {
+                let result = |peer| match response {
+                    Response::Answer(payload) => Ok(payload.bytes),
+                    Response::Unanswered => Err(RequestError::Unanswered { peer }),
+                    Response::AnswerTooLarge => Err(RequestError::AnswerTooLarge { peer }),
+                    Response::Busy => Err(RequestError::PeerBusy { peer }),
+                };
+                let next = self.requests.finish(&(channel, request_id), result);
+                self.send_request(next);
+            }
+            RequestEvent::OutboundFailure {
+                request_id, error, ..
+            } => {
+                count(&self.counters.requests_failed);
+                let waited = self.limits.request_timeout;
+                let result = |peer| Err(request_error(peer, &error, waited));
+                let next = self.requests.finish(&(channel, request_id), result);
+                self.send_request(next);
+            }
+            RequestEvent::InboundFailure { peer, error, .. } => {
+                count(&self.counters.requests_unanswered);
+                tracing::debug!(%peer, %error, "a request got no answer");
+            }
+            RequestEvent::ResponseSent { .. } => {}
+        }
+    }
+
+    fn on_request(
+        &mut self,
+        peer: PeerId,
+        channel: Channel,
+        request: Payload,
+        back: request_response::ResponseChannel<Response>,
+    ) {
+        count(&self.counters.requests_received);
+        let commands = self.own_commands.upgrade();
+        let (Some(commands), false) = (commands, self.backlog.is_full(request.bytes.len())) else {
+            count(&self.counters.requests_refused);
+            // An error says that the peer has stopped waiting.
+            let _ = self
+                .protocols()
+                .directed(channel)
+                .send_response(back, Response::Busy);
+            return;
+        };
+        let reply = ReplyHandle {
+            peer,
+            channel,
+            response: Some(back),
+            commands,
+            max_bytes: self.limits.max_message_bytes,
+            share: request.share,
+        };
+        self.backlog.push(NetEvent::Request {
+            peer,
+            channel,
+            data: request.bytes,
+            reply,
+        });
+    }
+}
+
+fn request_error(
+    peer: PeerId,
+    error: &OutboundFailure,
+    waited: std::time::Duration,
+) -> RequestError {
+    match error {
+        OutboundFailure::DialFailure => RequestError::NotConnected { peer },
+        OutboundFailure::Timeout => RequestError::Timeout { peer, waited },
+        OutboundFailure::UnsupportedProtocols => RequestError::Unsupported { peer },
+        OutboundFailure::ConnectionClosed => RequestError::Broken {
+            peer,
+            reason: "the connection was closed".to_owned(),
+        },
+        OutboundFailure::Io(error) => RequestError::Broken {
+            peer,
+            reason: error.to_string(),
+        },
+    }
+}
+
+fn already_connected(error: &SwarmDialError) -> Option<PeerId> {
+    match error {
+        SwarmDialError::Denied { cause } => cause
+            .downcast_ref::<AlreadyConnected>()
+            .map(|connected| connected.0),
+        _ => None,
+    }
+}
+
+/// The reason of a failed dial in one line, with the causes that the library keeps behind it.
+pub(super) fn explain(error: &SwarmDialError) -> String {
+    match error {
+        SwarmDialError::Transport(attempts) => {
+            let reasons: Vec<String> = attempts
+                .iter()
+                .map(|(_, error)| {
+                    let mut reason = error.to_string();
+                    let mut cause = error.source();
+                    while let Some(next) = cause {
+                        let text = next.to_string();
+                        if !reason.contains(&text) {
+                            reason = format!("{reason}: {text}");
+                        }
+                        cause = next.source();
+                    }
+                    reason
+                })
+                .collect();
+            reasons.join("; ")
+        }
+        SwarmDialError::Denied { cause } => cause
+            .source()
+            .map_or_else(|| cause.to_string(), ToString::to_string),
+        SwarmDialError::LocalPeerId { .. } => "this is the node itself".to_owned(),
+        SwarmDialError::WrongPeerId { obtained, .. } => {
+            format!("the peer there is {obtained}, not the expected one")
+        }
+        SwarmDialError::DialPeerConditionFalse(_) => {
+            "a dial to this peer is already under way".into()
+        }
+        SwarmDialError::NoAddresses => "no address is known".to_owned(),
+        SwarmDialError::Aborted => "the attempt was given up".to_owned(),
+    }
+}

@@ -1,0 +1,211 @@
+//! From settings to a running owner that listens.
+
+use std::{
+    collections::{HashMap, HashSet},
+    io,
+    net::{IpAddr, SocketAddr, TcpListener},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures::StreamExt as _;
+use libp2p::{
+    Multiaddr, PeerId, TransportError,
+    core::transport::ListenerId,
+    multiaddr::Protocol,
+    swarm::{self, Swarm, SwarmEvent},
+};
+use tokio::{
+    sync::mpsc,
+    time::{MissedTickBehavior, interval, timeout},
+};
+
+use super::{Owner, TICK};
+use crate::{
+    backlog::Backlog,
+    behaviour::Protocols,
+    config::{COMMAND_QUEUE, EVENT_QUEUE, NetConfig},
+    dialer::Dialer,
+    error::NetError,
+    event::{NetEvent, Warning},
+    handle::Net,
+    identity,
+    metrics::Counters,
+    outbox::Outbox,
+    requests::Requests,
+    single_link::SingleLink,
+    transport,
+};
+
+/// A listener that has no address after so long will not get one.
+const LISTEN_LIMIT: Duration = Duration::from_secs(5);
+/// Connections stay while both sides live; the ping finds the dead ones.
+const IDLE_LIMIT: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+/// Streams of one connection in negotiation at once: room for a burst of requests on both channels.
+const NEGOTIATING_STREAMS: usize = 256;
+
+/// See [`Net::start`].
+pub(crate) async fn start(config: NetConfig) -> Result<(Net, mpsc::Receiver<NetEvent>), NetError> {
+    let keypair = identity::keypair(config.secret_key);
+    let local = keypair.public().to_peer_id();
+    let limits = config.limits.clone();
+    let transport = transport::build(&keypair, config.private_key, limits.handshake_timeout)?;
+    let (protocols, warning) = Protocols::new(&config, &keypair, local)?;
+    let settings = swarm::Config::with_tokio_executor()
+        .with_idle_connection_timeout(IDLE_LIMIT)
+        .with_max_negotiating_inbound_streams(NEGOTIATING_STREAMS);
+    let mut swarm = Swarm::new(
+        transport,
+        SingleLink::new(local, protocols),
+        local,
+        settings,
+    );
+
+    let mut backlog = Backlog::default();
+    if let Some(warning) = warning {
+        tracing::warn!("{warning}");
+        backlog.push(NetEvent::Warning(warning));
+    }
+    for addr in listen(&mut swarm, &config.listen).await? {
+        backlog.push(NetEvent::Listening { addr });
+    }
+
+    let seed = getrandom::u64().map_err(|error| NetError::Setup {
+        what: "randomness",
+        reason: error.to_string(),
+    })?;
+    let (commands, command_queue) = mpsc::channel(COMMAND_QUEUE);
+    let (events, event_queue) = mpsc::channel(EVENT_QUEUE);
+    let counters = Arc::new(Counters::default());
+    let mut tick = interval(TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let net = Net {
+        commands: commands.clone(),
+        counters: Arc::clone(&counters),
+        local,
+        request_timeout: limits.request_timeout,
+    };
+    let owner = Owner {
+        swarm,
+        commands: command_queue,
+        own_commands: commands.downgrade(),
+        events,
+        backlog,
+        tick,
+        requests: Requests::new(limits.max_requests_per_peer),
+        limits,
+        counters,
+        peers: HashMap::new(),
+        dialer: Dialer::new(local, &config.peers, seed, Instant::now()),
+        asked_dials: HashMap::new(),
+        outbox: Outbox::default(),
+        topics: 0,
+    };
+    tokio::spawn(owner.run());
+    Ok((net, event_queue))
+}
+
+/// Listens on all addresses and returns the ones that came up.
+async fn listen(
+    swarm: &mut Swarm<SingleLink<Protocols>>,
+    addresses: &[Multiaddr],
+) -> Result<Vec<Multiaddr>, NetError> {
+    let mut waiting: HashMap<ListenerId, Multiaddr> = HashMap::new();
+    for address in addresses {
+        ensure_free(address)?;
+        let id = swarm
+            .listen_on(address.clone())
+            .map_err(|error| match error {
+                TransportError::MultiaddrNotSupported(address) => {
+                    NetError::AddressNotSupported { address }
+                }
+                TransportError::Other(source) => refused(address.clone(), source),
+            })?;
+        waiting.insert(id, address.clone());
+    }
+    let mut up = Vec::new();
+    let mut seen = HashSet::new();
+    while let Some(address) = waiting.values().next().cloned() {
+        let event = timeout(LISTEN_LIMIT, swarm.select_next_some())
+            .await
+            .map_err(|_| NetError::ListenTimeout {
+                address,
+                waited: LISTEN_LIMIT,
+            })?;
+        match event {
+            SwarmEvent::NewListenAddr {
+                listener_id,
+                address,
+            } => {
+                waiting.remove(&listener_id);
+                if seen.insert(address.clone()) {
+                    up.push(address);
+                }
+            }
+            SwarmEvent::ListenerClosed {
+                listener_id,
+                reason,
+                ..
+            } => {
+                if let Some(address) = waiting.remove(&listener_id) {
+                    let source = reason
+                        .err()
+                        .unwrap_or_else(|| io::Error::other("it was closed"));
+                    return Err(refused(address, source));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(up)
+}
+
+fn refused(address: Multiaddr, source: io::Error) -> NetError {
+    if source.kind() == io::ErrorKind::AddrInUse {
+        NetError::PortInUse { address }
+    } else {
+        NetError::Listen { address, source }
+    }
+}
+
+/// The transport listens with SO_REUSEPORT, by which a second node would share the port in silence and get
+/// every other connection. An ordinary bind finds out first.
+fn ensure_free(address: &Multiaddr) -> Result<(), NetError> {
+    let Some(socket) = socket_address(address).filter(|socket| socket.port() != 0) else {
+        return Ok(());
+    };
+    match TcpListener::bind(socket) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(refused(address.clone(), error)),
+    }
+}
+
+fn socket_address(address: &Multiaddr) -> Option<SocketAddr> {
+    let mut parts = address.iter();
+    let ip: IpAddr = match parts.next()? {
+        Protocol::Ip4(ip) => ip.into(),
+        Protocol::Ip6(ip) => ip.into(),
+        _ => return None,
+    };
+    match parts.next()? {
+        Protocol::Tcp(port) => Some(SocketAddr::new(ip, port)),
+        _ => None,
+    }
+}
+
+/// A warning for an address of which the listener says that it is gone.
+pub(super) fn listener_closed(addresses: &[Multiaddr], reason: Result<(), io::Error>) -> Warning {
+    let address: Vec<String> = addresses.iter().map(Multiaddr::to_string).collect();
+    let reason = reason
+        .err()
+        .map_or_else(|| "it was closed".to_owned(), |e| e.to_string());
+    Warning::ListenerClosed {
+        address: address.join(" "),
+        reason,
+    }
+}
+
+/// Who `address` says it is, if it says so.
+pub(super) fn expected_peer(address: &Multiaddr) -> Option<PeerId> {
+    crate::dialer::split_peer(address).1
+}
