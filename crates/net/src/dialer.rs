@@ -38,6 +38,9 @@ struct Entry {
     pinned: Option<PeerId>,
     /// Who answered last at the address; tells whether an unpinned entry is connected.
     seen: Option<PeerId>,
+    /// Another peer than the pinned one answered there. While that one is connected a further dial
+    /// is pointless, and would cost it the connection it has.
+    occupant: Option<PeerId>,
     failures: u32,
     due: Instant,
     in_flight: Option<ConnectionId>,
@@ -111,6 +114,7 @@ impl Dialer {
             addresses: vec![address],
             pinned: peer,
             seen: None,
+            occupant: None,
             failures: 0,
             due,
             in_flight: None,
@@ -123,7 +127,10 @@ impl Dialer {
     pub(crate) fn due(&self, now: Instant, connected: impl Fn(&PeerId) -> bool) -> Vec<Due> {
         let waiting =
             |entry: &&Entry| !entry.ourselves && entry.in_flight.is_none() && entry.due <= now;
-        let away = |entry: &&Entry| !entry.peer().is_some_and(|peer| connected(&peer));
+        let away = |entry: &&Entry| {
+            let there = entry.peer().into_iter().chain(entry.occupant);
+            !there.into_iter().any(|peer| connected(&peer))
+        };
         let indexed = self.entries.iter().enumerate();
         indexed
             .filter(|(_, entry)| waiting(entry) && away(entry))
@@ -167,11 +174,25 @@ impl Dialer {
         })
     }
 
+    /// The address of this dial belongs to `occupant`, not to the peer that we expect there.
+    pub(crate) fn occupied(&mut self, connection: ConnectionId, occupant: PeerId) {
+        if let Some(index) = self.in_flight(connection) {
+            self.entries[index].occupant = Some(occupant);
+        }
+    }
+
     /// The address of this dial is our own: never again.
     pub(crate) fn is_ourselves(&mut self, connection: ConnectionId) {
         if let Some(index) = self.in_flight(connection) {
             self.entries[index].in_flight = None;
             self.entries[index].ourselves = true;
+        }
+    }
+
+    /// The addresses of `entry` are our own: never again.
+    pub(crate) fn skip(&mut self, entry: usize) {
+        if let Some(entry) = self.entries.get_mut(entry) {
+            entry.ourselves = true;
         }
     }
 
@@ -387,6 +408,25 @@ mod tests {
             dialer
                 .due(now + LAST_RETRY * 9, |peer_id| *peer_id == peer(2))
                 .is_empty()
+        );
+    }
+
+    #[test]
+    fn an_address_held_by_another_connected_peer_is_left_alone() {
+        let mut now = Instant::now();
+        let pinned: Multiaddr = format!("/ip4/127.0.0.1/tcp/8/p2p/{}", peer(2))
+            .parse()
+            .expect("an address");
+        let mut dialer = Dialer::new(peer(1), &[pinned], 7, now);
+        dialer.started(0, connection(1));
+        dialer.occupied(connection(1), peer(3));
+        dialer.failed(connection(1), now);
+        now += LAST_RETRY * 2;
+        assert!(dialer.due(now, |peer_id| *peer_id == peer(3)).is_empty());
+        assert_eq!(
+            dialer.due(now, |_| false).len(),
+            1,
+            "tried again when it has gone"
         );
     }
 

@@ -276,6 +276,8 @@ impl Owner {
         for dial in due {
             match self.start_dial(dial.peer, dial.addresses) {
                 Ok(connection) => self.dialer.started(dial.entry, connection),
+                // The swarm leaves out the addresses that it listens on, and none was left.
+                Err(libp2p::swarm::DialError::NoAddresses) => self.dialer.skip(dial.entry),
                 Err(error) => {
                     tracing::debug!(%error, "a dial was postponed");
                     self.dialer.postponed(dial.entry, now);

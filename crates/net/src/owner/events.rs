@@ -101,6 +101,8 @@ impl Owner {
             outbound,
             agent_version: None,
             round_trip: None,
+            answers_pings: true,
+            alive_at: now,
         };
         let replaced = self.peers.insert(peer, known).is_some();
         if replaced {
@@ -145,6 +147,9 @@ impl Owner {
             self.dialer.is_ourselves(connection);
             return;
         }
+        if let SwarmDialError::WrongPeerId { obtained, .. } = error {
+            self.dialer.occupied(connection, *obtained);
+        }
         let Some(failed) = self.dialer.failed(connection, Instant::now()) else {
             return;
         };
@@ -186,14 +191,21 @@ impl Owner {
             return;
         }
         match event.result {
-            Ok(round_trip) => peer.round_trip = Some(round_trip),
-            Err(ping::Failure::Timeout) => {
-                tracing::debug!(peer = %event.peer, "no answer to a ping; the connection is closed");
-                count(&self.counters.ping_timeouts);
-                self.drop_peer(event.peer);
+            Ok(round_trip) => {
+                peer.round_trip = Some(round_trip);
+                peer.alive_at = Instant::now();
             }
-            // A peer without the protocol is judged by its connection alone.
+            // Such a peer is judged by its connection alone.
+            Err(ping::Failure::Unsupported) => peer.answers_pings = false,
+            // The protocol reports failures late and not all of them: silence is what counts.
             Err(error) => tracing::debug!(peer = %event.peer, %error, "a ping failed"),
+        }
+    }
+
+    /// Whatever comes from a peer shows that it is alive.
+    fn is_alive(&mut self, peer: &PeerId) {
+        if let Some(peer) = self.peers.get_mut(peer) {
+            peer.alive_at = Instant::now();
         }
     }
 
@@ -238,6 +250,7 @@ impl Owner {
         id: gossipsub::MessageId,
         message: gossipsub::Message,
     ) {
+        self.is_alive(&propagated_from);
         let id = MessageId(id.0);
         count(&self.counters.gossip_received);
         add(
@@ -318,6 +331,7 @@ impl Owner {
         request: Payload,
         back: request_response::ResponseChannel<Response>,
     ) {
+        self.is_alive(&peer);
         count(&self.counters.requests_received);
         let commands = self.own_commands.upgrade();
         let (Some(commands), false) = (commands, self.backlog.is_full(request.bytes.len())) else {
@@ -406,7 +420,8 @@ pub(super) fn explain(error: &SwarmDialError) -> String {
         SwarmDialError::DialPeerConditionFalse(_) => {
             "a dial to this peer is already under way".into()
         }
-        SwarmDialError::NoAddresses => "no address is known".to_owned(),
+        // The swarm leaves out the addresses that it listens on, and none was left.
+        SwarmDialError::NoAddresses => "this is the node itself".to_owned(),
         SwarmDialError::Aborted => "the attempt was given up".to_owned(),
     }
 }

@@ -52,6 +52,9 @@ struct Peer {
     outbound: bool,
     agent_version: Option<String>,
     round_trip: Option<Duration>,
+    answers_pings: bool,
+    /// When something last came from the peer.
+    alive_at: Instant,
 }
 
 /// A dial that a handle waits for.
@@ -131,9 +134,31 @@ impl Owner {
     }
 
     fn on_tick(&mut self) -> Flow {
+        self.drop_silent_peers();
         self.dial_due();
         self.flush_outbox();
         Flow::Continue
+    }
+
+    /// A peer is probed every interval, so a live one is never silent for longer than the interval and
+    /// the time for an answer. (The ping protocol itself lets the first failure pass, and would
+    /// need some 20 seconds.)
+    fn drop_silent_peers(&mut self) {
+        let now = Instant::now();
+        let patience = self.limits.ping_interval + self.limits.ping_timeout;
+        let silent =
+            |peer: &Peer| peer.answers_pings && now.duration_since(peer.alive_at) > patience;
+        let dead: Vec<PeerId> = self
+            .peers
+            .iter()
+            .filter(|(_, peer)| silent(peer))
+            .map(|(id, _)| *id)
+            .collect();
+        for peer in dead {
+            tracing::debug!(%peer, "silent for too long; the connection is closed");
+            count(&self.counters.ping_timeouts);
+            self.drop_peer(peer);
+        }
     }
 
     fn protocols(&mut self) -> &mut Protocols {

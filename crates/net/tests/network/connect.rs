@@ -92,6 +92,21 @@ async fn a_peer_that_is_not_up_yet_is_dialled_until_it_is() {
 }
 
 #[tokio::test]
+async fn a_peer_list_may_hold_the_node_itself() {
+    // One list for all nodes of a cluster is how people write it.
+    let a = node(1, &[]).await;
+    let probe = node(2, &[]).await;
+    let own = probe.addr.clone();
+    probe.net.shutdown().await;
+    let mut settings = config(2, &[&own, &a.addr]);
+    settings.listen = vec![own];
+    let b = start(settings, Answers::Echo).await;
+    b.wait_connected(a.peer).await;
+    assert!(b.read(|seen| seen.warnings.is_empty()));
+    assert_eq!(b.net.metrics().dials_failed, 0);
+}
+
+#[tokio::test]
 async fn dialling_by_hand_reports_the_outcome() {
     let a = node(1, &[]).await;
     let b = node(2, &[]).await;
@@ -118,10 +133,32 @@ async fn dialling_by_hand_reports_the_outcome() {
         .expect_err("itself")
         .to_string();
     assert!(own.contains("the node itself"), "{own}");
-    assert!(
-        b.is_connected(a.peer).await,
-        "the good connection is still there"
-    );
+}
+
+#[tokio::test]
+async fn a_peer_list_with_an_outdated_identity_does_no_harm() {
+    let a = node(1, &[]).await;
+    let outdated = format!("{}/p2p/{}", a.addr, peer(9))
+        .parse()
+        .expect("an address");
+    let b = node(2, &[&outdated, &a.addr]).await;
+    until("told", async || {
+        let is_told = |warning: &Warning| {
+            matches!(warning, Warning::WrongPeer { obtained, .. } if *obtained == a.peer)
+        };
+        b.read(|seen| seen.warnings.iter().any(is_told))
+    })
+    .await;
+    b.wait_connected(a.peer).await;
+    // Time enough for several dials, if there were any.
+    let failed = b.net.metrics().dials_failed;
+    let opened = b.net.metrics().connections_opened;
+    let start = std::time::Instant::now();
+    until("a while", async || start.elapsed().as_secs() >= 2).await;
+    assert!(b.net.metrics().dials_failed <= failed + 1);
+    assert!(b.net.metrics().connections_opened <= opened + 1);
+    b.wait_connected(a.peer).await;
+    b.echo(a.peer, b"fine").await;
 }
 
 #[tokio::test]
