@@ -79,8 +79,8 @@ impl Protocols {
             limits.max_inflight_bytes.min(Semaphore::MAX_PERMITS),
         ));
         let (mdns, warning) = discovery(config, local);
-        let protocols = Self {
-            blocked: blocked(&config.deny),
+        let mut protocols = Self {
+            blocked: lists::Behaviour::default(),
             allowed: config.allow.as_deref().map(allowed).into(),
             connections: connection_limits::Behaviour::new(connection_limits(limits)),
             memory: limits.memory.map(memory_limit).into(),
@@ -98,7 +98,23 @@ impl Protocols {
             sync: directed(SYNC_PROTOCOL, limits, &budget),
             mdns: mdns.into(),
         };
+        for peer in &config.deny {
+            protocols.ban(*peer);
+        }
         Ok((protocols, warning))
+    }
+
+    /// Neither connections with the peer nor gossip by it, whoever passes that on. Returns whether
+    /// this was new.
+    pub(crate) fn ban(&mut self, peer: PeerId) -> bool {
+        self.gossip.blacklist_peer(&peer);
+        self.blocked.block_peer(peer)
+    }
+
+    /// Lifts a ban. Returns whether there was one.
+    pub(crate) fn unban(&mut self, peer: PeerId) -> bool {
+        self.gossip.remove_blacklisted_peer(&peer);
+        self.blocked.unblock_peer(peer)
     }
 
     /// The protocol behind a channel.
@@ -111,14 +127,6 @@ impl Protocols {
             Channel::Sync => &mut self.sync,
         }
     }
-}
-
-fn blocked(deny: &[PeerId]) -> lists::Behaviour<BlockedPeers> {
-    let mut list = lists::Behaviour::default();
-    for peer in deny {
-        list.block_peer(*peer);
-    }
-    list
 }
 
 fn allowed(allow: &[PeerId]) -> lists::Behaviour<AllowedPeers> {

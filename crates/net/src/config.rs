@@ -21,7 +21,7 @@ pub struct NetConfig {
     pub private_key: Option<[u8; 32]>,
     /// Only these peers may connect. `None`: everybody who is not denied.
     pub allow: Option<Vec<PeerId>>,
-    /// These peers may not connect, even if allowed above.
+    /// These peers may not connect, even if allowed above, and gossip signed by them is dropped.
     pub deny: Vec<PeerId>,
     /// Bounds and timeouts.
     pub limits: Limits,

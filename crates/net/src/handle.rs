@@ -219,7 +219,8 @@ impl Net {
             .unwrap_or(false)
     }
 
-    /// Closes the connection to a peer and lets it in no more. Returns whether this was new.
+    /// Closes the connection to a peer, lets it in no more, and drops gossip signed by it, whoever passes
+    /// that on. Returns whether this was new.
     pub async fn ban(&self, peer: PeerId) -> bool {
         self.ask(|reply| Command::Ban { peer, reply })
             .await

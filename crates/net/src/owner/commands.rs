@@ -60,12 +60,12 @@ impl Owner {
                 let _ = reply.send(self.drop_peer(peer));
             }
             Command::Ban { peer, reply } => {
-                let new = self.protocols().blocked.block_peer(peer);
+                let new = self.protocols().ban(peer);
                 self.drop_peer(peer);
                 let _ = reply.send(new);
             }
             Command::Unban { peer, reply } => {
-                let _ = reply.send(self.protocols().blocked.unblock_peer(peer));
+                let _ = reply.send(self.protocols().unban(peer));
             }
             Command::Validated {
                 id,

@@ -5,6 +5,7 @@
 
 mod commands;
 mod events;
+mod messages;
 mod start;
 
 use std::{

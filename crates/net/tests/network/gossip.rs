@@ -140,6 +140,27 @@ async fn only_accepted_messages_are_passed_on() {
 }
 
 #[tokio::test]
+async fn gossip_of_a_banned_author_is_dropped_whoever_brings_it() {
+    let author = node(1, &[]).await;
+    let middle = node(2, &[&author.addr]).await;
+    let c = node(3, &[&middle.addr]).await;
+    for node in [&author, &middle, &c] {
+        node.net.subscribe(TOPIC).await.expect("subscribed");
+    }
+    author.wait_subscribed(middle.peer, TOPIC).await;
+    middle.wait_subscribed(c.peer, TOPIC).await;
+    assert!(c.net.ban(author.peer).await);
+    author.publish_sent(TOPIC, b"banned").await;
+    until("the middle has it", async || middle.has_heard(b"banned")).await;
+    middle.publish_sent(TOPIC, b"fine").await;
+    until("the end has it", async || c.has_heard(b"fine")).await;
+    assert!(!c.has_heard(b"banned"));
+    assert!(c.net.unban(author.peer).await);
+    author.publish_sent(TOPIC, b"forgiven").await;
+    until("the end has it", async || c.has_heard(b"forgiven")).await;
+}
+
+#[tokio::test]
 async fn the_longest_message_passes_and_a_longer_one_is_refused() {
     let a = node(1, &[]).await;
     let b = node(2, &[&a.addr]).await;
