@@ -183,6 +183,9 @@ pub(crate) const EVENT_BACKLOG_BYTES: usize = 32 * 1024 * 1024;
 pub(crate) const OUTBOX_MESSAGES: usize = 1_024;
 /// Their bytes.
 pub(crate) const OUTBOX_BYTES: usize = 16 * 1024 * 1024;
+/// So many of them go out at each tick of a tenth of a second: a Go subscriber buffers 32 messages and loses
+/// the rest of a burst.
+pub(crate) const OUTBOX_BURST: usize = 32;
 /// Requests to one peer that wait for their turn; beyond it they fail as busy.
 pub(crate) const WAITING_REQUESTS: usize = 256;
 /// Bytes of all waiting requests.

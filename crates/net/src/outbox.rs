@@ -14,6 +14,8 @@ pub(crate) enum Attempt {
     Done,
     /// Nobody to send to: this topic waits on.
     NoPeers,
+    /// Enough for now: everything waits on.
+    Enough,
 }
 
 /// See the module documentation.
@@ -51,17 +53,25 @@ impl Outbox {
     /// Offers each message to `send` in order, until its topic turns out to have no peers.
     pub(crate) fn flush(&mut self, mut send: impl FnMut(&str, &[u8]) -> Attempt) {
         let mut waiting = HashSet::new();
-        let mut kept = VecDeque::with_capacity(self.queue.len());
-        for (topic, data) in self.queue.drain(..) {
-            if !waiting.contains(&topic) {
-                if let Attempt::Done = send(&topic, &data) {
-                    self.bytes -= data.len();
-                    continue;
-                }
-                waiting.insert(topic.clone());
+        let mut kept = VecDeque::new();
+        while let Some((topic, data)) = self.queue.pop_front() {
+            if waiting.contains(&topic) {
+                kept.push_back((topic, data));
+                continue;
             }
-            kept.push_back((topic, data));
+            match send(&topic, &data) {
+                Attempt::Done => self.bytes -= data.len(),
+                Attempt::NoPeers => {
+                    waiting.insert(topic.clone());
+                    kept.push_back((topic, data));
+                }
+                Attempt::Enough => {
+                    kept.push_back((topic, data));
+                    break;
+                }
+            }
         }
+        kept.append(&mut self.queue);
         self.queue = kept;
     }
 }
@@ -121,5 +131,27 @@ mod tests {
             Attempt::Done
         });
         assert_eq!(sent, [1, 3], "in order");
+    }
+
+    #[test]
+    fn a_burst_is_cut_and_goes_on_in_order() {
+        let mut outbox = Outbox::default();
+        for data in 0..5 {
+            outbox.push("t".into(), vec![data]);
+        }
+        let mut sent = Vec::new();
+        for _ in 0..3 {
+            let mut left = 2;
+            outbox.flush(|_, data| {
+                if left == 0 {
+                    return Attempt::Enough;
+                }
+                left -= 1;
+                sent.push(data[0]);
+                Attempt::Done
+            });
+        }
+        assert_eq!(sent, [0, 1, 2, 3, 4]);
+        assert!(outbox.is_empty() && outbox.bytes == 0);
     }
 }

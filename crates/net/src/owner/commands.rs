@@ -138,13 +138,16 @@ impl Owner {
             return;
         }
         let mut outbox: Outbox = std::mem::take(&mut self.outbox);
-        outbox.flush(|topic, data| match self.try_publish(topic, data) {
-            Err(error) if is_passing(&error) => Attempt::NoPeers,
-            Err(error) => {
-                tracing::warn!(topic, %error, "a queued message was dropped");
-                Attempt::Done
+        outbox.flush(|topic, data| {
+            if self.burst_left == 0 {
+                return Attempt::Enough;
             }
-            Ok(_) => Attempt::Done,
+            match self.try_publish(topic, data) {
+                Err(error) if is_passing(&error) => return Attempt::NoPeers,
+                Err(error) => tracing::warn!(topic, %error, "a queued message was dropped"),
+                Ok(_) => self.burst_left -= 1,
+            }
+            Attempt::Done
         });
         self.outbox = outbox;
     }

@@ -11,6 +11,7 @@ use super::{Flow, Owner, Peer, start::listener_closed};
 use crate::{
     behaviour::ProtocolsEvent,
     config::is_loopback,
+    dialer::split_peer,
     error::DialError,
     event::{Channel, NetEvent, Warning},
     metrics::count,
@@ -30,7 +31,8 @@ impl Owner {
                 endpoint,
                 ..
             } => {
-                let addr = endpoint.get_remote_address().clone();
+                // Without the peer's id, which a dialled address carries and an incoming one does not.
+                let (addr, _) = split_peer(endpoint.get_remote_address());
                 self.on_connected(peer_id, connection_id, addr, endpoint.is_dialer());
             }
             SwarmEvent::ConnectionClosed {

@@ -28,7 +28,7 @@ use tokio::{
 use crate::{
     backlog::Backlog,
     behaviour::{Protocols, ProtocolsEvent},
-    config::Limits,
+    config::{Limits, OUTBOX_BURST},
     dialer::Dialer,
     error::DialError,
     event::{Channel, NetEvent, Warning},
@@ -94,6 +94,8 @@ pub(crate) struct Owner {
     dialer: Dialer,
     asked_dials: HashMap<ConnectionId, AskedDial>,
     outbox: Outbox,
+    /// How many queued messages may still go out before the next tick.
+    burst_left: usize,
     requests: Requests<(Channel, OutboundRequestId)>,
     topics: usize,
 }
@@ -137,6 +139,7 @@ impl Owner {
     fn on_tick(&mut self) -> Flow {
         self.drop_silent_peers();
         self.dial_due();
+        self.burst_left = OUTBOX_BURST;
         self.flush_outbox();
         Flow::Continue
     }

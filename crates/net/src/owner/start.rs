@@ -99,6 +99,7 @@ pub(crate) async fn start(config: NetConfig) -> Result<(Net, mpsc::Receiver<NetE
         dialer: Dialer::new(local, &config.peers, seed, Instant::now()),
         asked_dials: HashMap::new(),
         outbox: Outbox::default(),
+        burst_left: 0,
         topics: 0,
     };
     tokio::spawn(owner.run());

@@ -22,8 +22,8 @@ async fn a_port_in_use_is_named_with_the_remedy() {
 async fn bad_listen_addresses_are_refused() {
     for (address, expected) in [
         ("/ip4/127.0.0.1/udp/1/quic-v1", "of the form"),
-        // TEST-NET-1 (RFC 5737): never an address of this machine.
-        ("/ip4/192.0.2.1/tcp/0", "one of this machine"),
+        // TEST-NET-3 (RFC 5737): never an address of this machine.
+        ("/ip4/203.0.113.77/tcp/0", "one of this machine"),
     ] {
         let mut bad = config(1, &[]);
         bad.listen = vec![address.parse().expect("an address")];

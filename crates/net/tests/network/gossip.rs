@@ -84,20 +84,21 @@ async fn five_nodes_gossip_through_a_line() {
 async fn a_message_without_listeners_goes_out_when_one_comes() {
     let a = node(1, &[]).await;
     a.net.subscribe(TOPIC).await.expect("subscribed");
-    for n in 0..10_u8 {
+    // More than one burst.
+    for n in 0..100_u8 {
         let published = a.net.publish(TOPIC, vec![n]).await.expect("taken");
         assert_eq!(published, Published::Queued);
     }
     let b = node(2, &[&a.addr]).await;
     b.net.subscribe(TOPIC).await.expect("subscribed");
     until("all have come", async || {
-        b.read(|seen| seen.heard.len()) == 10
+        b.read(|seen| seen.heard.len()) == 100
     })
     .await;
     let order: Vec<u8> = b.read(|seen| seen.heard.iter().map(|heard| heard.data[0]).collect());
-    assert_eq!(order, (0..10).collect::<Vec<u8>>());
-    assert_eq!(a.net.metrics().gossip_queued, 10);
-    assert_eq!(a.net.metrics().gossip_published, 10);
+    assert_eq!(order, (0..100).collect::<Vec<u8>>());
+    assert_eq!(a.net.metrics().gossip_queued, 100);
+    assert_eq!(a.net.metrics().gossip_published, 100);
 }
 
 #[tokio::test]
