@@ -133,7 +133,15 @@ impl Owner {
             return;
         }
         count(&self.counters.dials_failed);
-        let reason = explain(error);
+        let mut reason = explain(error);
+        if is_handshake(error, &reason) {
+            // A wrong key is not told from noise; the remedy must not depend on guessing it.
+            reason.push_str(if self.private {
+                "; is it in the same private network (same key)?"
+            } else {
+                "; is it a bzzz node, without a private network key?"
+            });
+        }
         if let Some(asked) = asked {
             let error = DialError::Failed {
                 address: asked.address,
@@ -226,6 +234,11 @@ fn already_connected(error: &SwarmDialError) -> Option<PeerId> {
             .map(|connected| connected.0),
         _ => None,
     }
+}
+
+/// Whether somebody was there and the handshake failed, as opposed to the operating system's refusals.
+fn is_handshake(error: &SwarmDialError, reason: &str) -> bool {
+    matches!(error, SwarmDialError::Transport(_)) && !reason.contains("os error")
 }
 
 /// The reason of a failed dial in one line, with the causes that the library keeps behind it.

@@ -89,6 +89,8 @@ pub(crate) struct Owner {
     backlog: Backlog,
     tick: Interval,
     limits: Limits,
+    /// Whether the network has a private key; only for better reasons of failed dials.
+    private: bool,
     counters: Arc<Counters>,
     peers: HashMap<PeerId, Peer>,
     dialer: Dialer,

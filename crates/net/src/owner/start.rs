@@ -94,6 +94,7 @@ pub(crate) async fn start(config: NetConfig) -> Result<(Net, mpsc::Receiver<NetE
         tick,
         requests: Requests::new(limits.max_requests_per_peer),
         limits,
+        private: config.private_key.is_some(),
         counters,
         peers: HashMap::new(),
         dialer: Dialer::new(local, &config.peers, seed, Instant::now()),
