@@ -43,6 +43,9 @@ pub(crate) use start::start;
 
 /// How often due dials and queued gossip are looked at. Half of the shortest redial pause.
 const TICK: Duration = Duration::from_millis(100);
+/// A gap between two ticks that says that this process slept (a stopped machine, a starved one), so that the
+/// silence of peers says nothing about them.
+const SLEPT: Duration = Duration::from_secs(1);
 /// An orderly shutdown takes at most so long; what is not closed then is dropped.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(2);
 
@@ -88,6 +91,7 @@ pub(crate) struct Owner {
     events: mpsc::Sender<NetEvent>,
     backlog: Backlog,
     tick: Interval,
+    last_tick: Instant,
     limits: Limits,
     /// Whether the network has a private key; only for better reasons of failed dials.
     private: bool,
@@ -151,6 +155,10 @@ impl Owner {
     /// need some 20 seconds.)
     fn drop_silent_peers(&mut self) {
         let now = Instant::now();
+        if now.duration_since(self.last_tick) > SLEPT {
+            self.peers.values_mut().for_each(|peer| peer.alive_at = now);
+        }
+        self.last_tick = now;
         let patience = self.limits.ping_interval + self.limits.ping_timeout;
         let silent =
             |peer: &Peer| peer.answers_pings && now.duration_since(peer.alive_at) > patience;

@@ -92,6 +92,7 @@ pub(crate) async fn start(config: NetConfig) -> Result<(Net, mpsc::Receiver<NetE
         events,
         backlog,
         tick,
+        last_tick: Instant::now(),
         requests: Requests::new(limits.max_requests_per_peer),
         limits,
         private: config.private_key.is_some(),

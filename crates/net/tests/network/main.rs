@@ -4,6 +4,7 @@
 
 mod connect;
 mod gossip;
+mod hostile;
 mod relay;
 mod request;
 mod restart;
