@@ -1,9 +1,9 @@
 //! From settings to a running owner that listens.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     io,
-    net::{IpAddr, SocketAddr, TcpListener},
+    net::{IpAddr, SocketAddr},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -15,15 +15,16 @@ use libp2p::{
     multiaddr::Protocol,
     swarm::{self, Swarm, SwarmEvent},
 };
+use socket2::{Domain, Protocol as IpProtocol, Socket, Type};
 use tokio::{
     sync::mpsc,
-    time::{MissedTickBehavior, interval, timeout},
+    time::{MissedTickBehavior, interval, timeout_at},
 };
 
 use super::{Owner, TICK};
 use crate::{
     backlog::Backlog,
-    behaviour::Protocols,
+    behaviour::{Protocols, ProtocolsEvent},
     config::{COMMAND_QUEUE, EVENT_QUEUE, NetConfig},
     dialer::Dialer,
     error::NetError,
@@ -39,6 +40,8 @@ use crate::{
 
 /// A listener that has no address after so long will not get one.
 const LISTEN_LIMIT: Duration = Duration::from_secs(5);
+/// The addresses of a listener on all interfaces are collected for so long.
+const INTERFACES_LIMIT: Duration = Duration::from_millis(50);
 /// Connections stay while both sides live; the ping finds the dead ones.
 const IDLE_LIMIT: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 /// Streams of one connection in negotiation at once: room for a burst of requests on both channels.
@@ -66,9 +69,7 @@ pub(crate) async fn start(config: NetConfig) -> Result<(Net, mpsc::Receiver<NetE
         tracing::warn!("{warning}");
         backlog.push(NetEvent::Warning(warning));
     }
-    for addr in listen(&mut swarm, &config.listen).await? {
-        backlog.push(NetEvent::Listening { addr });
-    }
+    let early = listen(&mut swarm, &config.listen).await?;
 
     let seed = getrandom::u64().map_err(|error| NetError::Setup {
         what: "randomness",
@@ -85,7 +86,7 @@ pub(crate) async fn start(config: NetConfig) -> Result<(Net, mpsc::Receiver<NetE
         local,
         request_timeout: limits.request_timeout,
     };
-    let owner = Owner {
+    let mut owner = Owner {
         swarm,
         commands: command_queue,
         own_commands: commands.downgrade(),
@@ -104,15 +105,19 @@ pub(crate) async fn start(config: NetConfig) -> Result<(Net, mpsc::Receiver<NetE
         burst_left: 0,
         topics: 0,
     };
+    for event in early {
+        owner.on_swarm_event(event);
+    }
     tokio::spawn(owner.run());
     Ok((net, event_queue))
 }
 
-/// Listens on all addresses and returns the ones that came up.
+/// Listens on all addresses, and returns everything that the swarm reported meanwhile: the addresses that
+/// came up, and perhaps a first peer, quick as they are when they have waited for us.
 async fn listen(
     swarm: &mut Swarm<SingleLink<Protocols>>,
     addresses: &[Multiaddr],
-) -> Result<Vec<Multiaddr>, NetError> {
+) -> Result<Vec<SwarmEvent<ProtocolsEvent>>, NetError> {
     let mut waiting: HashMap<ListenerId, Multiaddr> = HashMap::new();
     for address in addresses {
         ensure_free(address)?;
@@ -126,41 +131,45 @@ async fn listen(
             })?;
         waiting.insert(id, address.clone());
     }
-    let mut up = Vec::new();
-    let mut seen = HashSet::new();
+    let mut early = Vec::new();
+    let deadline = Instant::now() + LISTEN_LIMIT;
     while let Some(address) = waiting.values().next().cloned() {
-        let event = timeout(LISTEN_LIMIT, swarm.select_next_some())
-            .await
-            .map_err(|_| NetError::ListenTimeout {
-                address,
-                waited: LISTEN_LIMIT,
-            })?;
+        let next = timeout_at(deadline.into(), swarm.select_next_some()).await;
+        let waited = LISTEN_LIMIT;
+        let event = next.map_err(|_| NetError::ListenTimeout {
+            address: address.clone(),
+            waited,
+        })?;
         match event {
-            SwarmEvent::NewListenAddr {
-                listener_id,
-                address,
-            } => {
-                waiting.remove(&listener_id);
-                if seen.insert(address.clone()) {
-                    up.push(address);
-                }
-            }
             SwarmEvent::ListenerClosed {
                 listener_id,
                 reason,
                 ..
             } => {
-                if let Some(address) = waiting.remove(&listener_id) {
-                    let source = reason
-                        .err()
-                        .unwrap_or_else(|| io::Error::other("it was closed"));
-                    return Err(refused(address, source));
-                }
+                let address = waiting.remove(&listener_id).unwrap_or(address);
+                let closed = || io::Error::other("it was closed");
+                return Err(refused(address, reason.err().unwrap_or_else(closed)));
             }
-            _ => {}
+            event => {
+                if let SwarmEvent::NewListenAddr { listener_id, .. } = &event {
+                    waiting.remove(listener_id);
+                }
+                early.push(event);
+            }
         }
     }
-    Ok(up)
+    if addresses.iter().any(is_wildcard) {
+        // One listener, several addresses: they come one after the other at once.
+        let settled = Instant::now() + INTERFACES_LIMIT;
+        while let Ok(event) = timeout_at(settled.into(), swarm.select_next_some()).await {
+            early.push(event);
+        }
+    }
+    Ok(early)
+}
+
+fn is_wildcard(address: &Multiaddr) -> bool {
+    socket_address(address).is_some_and(|socket| socket.ip().is_unspecified())
 }
 
 fn refused(address: Multiaddr, source: io::Error) -> NetError {
@@ -177,10 +186,24 @@ fn ensure_free(address: &Multiaddr) -> Result<(), NetError> {
     let Some(socket) = socket_address(address).filter(|socket| socket.port() != 0) else {
         return Ok(());
     };
-    match TcpListener::bind(socket) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(refused(address.clone(), error)),
+    try_bind(socket).map_err(|error| refused(address.clone(), error))
+}
+
+/// Binds as the transport does (IPv6 apart from IPv4, so that both may use one port number), only without
+/// sharing, and lets go again.
+fn try_bind(address: SocketAddr) -> io::Result<()> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(IpProtocol::TCP),
+    )?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
     }
+    // Remains of closed connections do not count.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(1)
 }
 
 fn socket_address(address: &Multiaddr) -> Option<SocketAddr> {
@@ -211,4 +234,25 @@ pub(super) fn listener_closed(addresses: &[Multiaddr], reason: Result<(), io::Er
 /// Who `address` says it is, if it says so.
 pub(super) fn expected_peer(address: &Multiaddr) -> Option<PeerId> {
     crate::dialer::split_peer(address).1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
+
+    #[test]
+    fn a_port_is_taken_for_its_own_ip_version_only() {
+        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let port = taken.local_addr().expect("bound").port();
+        let v4 = try_bind((Ipv4Addr::LOCALHOST, port).into()).expect_err("taken");
+        assert_eq!(v4.kind(), io::ErrorKind::AddrInUse);
+        match try_bind((Ipv6Addr::UNSPECIFIED, port).into()) {
+            // A machine without IPv6 has nothing to tell apart.
+            Err(error) if error.kind() != io::ErrorKind::AddrInUse => {}
+            bound => bound.expect("free for IPv6"),
+        }
+        drop(taken);
+        try_bind((Ipv4Addr::LOCALHOST, port).into()).expect("free again");
+    }
 }
