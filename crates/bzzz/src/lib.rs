@@ -9,5 +9,6 @@
 //! status is in one table ([`cli::exit`]).
 
 pub mod cli;
+pub mod report;
 pub mod settings;
 pub mod term;

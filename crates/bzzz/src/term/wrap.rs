@@ -13,28 +13,40 @@ pub fn width(text: &str) -> usize {
 ///
 /// Line breaks in `text` stay; runs of spaces within a line become one. Never empty: an empty text gives one empty line.
 pub fn wrap(text: &str, columns: usize) -> Vec<String> {
+    wrap_after(text, columns, 0)
+}
+
+/// Like [`wrap`], where `taken` columns of the first line are in use already (a label stands there).
+pub fn wrap_after(text: &str, columns: usize, taken: usize) -> Vec<String> {
     let columns = columns.max(2);
-    let mut lines = Vec::new();
+    let mut lines: Vec<String> = Vec::new();
+    // With less room than this for the first word, the text starts on the next line.
+    let mut room = columns.saturating_sub(taken);
     for paragraph in text.split('\n') {
         let mut line = String::new();
         let mut used = 0;
         for word in paragraph.split_whitespace() {
             let wide = width(word);
-            if used > 0 && used + 1 + wide <= columns {
+            if used > 0 && used + 1 + wide <= room {
                 line.push(' ');
                 line.push_str(word);
                 used += 1 + wide;
                 continue;
             }
-            if used > 0 {
+            if used > 0 || (wide > room && room < columns) {
                 lines.push(std::mem::take(&mut line));
+                room = columns;
             }
-            let mut pieces = cut(word, columns);
+            let mut pieces = cut(word, room);
             line = pieces.pop().unwrap_or_default();
             used = width(&line);
+            if !pieces.is_empty() {
+                room = columns;
+            }
             lines.extend(pieces);
         }
         lines.push(line);
+        room = columns;
     }
     lines
 }
@@ -89,6 +101,12 @@ mod tests {
         assert_eq!(wrap("one two  three", 7), ["one two", "three"]);
         assert_eq!(wrap("a\n\nb", 7), ["a", "", "b"]);
         assert_eq!(wrap("", 7), [""]);
+    }
+
+    #[test]
+    fn leaves_room_for_a_label() {
+        assert_eq!(wrap_after("one two", 7, 4), ["one", "two"]);
+        assert_eq!(wrap_after("three two", 7, 4), ["", "three", "two"]);
     }
 
     #[test]
