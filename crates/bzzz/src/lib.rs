@@ -9,6 +9,9 @@
 //! status is in one table ([`cli::exit`]).
 
 pub mod cli;
+pub mod client;
+pub mod input;
+pub mod progress;
 pub mod report;
 pub mod settings;
 pub mod term;

@@ -158,17 +158,22 @@ fn finding(out: &mut String, item: &ReportedFinding) {
 
 fn votes(out: &mut String, report: &Report) {
     out.push_str("<section aria-labelledby=\"votes\">\n<h2 id=\"votes\">Votes</h2>\n");
+    out.push_str(&format!(
+        "<p>{}</p>
+",
+        esc(&words::tally(report))
+    ));
     if report.votes.is_empty() {
-        out.push_str(&format!(
-            "<p>{}</p>\n</section>\n",
-            esc(&words::tally(report))
-        ));
+        out.push_str(
+            "</section>
+",
+        );
         return;
     }
     open_table(
         out,
         "Votes",
-        &words::tally(report),
+        "Final votes, with the first vote where it was another.",
         &["Agent", "Role", "#Weight", "Vote", "Reason"],
     );
     for vote in &report.votes {
