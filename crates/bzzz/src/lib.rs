@@ -10,6 +10,7 @@
 
 pub mod cli;
 pub mod client;
+pub mod doctor;
 pub mod input;
 pub mod progress;
 pub mod report;

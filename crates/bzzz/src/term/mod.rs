@@ -3,6 +3,7 @@
 pub mod clean;
 pub mod out;
 pub mod style;
+pub mod table;
 pub mod wrap;
 
 use std::io::IsTerminal;
