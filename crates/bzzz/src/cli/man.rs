@@ -52,6 +52,8 @@ fn write_pages(dir: &Path, command: &clap::Command) -> Result<usize> {
 fn page(command: &clap::Command) -> Result<Vec<u8>> {
     let mut out = Vec::new();
     let attempt = "could not make the manual page";
-    clap_mangen::Man::new(command.clone()).render(&mut out).explain(Exit::Local, attempt, None)?;
+    clap_mangen::Man::new(command.clone())
+        .render(&mut out)
+        .explain(Exit::Local, attempt, None)?;
     Ok(out)
 }
