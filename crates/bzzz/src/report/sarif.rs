@@ -122,8 +122,8 @@ fn rule(finding: &Finding) -> Value {
     rule
 }
 
-fn result<'r>(
-    item: &'r ReportedFinding,
+fn result(
+    item: &ReportedFinding,
     index: &BTreeMap<&str, usize>,
     seen: &mut BTreeMap<String, u32>,
 ) -> Value {
