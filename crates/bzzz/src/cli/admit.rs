@@ -44,11 +44,9 @@ pub fn run(args: AdmitArgs, context: &mut Context) -> Result<Exit> {
             Some("`bzzz admit` lists the nodes that ask"),
         )
     })?;
-    let answer = context.client()?.post(
-        "admit",
-        &json!({ "peer": peer }),
-        "could not admit the node",
-    )?;
+    let answer = context
+        .client()?
+        .post("admit", &json!({ "peer": peer }), "could not admit the node")?;
     context.show(&answer, |_| format!("admitted {}\n", clean::line(&peer)))?;
     Ok(Exit::Ok)
 }

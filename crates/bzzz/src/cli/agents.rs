@@ -17,15 +17,8 @@ pub struct AgentsArgs {
 
 /// Runs the command.
 pub fn run(args: AgentsArgs, context: &mut Context) -> Result<Exit> {
-    let query: Vec<(&str, &str)> = args
-        .role
-        .as_deref()
-        .map(|role| ("role", role))
-        .into_iter()
-        .collect();
-    let answer = context
-        .client()?
-        .get("agents", &query, "could not list the agents")?;
+    let query: Vec<(&str, &str)> = args.role.as_deref().map(|role| ("role", role)).into_iter().collect();
+    let answer = context.client()?.get("agents", &query, "could not list the agents")?;
     context.show(&answer, |screen| draw(screen, &rows(&answer, "agents")))?;
     Ok(Exit::Ok)
 }

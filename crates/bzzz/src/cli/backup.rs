@@ -18,11 +18,8 @@ pub struct BackupArgs {
 /// Runs the command.
 pub fn run(args: BackupArgs, context: &mut Context) -> Result<Exit> {
     // The node has a working folder of its own, so it gets the whole path.
-    let to = std::path::absolute(&args.to).explain(
-        Exit::Usage,
-        format!("could not use {}", args.to.display()),
-        None,
-    )?;
+    let to =
+        std::path::absolute(&args.to).explain(Exit::Usage, format!("could not use {}", args.to.display()), None)?;
     if to.exists() {
         return Err(fail(
             Exit::Usage,
@@ -30,10 +27,9 @@ pub fn run(args: BackupArgs, context: &mut Context) -> Result<Exit> {
             Some("name another file; a backup never replaces one"),
         ));
     }
-    let answer =
-        context
-            .client()?
-            .post_long("backup", &json!({ "to": to }), "could not make the backup")?;
+    let answer = context
+        .client()?
+        .post_long("backup", &json!({ "to": to }), "could not make the backup")?;
     context.show(&answer, |_| format!("wrote {}\n", to.display()))?;
     Ok(Exit::Ok)
 }

@@ -39,11 +39,7 @@ pub fn run(args: BenchArgs, context: &mut Context) -> Result<Exit> {
         cold_start(runs, &["config", "show"], "start, config show")?,
     ];
     if let Ok(client) = context.client() {
-        let ask = || {
-            client
-                .get("status", &[], "could not ask the node")
-                .map(drop)
-        };
+        let ask = || client.get("status", &[], "could not ask the node").map(drop);
         if ask().is_ok() {
             let (median, worst) = measure(runs, ask)?;
             let address = client.base().trim_start_matches("http://").to_owned();
@@ -62,8 +58,7 @@ pub fn run(args: BenchArgs, context: &mut Context) -> Result<Exit> {
             });
         }
     }
-    let answer =
-        json!({ "runs": runs, "figures": figures.iter().map(to_json).collect::<Vec<_>>() });
+    let answer = json!({ "runs": runs, "figures": figures.iter().map(to_json).collect::<Vec<_>>() });
     context.show(&answer, |screen| {
         let rows: Vec<Vec<String>> = figures
             .iter()
@@ -77,12 +72,7 @@ pub fn run(args: BenchArgs, context: &mut Context) -> Result<Exit> {
                 ]
             })
             .collect();
-        table(
-            screen,
-            &["what", "median", "worst", "ratio", "baseline"],
-            &rows,
-            "",
-        )
+        table(screen, &["what", "median", "worst", "ratio", "baseline"], &rows, "")
     })?;
     Ok(Exit::Ok)
 }
@@ -98,11 +88,7 @@ fn cold_start(runs: usize, args: &[&str], what: &'static str) -> Result<Figure> 
             .stderr(Stdio::null())
             .status()
             .map(drop)
-            .explain(
-                Exit::Local,
-                format!("could not run {}", program.display()),
-                None,
-            )
+            .explain(Exit::Local, format!("could not run {}", program.display()), None)
     };
     let (median, worst) = measure(runs, || spawn(&me, args))?;
     let (base, _) = measure(runs, || spawn(std::path::Path::new("true"), &[]))?;
@@ -130,11 +116,7 @@ fn measure(runs: usize, mut work: impl FnMut() -> Result<()>) -> Result<(Duratio
 }
 
 fn ms(time: Duration) -> String {
-    format!(
-        "{}.{:02} ms",
-        time.as_millis(),
-        time.as_micros() % 1_000 / 10
-    )
+    format!("{}.{:02} ms", time.as_millis(), time.as_micros() % 1_000 / 10)
 }
 
 /// Median over baseline, with one digit after the point.

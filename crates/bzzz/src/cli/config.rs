@@ -42,11 +42,7 @@ pub fn run(args: ConfigArgs, context: &mut Context) -> Result<Exit> {
         }
         Action::Show => {
             let listing = show::listing(&layers);
-            let answer = serde_json::to_value(&listing).explain(
-                Exit::Local,
-                "could not list the settings",
-                None,
-            )?;
+            let answer = serde_json::to_value(&listing).explain(Exit::Local, "could not list the settings", None)?;
             context.show(&answer, |screen| draw_listing(screen, &listing))?;
             if layers.usable() {
                 return Ok(Exit::Ok);
@@ -93,15 +89,9 @@ fn draw_problems(screen: Screen, file: Option<&str>, problems: &[Problem]) -> St
             ));
         }
     }
-    let errors = problems
-        .iter()
-        .filter(|problem| problem.level == Level::Error)
-        .count();
+    let errors = problems.iter().filter(|problem| problem.level == Level::Error).count();
     if errors == 0 {
-        let what = file.map_or_else(
-            || "no settings file; the defaults hold".to_owned(),
-            clean::line,
-        );
+        let what = file.map_or_else(|| "no settings file; the defaults hold".to_owned(), clean::line);
         out.push_str(&format!("{} {what}\n", screen.paint.ink(Ink::Good, "ok:")));
     }
     out
@@ -112,19 +102,16 @@ fn draw_listing(screen: Screen, listing: &show::Listing) -> String {
         .settings
         .iter()
         .map(|entry| {
-            let value = entry.value.as_ref().map_or_else(
-                || "(none)".to_owned(),
-                crate::settings::value::Value::to_toml,
-            );
+            let value = entry
+                .value
+                .as_ref()
+                .map_or_else(|| "(none)".to_owned(), crate::settings::value::Value::to_toml);
             vec![entry.key.to_owned(), entry.source.to_string(), value]
         })
         .collect();
     let mut out = format!(
         "file: {}\n\n",
-        listing
-            .file
-            .as_deref()
-            .map_or_else(|| "none".to_owned(), clean::line)
+        listing.file.as_deref().map_or_else(|| "none".to_owned(), clean::line)
     );
     out.push_str(&table(screen, &["key", "source", "value"], &rows, ""));
     let agents: Vec<Vec<String>> = listing

@@ -13,28 +13,13 @@ use crate::term::{ColorChoice, Out, Screen, Stream};
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Global {
     /// Data folder [default: ~/.local/share/bzzz]
-    #[arg(
-        long,
-        global = true,
-        value_name = "DIR",
-        help_heading = "Global options"
-    )]
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Global options")]
     pub data: Option<PathBuf>,
     /// Settings file [default: bzzz.toml in the data folder]
-    #[arg(
-        long,
-        global = true,
-        value_name = "FILE",
-        help_heading = "Global options"
-    )]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
     pub config: Option<PathBuf>,
     /// HTTP address of a running node, as `bzzz up` prints it [default: the node on the data folder]
-    #[arg(
-        long,
-        global = true,
-        value_name = "ADDRESS",
-        help_heading = "Global options"
-    )]
+    #[arg(long, global = true, value_name = "ADDRESS", help_heading = "Global options")]
     pub node: Option<String>,
     /// Write answers as JSON, and errors as one JSON object on standard error
     #[arg(long, global = true, help_heading = "Global options")]

@@ -16,20 +16,12 @@ pub struct DoctorArgs {}
 /// Runs the command.
 pub fn run(DoctorArgs {}: DoctorArgs, context: &mut Context) -> Result<Exit> {
     let checks = doctor::run(&crate::settings::layers(&context.flags()));
-    let worst = checks
-        .iter()
-        .map(|check| check.health)
-        .max()
-        .unwrap_or(Health::Ok);
+    let worst = checks.iter().map(|check| check.health).max().unwrap_or(Health::Ok);
     let answer = json!({ "health": worst, "checks": checks });
     context.show(&answer, |screen| {
         checks.iter().map(|check| draw(screen, check)).collect()
     })?;
-    Ok(if worst == Health::Fail {
-        Exit::No
-    } else {
-        Exit::Ok
-    })
+    Ok(if worst == Health::Fail { Exit::No } else { Exit::Ok })
 }
 
 fn draw(screen: Screen, check: &Check) -> String {
@@ -40,10 +32,7 @@ fn draw(screen: Screen, check: &Check) -> String {
     };
     let mut out = String::new();
     let text = format!("{}: {}", check.name, clean::line(&check.found));
-    for (at, line) in wrap(&text, screen.columns.saturating_sub(5))
-        .iter()
-        .enumerate()
-    {
+    for (at, line) in wrap(&text, screen.columns.saturating_sub(5)).iter().enumerate() {
         let start = if at == 0 {
             screen.paint.ink(ink, word)
         } else {

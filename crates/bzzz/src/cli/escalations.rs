@@ -54,9 +54,7 @@ pub fn run(args: EscalationsArgs, context: &mut Context) -> Result<Exit> {
         Action::List { all } => {
             let query: &[(&str, &str)] = if all { &[("state", "all")] } else { &[] };
             let answer = client.get("escalations", query, "could not list the escalations")?;
-            context.show(&answer, |screen| {
-                draw(screen, &rows(&answer, "escalations"))
-            })?;
+            context.show(&answer, |screen| draw(screen, &rows(&answer, "escalations")))?;
             return Ok(Exit::Ok);
         }
         Action::Show { id } => client.get(
@@ -102,11 +100,7 @@ fn draw(screen: Screen, escalations: &[EscalationRow]) -> String {
 fn draw_one(screen: Screen, item: &EscalationRow) -> String {
     let mut out = pair(screen, "escalation", &item.id);
     out.push_str(&pair(screen, "state", &item.state));
-    out.push_str(&pair(
-        screen,
-        "why",
-        &words::escalation_reason(&item.reason),
-    ));
+    out.push_str(&pair(screen, "why", &words::escalation_reason(&item.reason)));
     out.push_str(&pair(screen, "thread", &item.thread));
     out.push_str(&pair(screen, "question", &item.question));
     match &item.answer {
@@ -114,10 +108,7 @@ fn draw_one(screen: Screen, item: &EscalationRow) -> String {
         None => out.push_str(&pair(
             screen,
             "answer with",
-            &format!(
-                "bzzz escalations answer {} approve|request_changes",
-                item.id
-            ),
+            &format!("bzzz escalations answer {} approve|request_changes", item.id),
         )),
     }
     out

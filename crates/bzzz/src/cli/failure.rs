@@ -122,10 +122,7 @@ impl Shown {
     pub fn text(&self, paint: Paint) -> String {
         let mut out = format!("{} {}", paint.ink(Ink::Worst, "error:"), self.error);
         for because in &self.because {
-            out.push_str(&format!(
-                "\n  {} {because}",
-                paint.ink(Ink::Bad, "because:")
-            ));
+            out.push_str(&format!("\n  {} {because}", paint.ink(Ink::Bad, "because:")));
         }
         if let Some(hint) = &self.hint {
             out.push_str(&format!("\n  {} {hint}", paint.ink(Ink::Good, "try:")));
@@ -155,11 +152,6 @@ mod tests {
     #[test]
     fn control_characters_in_a_cause_stay_harmless() {
         let error = fail_because(Exit::Usage, "could not read", "bad \u{1b}[2J name", None);
-        assert!(
-            !Shown::new(&error)
-                .0
-                .text(Paint { on: false })
-                .contains('\u{1b}')
-        );
+        assert!(!Shown::new(&error).0.text(Paint { on: false }).contains('\u{1b}'));
     }
 }

@@ -20,11 +20,9 @@ pub struct GetArgs {
 
 /// Runs the command.
 pub fn run(args: GetArgs, context: &mut Context) -> Result<Exit> {
-    let answer = context.client()?.get(
-        "resource",
-        &[("address", &args.address)],
-        "could not read the resource",
-    )?;
+    let answer = context
+        .client()?
+        .get("resource", &[("address", &args.address)], "could not read the resource")?;
     let resource: ResourceRow = view(&answer);
     if let Some(path) = &args.output {
         super::text::write_file(path, resource.text.as_bytes())?;
@@ -40,11 +38,7 @@ pub fn run(args: GetArgs, context: &mut Context) -> Result<Exit> {
             text.push('\n');
         }
         // A pipe gets the bytes; a person's terminal must not obey them.
-        if screen.terminal {
-            clean::block(&text)
-        } else {
-            text
-        }
+        if screen.terminal { clean::block(&text) } else { text }
     })?;
     Ok(Exit::Ok)
 }

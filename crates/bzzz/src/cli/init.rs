@@ -50,17 +50,14 @@ pub fn run(args: InitArgs, context: &mut Context) -> Result<Exit> {
         ("project.name", "--project", args.project, check::name),
     ] {
         if let Some(value) = value {
-            check(&value).map_err(|because| {
-                fail_because(Exit::Usage, format!("could not use {flag}"), because, None)
-            })?;
+            check(&value)
+                .map_err(|because| fail_because(Exit::Usage, format!("could not use {flag}"), because, None))?;
             set.push((key, value));
         }
     }
     // A broken file must not keep `init --force` from replacing it, so only the folder is asked for.
     let layers = crate::settings::layers(&context.flags());
-    let data = layers
-        .get("data")
-        .map(|value| std::path::PathBuf::from(value.text()));
+    let data = layers.get("data").map(|value| std::path::PathBuf::from(value.text()));
     let data = data.ok_or_else(|| {
         fail(
             Exit::Usage,
@@ -79,14 +76,11 @@ pub fn run(args: InitArgs, context: &mut Context) -> Result<Exit> {
             Some("edit the file, or replace it with --force"),
         ));
     }
-    let answer = json!({ "data": data.display().to_string(), "config": file.display().to_string(), "written": written });
+    let answer =
+        json!({ "data": data.display().to_string(), "config": file.display().to_string(), "written": written });
     context.show(&answer, |_| {
         let what = if written { "wrote" } else { "kept" };
-        format!(
-            "{what} {}\nnext: bzzz up --data {}\n",
-            file.display(),
-            data.display()
-        )
+        format!("{what} {}\nnext: bzzz up --data {}\n", file.display(), data.display())
     })?;
     Ok(Exit::Ok)
 }
@@ -95,12 +89,7 @@ fn make_folder(data: &Path) -> Result<()> {
     let attempt = format!("could not make the data folder {}", data.display());
     let hint = Some("check the rights of the folder above it, or choose another one with --data");
     if data.exists() && !data.is_dir() {
-        return Err(fail_because(
-            Exit::Local,
-            attempt,
-            "a file of that name is there",
-            hint,
-        ));
+        return Err(fail_because(Exit::Local, attempt, "a file of that name is there", hint));
     }
     if !data.exists() {
         std::fs::DirBuilder::new()
@@ -109,11 +98,7 @@ fn make_folder(data: &Path) -> Result<()> {
             .create(data)
             .explain(Exit::Local, attempt.clone(), hint)?;
         // The mode above is cut by the umask; the rights are exactly these.
-        std::fs::set_permissions(data, std::fs::Permissions::from_mode(0o700)).explain(
-            Exit::Local,
-            attempt,
-            hint,
-        )?;
+        std::fs::set_permissions(data, std::fs::Permissions::from_mode(0o700)).explain(Exit::Local, attempt, hint)?;
     }
     Ok(())
 }

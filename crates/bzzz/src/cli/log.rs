@@ -26,10 +26,8 @@ enum Action {
 /// Runs the command.
 pub fn run(args: LogArgs, context: &mut Context) -> Result<Exit> {
     let Action::Verify { feed } = args.action;
-    let answer = context.client()?.post_long(
-        "log/verify",
-        &json!({ "feed": feed }),
-        "could not check the log",
-    )?;
+    let answer = context
+        .client()?
+        .post_long("log/verify", &json!({ "feed": feed }), "could not check the log")?;
     super::verify::show(&answer, context)
 }

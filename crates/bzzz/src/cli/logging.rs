@@ -9,10 +9,7 @@ use crate::settings::typed::LogSettings;
 
 /// Starts the log. `verbose` raises the level by so many steps. A second call changes nothing.
 pub fn init(log: &LogSettings, verbose: u8) {
-    let at = LOG_LEVELS
-        .iter()
-        .position(|level| *level == log.level)
-        .unwrap_or(2);
+    let at = LOG_LEVELS.iter().position(|level| *level == log.level).unwrap_or(2);
     let level = LOG_LEVELS[(at + usize::from(verbose)).min(LOG_LEVELS.len() - 1)];
     // The transport's own crates are noisy one step earlier than ours.
     let filter = EnvFilter::new(match level {

@@ -58,28 +58,17 @@ pub fn run(args: LookupArgs, context: &mut Context) -> Result<Exit> {
             part(super::agents::draw(screen, &rows(&answer, "agents")));
         }
         if wanted("threads") {
-            part(super::thread::draw(
-                screen,
-                &rows::<ThreadRow>(&answer, "threads"),
-            ));
+            part(super::thread::draw(screen, &rows::<ThreadRow>(&answer, "threads")));
         }
         if wanted("tasks") {
-            part(super::task::draw(
-                screen,
-                &rows::<TaskRow>(&answer, "tasks"),
-            ));
+            part(super::task::draw(screen, &rows::<TaskRow>(&answer, "tasks")));
         }
         if wanted("resources") {
             let rows: Vec<Vec<String>> = rows::<ResourceRow>(&answer, "resources")
                 .into_iter()
                 .map(|row| vec![row.version.to_string(), row.media_type, row.address])
                 .collect();
-            part(table(
-                screen,
-                &["version", "type", "resource"],
-                &rows,
-                "no resources",
-            ));
+            part(table(screen, &["version", "type", "resource"], &rows, "no resources"));
         }
         out
     })?;

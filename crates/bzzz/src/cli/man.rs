@@ -38,9 +38,7 @@ pub fn run(args: ManArgs, context: &mut Context) -> Result<Exit> {
 
 /// A page for `command` and for each below it; the tree is as deep as the definition.
 fn write_pages(dir: &Path, command: &clap::Command) -> Result<usize> {
-    let name = command
-        .get_display_name()
-        .unwrap_or_else(|| command.get_name());
+    let name = command.get_display_name().unwrap_or_else(|| command.get_name());
     super::text::write_file(&dir.join(format!("{name}.1")), &page(command)?)?;
     let mut count = 1;
     for below in command.get_subcommands() {

@@ -61,11 +61,7 @@ pub fn main() -> ExitCode {
         Ok(exit) => exit,
         Err(error) => {
             let (shown, exit) = Shown::new(&error);
-            note(&if json {
-                json_of(&shown)
-            } else {
-                shown.text(paint)
-            });
+            note(&if json { json_of(&shown) } else { shown.text(paint) });
             exit
         }
     };
@@ -121,10 +117,10 @@ fn refuse(error: &clap::Error) -> Exit {
         let shown = Shown {
             error: "could not understand the command line".to_owned(),
             because: vec![clean::line(first)],
-            hint: Some(tips.first().map_or_else(
-                || "`bzzz --help` lists the commands".to_owned(),
-                |tip| clean::line(tip),
-            )),
+            hint: Some(
+                tips.first()
+                    .map_or_else(|| "`bzzz --help` lists the commands".to_owned(), |tip| clean::line(tip)),
+            ),
             kind: Exit::Usage.word(),
             exit: Exit::Usage.code(),
         };

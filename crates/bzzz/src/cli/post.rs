@@ -56,13 +56,9 @@ pub fn run(args: PostArgs, context: &mut Context) -> Result<Exit> {
     context.show(&answer, |_| {
         let field = |name: &str| match answer.get(name) {
             Some(Value::String(text)) => clean::line(text),
-            Some(Value::Array(list)) => clean::line(
-                &list
-                    .iter()
-                    .filter_map(Value::as_str)
-                    .collect::<Vec<_>>()
-                    .join(", "),
-            ),
+            Some(Value::Array(list)) => {
+                clean::line(&list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "))
+            }
             Some(Value::Null) | None => String::new(),
             Some(other) => clean::line(&other.to_string()),
         };
@@ -84,8 +80,7 @@ pub fn run(args: PostArgs, context: &mut Context) -> Result<Exit> {
 fn has_path(address: &str) -> bool {
     let rest = address.strip_prefix("bzzz://").unwrap_or(address);
     let rest = rest.split(['?', '#']).next().unwrap_or_default();
-    rest.split_once('/')
-        .is_some_and(|(_, path)| !path.is_empty())
+    rest.split_once('/').is_some_and(|(_, path)| !path.is_empty())
 }
 
 #[cfg(test)]

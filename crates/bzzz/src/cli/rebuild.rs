@@ -12,10 +12,9 @@ pub struct RebuildArgs {}
 
 /// Runs the command.
 pub fn run(RebuildArgs {}: RebuildArgs, context: &mut Context) -> Result<Exit> {
-    let answer =
-        context
-            .client()?
-            .post_long("rebuild", &json!({}), "could not rebuild the projections")?;
+    let answer = context
+        .client()?
+        .post_long("rebuild", &json!({}), "could not rebuild the projections")?;
     context.show(&answer, |_| {
         let events = answer.get("events").and_then(Value::as_u64).unwrap_or(0);
         format!("rebuilt from {events} events\n")

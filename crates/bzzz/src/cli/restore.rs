@@ -19,10 +19,10 @@ pub struct RestoreArgs {
 /// Runs the command.
 pub fn run(args: RestoreArgs, context: &mut Context) -> Result<Exit> {
     let attempt = format!("could not use the backup {}", args.from.display());
-    let from =
-        args.from
-            .canonicalize()
-            .explain(Exit::Usage, attempt.clone(), Some("check the path"))?;
+    let from = args
+        .from
+        .canonicalize()
+        .explain(Exit::Usage, attempt.clone(), Some("check the path"))?;
     if !from.is_file() {
         return Err(fail(
             Exit::Usage,
@@ -30,11 +30,9 @@ pub fn run(args: RestoreArgs, context: &mut Context) -> Result<Exit> {
             Some("give the file that `bzzz backup` wrote"),
         ));
     }
-    let answer = context.client()?.post_long(
-        "restore",
-        &json!({ "from": from }),
-        "could not restore the backup",
-    )?;
+    let answer = context
+        .client()?
+        .post_long("restore", &json!({ "from": from }), "could not restore the backup")?;
     context.show(&answer, |_| format!("restored {}\n", from.display()))?;
     Ok(Exit::Ok)
 }

@@ -122,13 +122,7 @@ fn settings(args: &ReviewArgs, context: &Context) -> Result<Settings> {
 /// Roles may be anybody's own, so an unknown one is refused only when it is a slip of a built-in one.
 fn check_roles(roles: &[String]) -> Result<()> {
     for role in roles {
-        check::name(role).map_err(|because| {
-            fail(
-                Exit::Usage,
-                format!("could not use --roles: {because}"),
-                None,
-            )
-        })?;
+        check::name(role).map_err(|because| fail(Exit::Usage, format!("could not use --roles: {because}"), None))?;
         if !check::ROLES.contains(&role.as_str())
             && let Some(near) = nearest(role, check::ROLES)
             && strsim::damerau_levenshtein(role, near) <= 2
@@ -161,10 +155,7 @@ fn read_change(args: &ReviewArgs) -> Result<Change> {
 /// The node that `--node` names, the one that runs on the data folder, or one that lives as long as this command.
 fn node(settings: &Settings, context: &Context) -> Result<(Http, Option<Embedded>)> {
     if context.global.node.is_some() || find::running(&settings.data)?.is_some() {
-        return Ok((
-            find::find(context.global.node.as_deref(), &settings.data)?,
-            None,
-        ));
+        return Ok((find::find(context.global.node.as_deref(), &settings.data)?, None));
     }
     super::logging::init(&settings.log, context.global.verbose);
     let mut own = settings.clone();
@@ -173,26 +164,16 @@ fn node(settings: &Settings, context: &Context) -> Result<(Http, Option<Embedded
     own.p2p.mdns = false;
     own.http_listen = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
     let embedded = Embedded::start(&own)?;
-    Ok((
-        find::find(Some(&embedded.status.http), &own.data)?,
-        Some(embedded),
-    ))
+    Ok((find::find(Some(&embedded.status.http), &own.data)?, Some(embedded)))
 }
 
-fn ask(
-    client: &Http,
-    request: &ReviewRequest,
-    display: &mut Display,
-) -> Result<(Report, Option<String>)> {
+fn ask(client: &Http, request: &ReviewRequest, display: &mut Display) -> Result<(Report, Option<String>)> {
     let stream = client.post_stream("reviews", request, ATTEMPT)?;
     let mut lines = Lines::new(stream, ATTEMPT);
     while let Some(line) = lines.next_value::<ReviewLine>()? {
         match line {
             ReviewLine::Progress { event } => display.show(&event),
-            ReviewLine::Report {
-                report,
-                certificate,
-            } => return Ok((*report, certificate)),
+            ReviewLine::Report { report, certificate } => return Ok((*report, certificate)),
             ReviewLine::Error { fault } => return Err(fault_to_error(fault, 500, ATTEMPT)),
         }
     }
@@ -204,12 +185,7 @@ fn ask(
 }
 
 /// Writes the certificate and gives its path.
-fn keep_certificate(
-    args: &ReviewArgs,
-    settings: &Settings,
-    report: &Report,
-    text: &str,
-) -> Result<String> {
+fn keep_certificate(args: &ReviewArgs, settings: &Settings, report: &Report, text: &str) -> Result<String> {
     let path = match &args.certificate {
         Some(path) => path.clone(),
         None => {
@@ -234,11 +210,7 @@ fn certificate_name(thread: &str) -> String {
         .filter(|c| c.is_ascii_alphanumeric() || *c == '-' || *c == '_')
         .take(64)
         .collect();
-    if name.is_empty() {
-        "review".to_owned()
-    } else {
-        name
-    }
+    if name.is_empty() { "review".to_owned() } else { name }
 }
 
 #[cfg(test)]
@@ -254,14 +226,7 @@ mod tests {
 
     #[test]
     fn slips_of_roles_are_named() {
-        let roles = |list: &[&str]| {
-            check_roles(
-                &list
-                    .iter()
-                    .map(|role| (*role).to_owned())
-                    .collect::<Vec<_>>(),
-            )
-        };
+        let roles = |list: &[&str]| check_roles(&list.iter().map(|role| (*role).to_owned()).collect::<Vec<_>>());
         assert!(roles(&["security", "own-role"]).is_ok());
         assert!(roles(&["secrity"]).is_err());
         assert!(roles(&["a b"]).is_err());

@@ -76,11 +76,7 @@ pub fn run(args: TaskArgs, context: &mut Context) -> Result<Exit> {
     let path = |id: &str, what: &str| format!("tasks/{}{what}", segment(id));
     let answer = match args.action {
         Action::List { state } => {
-            let query: Vec<(&str, &str)> = state
-                .as_deref()
-                .map(|state| ("state", state))
-                .into_iter()
-                .collect();
+            let query: Vec<(&str, &str)> = state.as_deref().map(|state| ("state", state)).into_iter().collect();
             let answer = client.get("tasks", &query, "could not list the tasks")?;
             context.show(&answer, |screen| draw(screen, &rows(&answer, "tasks")))?;
             return Ok(Exit::Ok);
@@ -94,9 +90,7 @@ pub fn run(args: TaskArgs, context: &mut Context) -> Result<Exit> {
         } => {
             let text = match text.as_deref() {
                 None => String::new(),
-                Some(text) => {
-                    super::text::text_or_stdin(Some(text), MAX_TEXT_BYTES, "description")?
-                }
+                Some(text) => super::text::text_or_stdin(Some(text), MAX_TEXT_BYTES, "description")?,
             };
             client.post(
                 "tasks",
@@ -140,12 +134,7 @@ pub fn draw(screen: Screen, tasks: &[TaskRow]) -> String {
             ]
         })
         .collect();
-    table(
-        screen,
-        &["task", "state", "owner", "title"],
-        &rows,
-        "no tasks",
-    )
+    table(screen, &["task", "state", "owner", "title"], &rows, "no tasks")
 }
 
 fn draw_one(screen: Screen, task: &TaskRow) -> String {

@@ -29,11 +29,8 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
         .permissions(permissions(&path))
         .tempfile_in(folder)
         .explain(Exit::Local, attempt.clone(), hint)?;
-    file.write_all(bytes)
-        .explain(Exit::Local, attempt.clone(), hint)?;
-    file.as_file()
-        .sync_all()
-        .explain(Exit::Local, attempt.clone(), hint)?;
+    file.write_all(bytes).explain(Exit::Local, attempt.clone(), hint)?;
+    file.as_file().sync_all().explain(Exit::Local, attempt.clone(), hint)?;
     file.persist(&path).explain(Exit::Local, attempt, hint)?;
     Ok(())
 }
@@ -41,10 +38,7 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
 /// Those of the file that is replaced; for a new one the usual ones, less the umask.
 fn permissions(path: &Path) -> std::fs::Permissions {
     use std::os::unix::fs::PermissionsExt;
-    std::fs::metadata(path).map_or_else(
-        |_| std::fs::Permissions::from_mode(0o666),
-        |meta| meta.permissions(),
-    )
+    std::fs::metadata(path).map_or_else(|_| std::fs::Permissions::from_mode(0o666), |meta| meta.permissions())
 }
 
 /// Reads a file of at most `limit` bytes; `what` names it in errors.

@@ -13,14 +13,7 @@ use crate::term::wrap::wrap;
 use crate::term::{Ink, Screen, clean};
 
 /// Kinds of messages that people write.
-pub const KINDS: [&str; 6] = [
-    "proposal",
-    "question",
-    "objection",
-    "evidence",
-    "agreement",
-    "note",
-];
+pub const KINDS: [&str; 6] = ["proposal", "question", "objection", "evidence", "agreement", "note"];
 /// Longest message, bytes.
 const MAX_MESSAGE_BYTES: u64 = 256 << 10;
 
@@ -120,83 +113,44 @@ enum Action {
 pub fn run(args: ThreadArgs, context: &mut Context) -> Result<Exit> {
     let client = context.client()?;
     let attempt = "could not change the thread";
-    let act = |id: &str, what: &str, body: Value| {
-        client.post(&format!("threads/{}/{what}", segment(id)), &body, attempt)
-    };
+    let act =
+        |id: &str, what: &str, body: Value| client.post(&format!("threads/{}/{what}", segment(id)), &body, attempt);
     let (answer, done) = match args.action {
         Action::List { state } => {
-            let query: Vec<(&str, &str)> = state
-                .as_deref()
-                .map(|state| ("state", state))
-                .into_iter()
-                .collect();
+            let query: Vec<(&str, &str)> = state.as_deref().map(|state| ("state", state)).into_iter().collect();
             let answer = client.get("threads", &query, "could not list the threads")?;
             context.show(&answer, |screen| draw(screen, &rows(&answer, "threads")))?;
             return Ok(Exit::Ok);
         }
         Action::Show { id } => {
-            let answer = client.get(
-                &format!("threads/{}", segment(&id)),
-                &[],
-                "could not read the thread",
-            )?;
+            let answer = client.get(&format!("threads/{}", segment(&id)), &[], "could not read the thread")?;
             context.show(&answer, |screen| {
                 draw_one(screen, &view(&answer), &rows(&answer, "log"))
             })?;
             return Ok(Exit::Ok);
         }
-        Action::Create {
-            title,
-            text,
-            invite,
-        } => {
+        Action::Create { title, text, invite } => {
             let text = match text.as_deref() {
                 None => String::new(),
                 Some(text) => super::text::text_or_stdin(Some(text), MAX_MESSAGE_BYTES, "message")?,
             };
             let body = json!({ "title": title, "text": text, "invite": invite });
-            (
-                client.post("threads", &body, "could not open the thread")?,
-                "opened",
-            )
+            (client.post("threads", &body, "could not open the thread")?, "opened")
         }
-        Action::Reply {
-            id,
-            text,
-            kind,
-            parent,
-        } => {
+        Action::Reply { id, text, kind, parent } => {
             let text = super::text::text_or_stdin(text.as_deref(), MAX_MESSAGE_BYTES, "message")?;
             (
-                act(
-                    &id,
-                    "messages",
-                    json!({ "kind": kind, "text": text, "parent": parent }),
-                )?,
+                act(&id, "messages", json!({ "kind": kind, "text": text, "parent": parent }))?,
                 "wrote",
             )
         }
         Action::Join { id } => (act(&id, "join", json!({}))?, "joined"),
-        Action::Propose {
-            id,
-            verdict,
-            reason,
-        } => (
-            act(
-                &id,
-                "propose",
-                json!({ "verdict": verdict, "reason": reason }),
-            )?,
+        Action::Propose { id, verdict, reason } => (
+            act(&id, "propose", json!({ "verdict": verdict, "reason": reason }))?,
             "proposed",
         ),
-        Action::Vote { id, vote, reason } => (
-            act(&id, "vote", json!({ "vote": vote, "reason": reason }))?,
-            "voted",
-        ),
-        Action::Escalate { id, question } => (
-            act(&id, "escalate", json!({ "question": question }))?,
-            "escalated",
-        ),
+        Action::Vote { id, vote, reason } => (act(&id, "vote", json!({ "vote": vote, "reason": reason }))?, "voted"),
+        Action::Escalate { id, question } => (act(&id, "escalate", json!({ "question": question }))?, "escalated"),
         Action::Resolve { id, text } => (act(&id, "resolve", json!({ "text": text }))?, "resolved"),
         Action::Close { id } => (act(&id, "close", json!({}))?, "closed"),
     };
@@ -220,23 +174,14 @@ pub fn draw(screen: Screen, threads: &[ThreadRow]) -> String {
             ]
         })
         .collect();
-    table(
-        screen,
-        &["thread", "state", "messages", "title"],
-        &rows,
-        "no threads",
-    )
+    table(screen, &["thread", "state", "messages", "title"], &rows, "no threads")
 }
 
 fn draw_one(screen: Screen, thread: &ThreadRow, log: &[MessageRow]) -> String {
     let mut out = pair(screen, "thread", &thread.id);
     out.push_str(&pair(screen, "title", &thread.title));
     out.push_str(&pair(screen, "state", &thread.state));
-    out.push_str(&pair(
-        screen,
-        "participants",
-        &thread.participants.join(", "),
-    ));
+    out.push_str(&pair(screen, "participants", &thread.participants.join(", ")));
     for message in log {
         let head = format!(
             "{} {} {}",

@@ -29,19 +29,13 @@ pub struct UpArgs {
 impl UpArgs {
     fn into_flags(self, mut flags: Flags) -> Flags {
         if !self.listen.is_empty() {
-            flags
-                .others
-                .push(("p2p.listen", "--p2p", Value::List(self.listen)));
+            flags.others.push(("p2p.listen", "--p2p", Value::List(self.listen)));
         }
         if let Some(http) = self.http {
-            flags
-                .others
-                .push(("http.listen", "--http", Value::Text(http)));
+            flags.others.push(("http.listen", "--http", Value::Text(http)));
         }
         if !self.peers.is_empty() {
-            flags
-                .others
-                .push(("p2p.peers", "--peer", Value::List(self.peers)));
+            flags.others.push(("p2p.peers", "--peer", Value::List(self.peers)));
         }
         if let Some(agents) = self.agents {
             let agents = agents
@@ -49,9 +43,7 @@ impl UpArgs {
                 .map(|role| role.trim().to_owned())
                 .filter(|role| !role.is_empty())
                 .collect();
-            flags
-                .others
-                .push(("agents", "--agents", Value::List(agents)));
+            flags.others.push(("agents", "--agents", Value::List(agents)));
         }
         flags
     }

@@ -29,15 +29,10 @@ pub struct VerifyArgs {
 /// Runs the command.
 pub fn run(args: VerifyArgs, context: &mut Context) -> Result<Exit> {
     if let Some(project) = &args.project {
-        check::hex32(project).map_err(|because| {
-            fail_because(Exit::Usage, "could not use --project", because, None)
-        })?;
+        check::hex32(project).map_err(|because| fail_because(Exit::Usage, "could not use --project", because, None))?;
     }
     let bytes = super::text::read_file(&args.certificate, MAX_CERTIFICATE_BYTES, "certificate")?;
-    let attempt = format!(
-        "could not read the certificate {}",
-        args.certificate.display()
-    );
+    let attempt = format!("could not read the certificate {}", args.certificate.display());
     let hint = Some("give the file that `bzzz review --certificate FILE` wrote");
     let text = String::from_utf8(bytes).explain(Exit::Verify, attempt.clone(), hint)?;
     serde_json::from_str::<serde::de::IgnoredAny>(&text).explain(Exit::Verify, attempt, hint)?;

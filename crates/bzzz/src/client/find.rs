@@ -72,9 +72,7 @@ fn base_of(node: &str) -> Result<String> {
     if rest.contains("://") {
         return Err(wrong("only http is spoken with a node"));
     }
-    let (host, port) = rest
-        .rsplit_once(':')
-        .ok_or_else(|| wrong("the port is missing"))?;
+    let (host, port) = rest.rsplit_once(':').ok_or_else(|| wrong("the port is missing"))?;
     let legal = |c: char| c.is_ascii_alphanumeric() || ".-_:[]".contains(c);
     if host.is_empty() || !host.chars().all(legal) {
         return Err(wrong("the host is wrong"));

@@ -48,9 +48,7 @@ impl Http {
         for (name, value) in query {
             request = request.query(name, value);
         }
-        let response = request
-            .call()
-            .map_err(|error| self.unreachable(&error, attempt))?;
+        let response = request.call().map_err(|error| self.unreachable(&error, attempt))?;
         self.answer(response, attempt)
     }
 
@@ -67,12 +65,7 @@ impl Http {
     }
 
     /// `POST /v1/{path}` whose answer is a stream.
-    pub fn post_stream(
-        &self,
-        path: &str,
-        body: &impl Serialize,
-        attempt: &str,
-    ) -> Result<Box<dyn Read>> {
+    pub fn post_stream(&self, path: &str, body: &impl Serialize, attempt: &str) -> Result<Box<dyn Read>> {
         let response = self.send(&self.quick, path, body, attempt)?;
         if !response.status().is_success() {
             return Err(self.refused(response, attempt));
@@ -97,11 +90,7 @@ impl Http {
         format!("{}/v1/{path}", self.base)
     }
 
-    fn answer(
-        &self,
-        mut response: ureq::http::Response<ureq::Body>,
-        attempt: &str,
-    ) -> Result<Value> {
+    fn answer(&self, mut response: ureq::http::Response<ureq::Body>, attempt: &str) -> Result<Value> {
         if !response.status().is_success() {
             return Err(self.refused(response, attempt));
         }

@@ -17,13 +17,7 @@ const GOOD_SPACE: u64 = 1 << 30;
 
 /// The settings themselves.
 pub fn settings(layers: &Layers) -> Check {
-    let count = |level| {
-        layers
-            .problems
-            .iter()
-            .filter(|problem| problem.level == level)
-            .count()
-    };
+    let count = |level| layers.problems.iter().filter(|problem| problem.level == level).count();
     let (errors, warnings) = (count(Level::Error), count(Level::Warning));
     let file = layers.file.as_ref().map_or_else(
         || "no settings file, defaults are used".to_owned(),
@@ -53,11 +47,7 @@ pub fn data_folder(data: &Path) -> Check {
             );
         }
         Err(error) => {
-            return Check::fail(
-                name,
-                format!("{shown}: {error}"),
-                "check the path and its rights",
-            );
+            return Check::fail(name, format!("{shown}: {error}"), "check the path and its rights");
         }
     };
     if !meta.is_dir() {
@@ -67,10 +57,7 @@ pub fn data_folder(data: &Path) -> Check {
             "choose another one with --data",
         );
     }
-    if let Err(error) = tempfile::Builder::new()
-        .prefix(".doctor-")
-        .tempfile_in(data)
-    {
+    if let Err(error) = tempfile::Builder::new().prefix(".doctor-").tempfile_in(data) {
         return Check::fail(
             name,
             format!("{shown} cannot be written: {error}"),
@@ -117,11 +104,7 @@ pub fn identity(data: &Path) -> Check {
     if meta.uid() != me {
         return Check::warn(
             name,
-            format!(
-                "{} belongs to another user ({})",
-                path.display(),
-                meta.uid()
-            ),
+            format!("{} belongs to another user ({})", path.display(), meta.uid()),
             "run bzzz as that user, or change the owner",
         );
     }
@@ -143,17 +126,9 @@ pub fn disk(data: &Path) -> Check {
             let free = stat.f_bavail.saturating_mul(stat.f_frsize);
             let found = format!("{} MB free for {}", free >> 20, data.display());
             if free < LEAST_SPACE {
-                Check::fail(
-                    name,
-                    found,
-                    "free some space: below 64 MB a node refuses to write",
-                )
+                Check::fail(name, found, "free some space: below 64 MB a node refuses to write")
             } else if free < GOOD_SPACE {
-                Check::warn(
-                    name,
-                    found,
-                    "free some space, or keep the data elsewhere with --data",
-                )
+                Check::warn(name, found, "free some space, or keep the data elsewhere with --data")
             } else {
                 Check::ok(name, found)
             }
@@ -169,15 +144,10 @@ pub fn git() -> Check {
         .stdin(std::process::Stdio::null())
         .output()
     {
-        Ok(output) if output.status.success() => Check::ok(
-            "git",
-            clean::line(String::from_utf8_lossy(&output.stdout).trim()),
-        ),
-        Ok(_) => Check::warn(
-            "git",
-            "it is there and does not work",
-            "try `git --version`",
-        ),
+        Ok(output) if output.status.success() => {
+            Check::ok("git", clean::line(String::from_utf8_lossy(&output.stdout).trim()))
+        }
+        Ok(_) => Check::warn("git", "it is there and does not work", "try `git --version`"),
         Err(_) => Check::warn(
             "git",
             "not found",
@@ -196,16 +166,9 @@ pub fn terminal() -> Check {
         .as_deref()
         .is_some_and(|locale| locale.to_lowercase().replace('-', "").contains("utf8"));
     if !screen.terminal {
-        return Check::ok(
-            "terminal",
-            "standard output is no terminal: plain text, 80 columns",
-        );
+        return Check::ok("terminal", "standard output is no terminal: plain text, 80 columns");
     }
-    let colours = if screen.paint.on {
-        "colours"
-    } else {
-        "no colours"
-    };
+    let colours = if screen.paint.on { "colours" } else { "no colours" };
     let found = format!("{} columns, {colours}", screen.columns);
     if utf8 {
         Check::ok("terminal", found)

@@ -44,31 +44,20 @@ fn judge(now: SystemTime, written: Option<SystemTime>, newest: Option<SystemTime
         );
     }
     if let Some(written) = written {
-        let skew = written
-            .duration_since(now)
-            .unwrap_or_else(|error| error.duration());
+        let skew = written.duration_since(now).unwrap_or_else(|error| error.duration());
         if skew > FILE_SKEW {
             return Check::warn(
                 name,
-                format!(
-                    "the disk's clock is {} s away from this machine's",
-                    skew.as_secs()
-                ),
+                format!("the disk's clock is {} s away from this machine's", skew.as_secs()),
                 "set both clocks with NTP",
             );
         }
     }
-    Check::ok(
-        name,
-        "plausible; it is compared with the peers' when a node runs",
-    )
+    Check::ok(name, "plausible; it is compared with the peers' when a node runs")
 }
 
 fn written(data: &Path) -> Option<SystemTime> {
-    let file = tempfile::Builder::new()
-        .prefix(".doctor-")
-        .tempfile_in(data)
-        .ok()?;
+    let file = tempfile::Builder::new().prefix(".doctor-").tempfile_in(data).ok()?;
     file.as_file().metadata().ok()?.modified().ok()
 }
 
@@ -91,13 +80,7 @@ mod tests {
         let now = at(EARLIEST_S + 1_000);
         assert_eq!(judge(now, Some(now), None).health, Health::Ok);
         assert_eq!(judge(at(1_000), None, None).health, Health::Fail);
-        assert_eq!(
-            judge(now, None, Some(at(EARLIEST_S + 2_000))).health,
-            Health::Fail
-        );
-        assert_eq!(
-            judge(now, Some(at(EARLIEST_S + 900)), None).health,
-            Health::Warn
-        );
+        assert_eq!(judge(now, None, Some(at(EARLIEST_S + 2_000))).health, Health::Fail);
+        assert_eq!(judge(now, Some(at(EARLIEST_S + 900)), None).health, Health::Warn);
     }
 }

@@ -11,16 +11,13 @@ pub fn check(settings: &Settings) -> Vec<Check> {
     // The ports of the node that runs on this very folder are in use as they should be.
     let running = find::running(&settings.data).ok().flatten();
     let mut out = Vec::new();
-    let api_runs = running.as_ref().is_some_and(|status| {
-        status.http.trim_start_matches("http://") == settings.http_listen.to_string()
-    });
+    let api_runs = running
+        .as_ref()
+        .is_some_and(|status| status.http.trim_start_matches("http://") == settings.http_listen.to_string());
     out.push(if api_runs && try_bind(settings.http_listen).is_err() {
         Check::ok(
             "http port",
-            format!(
-                "{} is used by the node that runs here",
-                settings.http_listen
-            ),
+            format!("{} is used by the node that runs here", settings.http_listen),
         )
     } else {
         judge(
@@ -40,10 +37,7 @@ pub fn check(settings: &Settings) -> Vec<Check> {
                 .any(|other| socket_of(other).is_some_and(|other| other.port() == address.port()))
         });
         out.push(if ours && try_bind(address).is_err() {
-            Check::ok(
-                "p2p port",
-                format!("{text} is used by the node that runs here"),
-            )
+            Check::ok("p2p port", format!("{text} is used by the node that runs here"))
         } else {
             judge(
                 "p2p port",

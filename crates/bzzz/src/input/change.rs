@@ -43,14 +43,7 @@ pub fn too_large(title: &str, bytes: Option<u64>) -> anyhow::Error {
 /// Checks that `bytes` are a unified diff with at least one textual change.
 pub fn check(title: &str, bytes: Vec<u8>) -> Result<String> {
     let attempt = format!("could not review {title}");
-    let refuse = |because: String, hint: &str| {
-        Err(fail_because(
-            Exit::Usage,
-            attempt.clone(),
-            because,
-            Some(hint),
-        ))
-    };
+    let refuse = |because: String, hint: &str| Err(fail_because(Exit::Usage, attempt.clone(), because, Some(hint)));
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return refuse(
             "the diff is empty".to_owned(),
@@ -67,12 +60,7 @@ pub fn check(title: &str, bytes: Vec<u8>) -> Result<String> {
         Ok(text) => text,
         Err(error) => {
             let at = error.utf8_error().valid_up_to();
-            let line = 1 + error
-                .as_bytes()
-                .iter()
-                .take(at)
-                .filter(|byte| **byte == b'\n')
-                .count();
+            let line = 1 + error.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count();
             return refuse(
                 format!("it is not UTF-8 text (line {line}, offset {at})"),
                 "convert it, for example with `iconv -f LATIN1 -t UTF-8`",
@@ -89,9 +77,7 @@ pub fn check(title: &str, bytes: Vec<u8>) -> Result<String> {
             "give what `git diff` or `diff -u` prints; to review a repository, use --repo PATH --base REV",
         ),
         Ok(Shape {
-            hunks: 0,
-            binary: 1..,
-            ..
+            hunks: 0, binary: 1.., ..
         }) => refuse(
             "it changes binary files only, and there is nothing to read in them".to_owned(),
             "review the text that the binary files are made from",
@@ -138,8 +124,7 @@ impl Shape {
                 old -= less_old;
                 new -= less_new;
             } else if let Some(header) = line.strip_prefix("@@ ") {
-                (old, new) = ranges(header)
-                    .ok_or_else(|| (last, "this hunk header is malformed".to_owned()))?;
+                (old, new) = ranges(header).ok_or_else(|| (last, "this hunk header is malformed".to_owned()))?;
                 shape.hunks += 1;
             } else if line.starts_with("Binary files ") || line.starts_with("GIT binary patch") {
                 shape.binary += 1;
@@ -202,8 +187,7 @@ mod tests {
     use super::*;
     use crate::cli::failure::Shown;
 
-    const GOOD: &str =
-        "--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@ fn\n a\n-b\n+c\n\\ No newline at end of file\n";
+    const GOOD: &str = "--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@ fn\n a\n-b\n+c\n\\ No newline at end of file\n";
 
     fn because(bytes: &[u8]) -> String {
         let error = check("x", bytes.to_vec()).expect_err("a refusal");
@@ -239,10 +223,7 @@ mod tests {
             .contains("line 3")
         );
         assert!(because(b"hello\nworld\n").contains("no hunks"));
-        assert!(
-            because(b"diff --git a/x b/x\nBinary files a/x and b/x differ\n")
-                .contains("binary files only")
-        );
+        assert!(because(b"diff --git a/x b/x\nBinary files a/x and b/x differ\n").contains("binary files only"));
         assert!(because(b"@@ -1,3 +1 @@\n-a\n").contains("ends in the middle"));
         assert!(because(b"@@ -1,3 +1 @@\n-a\ndiff --git\n").contains("ends before"));
         assert!(because(b"@@ -1,1 +1,1 @@\n-a\n-b\n").contains("longer"));

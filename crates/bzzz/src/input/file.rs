@@ -13,9 +13,7 @@ use crate::term::clean;
 pub fn from_file(path: &Path) -> Result<Change> {
     let title = clean::line(&path.to_string_lossy());
     let file = std::fs::File::open(path).map_err(|error| change::unreadable(&title, &error))?;
-    let meta = file
-        .metadata()
-        .map_err(|error| change::unreadable(&title, &error))?;
+    let meta = file.metadata().map_err(|error| change::unreadable(&title, &error))?;
     if meta.is_dir() {
         return Err(change::folder(&title));
     }
@@ -34,10 +32,11 @@ pub fn from_stdin() -> Result<Change> {
 /// Reads a diff that is called `title`.
 pub fn from_reader(reader: impl Read, title: String) -> Result<Change> {
     let mut bytes = Vec::new();
-    reader
-        .take(MAX_DIFF_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .explain(Exit::Local, format!("could not read {title}"), None)?;
+    reader.take(MAX_DIFF_BYTES + 1).read_to_end(&mut bytes).explain(
+        Exit::Local,
+        format!("could not read {title}"),
+        None,
+    )?;
     if bytes.len() as u64 > MAX_DIFF_BYTES {
         return Err(change::too_large(&title, None));
     }

@@ -24,13 +24,7 @@ pub const MAX_FILES: usize = 5_000;
 /// Most of git's own words that are kept for an error.
 const MAX_WORDS: u64 = 4 << 10;
 /// Tried in turn when no base is given.
-const BASES: [&str; 5] = [
-    "origin/HEAD",
-    "origin/main",
-    "origin/master",
-    "main",
-    "master",
-];
+const BASES: [&str; 5] = ["origin/HEAD", "origin/main", "origin/master", "main", "master"];
 
 /// Reads `base...head` in the repository at `repo`.
 pub fn from_repository(repo: &Path, base: Option<&str>, head: Option<&str>) -> Result<Change> {
@@ -91,12 +85,7 @@ impl Git<'_> {
             } else {
                 "check that git can be started"
             };
-            fail_because(
-                Exit::Usage,
-                "could not run git",
-                error.to_string(),
-                Some(hint),
-            )
+            fail_because(Exit::Usage, "could not run git", error.to_string(), Some(hint))
         })
     }
 
@@ -119,18 +108,10 @@ impl Git<'_> {
         if out.len() as u64 > limit {
             let _ = child.kill();
         }
-        let status = child
-            .wait()
-            .explain(Exit::Local, "could not wait for git", None)?;
-        let words = words
-            .and_then(|words| words.join().ok())
-            .unwrap_or_default();
+        let status = child.wait().explain(Exit::Local, "could not wait for git", None)?;
+        let words = words.and_then(|words| words.join().ok()).unwrap_or_default();
         let cut = out.len() as u64 > limit;
-        Ok(if status.success() || cut {
-            Ok(out)
-        } else {
-            Err(words)
-        })
+        Ok(if status.success() || cut { Ok(out) } else { Err(words) })
     }
 
     fn check_repository(&self) -> Result<()> {
@@ -158,9 +139,8 @@ impl Git<'_> {
     /// The commit of a revision, in full.
     fn commit(&self, name: &str) -> Result<String> {
         let attempt = format!("could not find the revision {:?}", clean::line(name));
-        let hint = Some(
-            "`git log --oneline --all` lists revisions; a shallow clone may lack it (`git fetch --unshallow`)",
-        );
+        let hint =
+            Some("`git log --oneline --all` lists revisions; a shallow clone may lack it (`git fetch --unshallow`)");
         if name.is_empty() || name.starts_with('-') {
             return Err(fail_because(
                 Exit::Usage,
@@ -170,12 +150,7 @@ impl Git<'_> {
             ));
         }
         match self.run(
-            &[
-                "rev-parse",
-                "--verify",
-                "--quiet",
-                &format!("{name}^{{commit}}"),
-            ],
+            &["rev-parse", "--verify", "--quiet", &format!("{name}^{{commit}}")],
             MAX_WORDS,
         )? {
             Ok(out) => Ok(String::from_utf8_lossy(&out).trim().to_owned()),
@@ -213,13 +188,7 @@ impl Git<'_> {
         }
     }
 
-    fn merge_base(
-        &self,
-        base: &str,
-        head: &str,
-        base_name: &str,
-        head_name: &str,
-    ) -> Result<String> {
+    fn merge_base(&self, base: &str, head: &str, base_name: &str, head_name: &str) -> Result<String> {
         match self.run(&["merge-base", base, head], MAX_WORDS)? {
             Ok(out) => Ok(String::from_utf8_lossy(&out).trim().to_owned()),
             Err(_) => Err(fail_because(
@@ -260,12 +229,7 @@ impl Git<'_> {
     }
 
     /// Reads the blobs of the changed files through one `git cat-file`.
-    fn whole_files(
-        &self,
-        base: &str,
-        head: &str,
-        warnings: &mut Vec<String>,
-    ) -> Result<Vec<WholeFile>> {
+    fn whole_files(&self, base: &str, head: &str, warnings: &mut Vec<String>) -> Result<Vec<WholeFile>> {
         let args = [
             "diff",
             "--raw",
@@ -318,7 +282,9 @@ impl Git<'_> {
             }
         }
         if left_out > 0 {
-            warnings.push(format!("{left_out} changed files are binary or too large; they are read by their hunks alone"));
+            warnings.push(format!(
+                "{left_out} changed files are binary or too large; they are read by their hunks alone"
+            ));
         }
         Ok(files)
     }
@@ -433,12 +399,6 @@ fn words(stderr: impl Read) -> String {
     // Read to the end, or git would wait for us.
     let _ = std::io::copy(&mut stderr, &mut std::io::sink());
     let text = String::from_utf8_lossy(&bytes);
-    let line = text
-        .lines()
-        .find(|line| !line.trim().is_empty())
-        .unwrap_or("");
-    clean::line(
-        line.trim_start_matches("fatal: ")
-            .trim_start_matches("error: "),
-    )
+    let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("");
+    clean::line(line.trim_start_matches("fatal: ").trim_start_matches("error: "))
 }

@@ -35,11 +35,7 @@ impl Board {
         use ProgressEvent as E;
         match event {
             E::Opened { title, files, .. } => {
-                self.title = format!(
-                    "{}, {}",
-                    clean::line(title),
-                    words::count((*files).into(), "file")
-                );
+                self.title = format!("{}, {}", clean::line(title), words::count((*files).into(), "file"));
                 self.state = "asking the agents".into();
             }
             E::Joined { agent, .. } => self.set(agent, "joined", Ink::Faint),
@@ -59,26 +55,14 @@ impl Board {
                 self.state = "voting".into();
                 self.set(agent, "vote committed", Ink::Faint);
             }
-            E::Reveal { agent, vote } => self.set(
-                agent,
-                &format!("first vote: {}", vote_word(vote)),
-                vote_ink(vote),
-            ),
+            E::Reveal { agent, vote } => self.set(agent, &format!("first vote: {}", vote_word(vote)), vote_ink(vote)),
             E::Evidence { agent } => {
                 self.state = "hearing evidence".into();
                 self.set(agent, "brought evidence", Ink::Handle);
             }
-            E::FinalVote { agent, vote } => self.set(
-                agent,
-                &format!("voted: {}", vote_word(vote)),
-                vote_ink(vote),
-            ),
+            E::FinalVote { agent, vote } => self.set(agent, &format!("voted: {}", vote_word(vote)), vote_ink(vote)),
             E::Decided { verdict, time_ms } => {
-                self.state = format!(
-                    "decided in {}: {}",
-                    words::duration(*time_ms),
-                    vote_word(verdict)
-                );
+                self.state = format!("decided in {}: {}", words::duration(*time_ms), vote_word(verdict));
             }
             E::Escalated { reason, .. } => {
                 self.state = format!(
@@ -156,10 +140,7 @@ impl AgentLine {
         }
         format!(
             "  {name}{gap}{}",
-            paint.ink(
-                self.ink,
-                &truncate(&format!("{}{findings}", self.state), room)
-            )
+            paint.ink(self.ink, &truncate(&format!("{}{findings}", self.state), room))
         )
     }
 }

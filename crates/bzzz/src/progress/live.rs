@@ -52,11 +52,7 @@ impl<W: Write, S: Fn() -> (usize, Option<usize>)> Live<W, S> {
                 .iter()
                 .enumerate()
             {
-                let start = if at == 0 {
-                    label.clone()
-                } else {
-                    " ".repeat(8)
-                };
+                let start = if at == 0 { label.clone() } else { " ".repeat(8) };
                 text.push_str(&format!("{start} {line}\n"));
             }
         }
@@ -66,10 +62,7 @@ impl<W: Write, S: Fn() -> (usize, Option<usize>)> Live<W, S> {
             text.push_str(&line);
             text.push('\n');
         }
-        let _ = self
-            .out
-            .write_all(text.as_bytes())
-            .and_then(|()| self.out.flush());
+        let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
     }
 
     /// Clears the board: the report follows.
@@ -77,10 +70,7 @@ impl<W: Write, S: Fn() -> (usize, Option<usize>)> Live<W, S> {
         if self.drawn > 0 {
             // One write, so that no other output comes between the parts of a sequence.
             let text = format!("\u{1b}[{}A\r\u{1b}[J", self.drawn);
-            let _ = self
-                .out
-                .write_all(text.as_bytes())
-                .and_then(|()| self.out.flush());
+            let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
             self.drawn = 0;
         }
     }

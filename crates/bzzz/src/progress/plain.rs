@@ -46,11 +46,7 @@ pub fn line(event: &ProgressEvent) -> Option<String> {
         ),
         E::Joined { agent, role, .. } => format!("{} joined as {}", name(agent), clean::line(role)),
         E::Analysing { .. } | E::Unknown => return None,
-        E::Findings { agent, count } => format!(
-            "{}: {}",
-            name(agent),
-            words::count((*count).into(), "finding")
-        ),
+        E::Findings { agent, count } => format!("{}: {}", name(agent), words::count((*count).into(), "finding")),
         E::Proposal { agent, verdict } => {
             format!("{} proposes: {}", name(agent), vote_word(verdict))
         }
@@ -58,11 +54,7 @@ pub fn line(event: &ProgressEvent) -> Option<String> {
         E::Reveal { agent, vote } => format!("{}, first vote: {}", name(agent), vote_word(vote)),
         E::Evidence { agent } => format!("{} brought evidence", name(agent)),
         E::FinalVote { agent, vote } => format!("{} voted: {}", name(agent), vote_word(vote)),
-        E::Decided { verdict, time_ms } => format!(
-            "decided in {}: {}",
-            words::duration(*time_ms),
-            vote_word(verdict)
-        ),
+        E::Decided { verdict, time_ms } => format!("decided in {}: {}", words::duration(*time_ms), vote_word(verdict)),
         E::Escalated { id, reason } => {
             format!(
                 "a person has to decide ({}): bzzz escalations show {}",

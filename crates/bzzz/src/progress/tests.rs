@@ -52,15 +52,9 @@ impl Write for Screen {
         let mut rest = text.as_str();
         while let Some(c) = rest.chars().next() {
             if let Some(after) = rest.strip_prefix("\u{1b}[") {
-                let end = after
-                    .find(|c: char| c.is_ascii_alphabetic())
-                    .expect("a sequence");
+                let end = after.find(|c: char| c.is_ascii_alphabetic()).expect("a sequence");
                 match &after[end..=end] {
-                    "A" => {
-                        state.at = state
-                            .at
-                            .saturating_sub(after[..end].parse().expect("a number"))
-                    }
+                    "A" => state.at = state.at.saturating_sub(after[..end].parse().expect("a number")),
                     "J" => state.lines[state.at..].iter_mut().for_each(String::clear),
                     other => panic!("unknown sequence {other}"),
                 }
@@ -160,11 +154,7 @@ fn story() -> Vec<E> {
 }
 
 fn play(screen: &Screen, columns: usize, rows: usize) {
-    let mut live = Live::new(
-        screen.clone(),
-        move || (columns, Some(rows)),
-        Paint { on: false },
-    );
+    let mut live = Live::new(screen.clone(), move || (columns, Some(rows)), Paint { on: false });
     for event in story() {
         live.show(&event);
         assert!(
@@ -196,16 +186,10 @@ fn live_redraws_in_place() {
 fn a_small_screen_counts_what_it_cannot_show() {
     let screen = Screen::new(3);
     play(&screen, 30, 3);
-    assert_eq!(
-        screen.shown(),
-        ["a.diff, 3 files: decided in …", "  and 2 agents"]
-    );
+    assert_eq!(screen.shown(), ["a.diff, 3 files: decided in …", "  and 2 agents"]);
     // Only the warning may have scrolled: a board that scrolls could not be drawn over.
     assert!(
-        screen
-            .scrolled()
-            .iter()
-            .all(|line| !line.starts_with("a.diff")),
+        screen.scrolled().iter().all(|line| !line.starts_with("a.diff")),
         "{:?}",
         screen.scrolled()
     );

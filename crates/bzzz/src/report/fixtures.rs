@@ -2,8 +2,8 @@
 
 use bzzz_core::finding::{Finding, MASK, Severity};
 use bzzz_core::report::{
-    Basis, CostLine, EscalationLine, MessageLine, Participant, REPORT_VERSION, Report,
-    ReportedFinding, Subject, Tally, Verdict, VoteLine,
+    Basis, CostLine, EscalationLine, MessageLine, Participant, REPORT_VERSION, Report, ReportedFinding, Subject, Tally,
+    Verdict, VoteLine,
 };
 
 const START_MS: u64 = 1_795_000_000_000;
@@ -30,8 +30,7 @@ pub fn rich() -> Report {
         verdict: Verdict::RequestChanges,
         basis: Basis::SeverityRule,
         notes: vec![
-            "No model took part: the findings come from analysers over the syntax trees alone."
-                .into(),
+            "No model took part: the findings come from analysers over the syntax trees alone.".into(),
             "All voters sit on one node, so this is a report and not a consensus.".into(),
         ],
         findings: vec![
@@ -169,13 +168,7 @@ pub fn rich() -> Report {
                 "views.py passes request.args[\"owner\"] through.\nNo check stands between.",
             ),
             message(2_400, "documentation-1", "documentation", "objection", ""),
-            message(
-                3_100,
-                "reviewer-1",
-                "reviewer",
-                "agreement",
-                "Then I agree.",
-            ),
+            message(3_100, "reviewer-1", "reviewer", "agreement", "Then I agree."),
         ],
         tally: Tally {
             total: 5_000_000,
@@ -214,14 +207,7 @@ pub fn empty() -> Report {
                 ..who
             })
             .collect(),
-        votes: vec![vote(
-            "architect-1",
-            "architect",
-            "approve",
-            "approve",
-            false,
-            "",
-        )],
+        votes: vec![vote("architect-1", "architect", "approve", "approve", false, "")],
         tally: Tally {
             total: 1_000_000,
             needed: 666_667,
@@ -266,8 +252,7 @@ pub fn hostile() -> Report {
     report.messages = vec![message(0, evil, evil, evil, evil)];
     report.participants.truncate(1);
     for who in &mut report.participants {
-        (who.agent, who.owner, who.node, who.model) =
-            (evil.into(), evil.into(), evil.into(), Some(evil.into()));
+        (who.agent, who.owner, who.node, who.model) = (evil.into(), evil.into(), evil.into(), Some(evil.into()));
     }
     report.escalation = Some(EscalationLine {
         id: evil.into(),

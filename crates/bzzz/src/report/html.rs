@@ -13,14 +13,12 @@ const STYLE: &str = include_str!("html.css");
 /// Draws the report.
 pub fn render(report: &Report) -> String {
     let mut out = String::with_capacity(16 * 1024);
-    let title = format!(
-        "{}: {}",
-        capital(words::verdict(report.verdict)),
-        report.subject.title
-    );
+    let title = format!("{}: {}", capital(words::verdict(report.verdict)), report.subject.title);
     out.push_str("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
     out.push_str("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
-    out.push_str("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n");
+    out.push_str(
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n",
+    );
     out.push_str("<meta name=\"referrer\" content=\"no-referrer\">\n");
     out.push_str(&format!(
         "<title>{}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n",
@@ -93,21 +91,13 @@ fn escalation(out: &mut String, report: &Report) {
         return;
     };
     out.push_str("<section class=\"ask\" aria-labelledby=\"ask\">\n<h2 id=\"ask\">A person has to decide</h2>\n<dl>\n");
-    pair(
-        out,
-        "Why",
-        &line(&words::escalation_reason(&escalation.reason)),
-    );
+    pair(out, "Why", &line(&words::escalation_reason(&escalation.reason)));
     pair(out, "Question", &line(&escalation.question));
     match &escalation.answer {
         Some(answer) => pair(out, "Answer", &line(answer)),
         None => {
             let command = format!("bzzz escalations answer {} approve", escalation.id);
-            pair(
-                out,
-                "Answer with",
-                &format!("<code>{}</code>", line(&command)),
-            );
+            pair(out, "Answer with", &format!("<code>{}</code>", line(&command)));
         }
     }
     out.push_str("</dl>\n</section>\n");
@@ -147,11 +137,7 @@ fn finding(out: &mut String, item: &ReportedFinding) {
     let cwe = finding.cwe.map_or_else(String::new, |cwe| {
         format!(" · <a href=\"https://cwe.mitre.org/data/definitions/{cwe}.html\" rel=\"noreferrer\">CWE-{cwe}</a>")
     });
-    pair(
-        out,
-        "Rule",
-        &format!("<code>{}</code>{cwe}", line(&finding.rule)),
-    );
+    pair(out, "Rule", &format!("<code>{}</code>{cwe}", line(&finding.rule)));
     pair(out, "Raised by", &line(&item.raised_by.join(", ")));
     out.push_str("</dl>\n</article>\n");
 }
@@ -229,9 +215,7 @@ fn open_table(out: &mut String, name: &str, caption: &str, columns: &[&str]) {
     ));
     for column in columns {
         match column.strip_prefix('#') {
-            Some(column) => {
-                out.push_str(&format!("<th scope=\"col\" class=\"number\">{column}</th>"))
-            }
+            Some(column) => out.push_str(&format!("<th scope=\"col\" class=\"number\">{column}</th>")),
             None => out.push_str(&format!("<th scope=\"col\">{column}</th>")),
         }
     }
@@ -264,21 +248,9 @@ fn foot(out: &mut String, report: &Report) {
     out.push_str("<footer>\n<dl>\n");
     pair(out, "Cost", &esc(&words::cost(report)));
     pair(out, "Time", &esc(&words::duration(report.time_ms)));
-    pair(
-        out,
-        "Thread",
-        &format!("<code>{}</code>", line(&report.thread)),
-    );
-    pair(
-        out,
-        "Project",
-        &format!("<code>{}</code>", line(&report.project)),
-    );
-    pair(
-        out,
-        "Subject",
-        &format!("<code>{}</code>", line(&report.subject.hash)),
-    );
+    pair(out, "Thread", &format!("<code>{}</code>", line(&report.thread)));
+    pair(out, "Project", &format!("<code>{}</code>", line(&report.project)));
+    pair(out, "Subject", &format!("<code>{}</code>", line(&report.subject.hash)));
     if let Some(path) = &report.certificate {
         pair(out, "Certificate", &format!("<code>{}</code>", line(path)));
         pair(
@@ -318,7 +290,7 @@ fn esc(text: &str) -> String {
 
 fn capital(text: &str) -> String {
     let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(chars).collect()
-    })
+    chars
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }

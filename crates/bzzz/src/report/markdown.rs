@@ -63,10 +63,7 @@ fn head(report: &Report) -> String {
             Some(answer) => out.push_str(&format!("- Answer: {}\n", prose(answer))),
             None => out.push_str(&format!(
                 "- Answer with: {}\n",
-                code(&format!(
-                    "bzzz escalations answer {} approve",
-                    escalation.id
-                ))
+                code(&format!("bzzz escalations answer {} approve", escalation.id))
             )),
         }
     }
@@ -140,9 +137,7 @@ fn people(out: &mut String, report: &Report) {
             "| {} | {} | {} | {} | {} | {} |\n",
             prose(&who.agent),
             prose(&who.role),
-            who.model
-                .as_deref()
-                .map_or_else(|| "analysers only".to_owned(), prose),
+            who.model.as_deref().map_or_else(|| "analysers only".to_owned(), prose),
             prose(&node),
             prose(&who.owner),
             who.findings
@@ -258,10 +253,7 @@ fn fence(text: &str) -> String {
         .map(|line| line.chars().take(MAX_TEXT).collect())
         .collect();
     let more = if count > MAX_QUOTE_LINES {
-        format!(
-            "\n… {} more",
-            words::count((count - MAX_QUOTE_LINES) as u64, "line")
-        )
+        format!("\n… {} more", words::count((count - MAX_QUOTE_LINES) as u64, "line"))
     } else {
         String::new()
     };
@@ -274,9 +266,9 @@ fn longest_run(text: &str) -> usize {
 
 fn capital(text: &str) -> String {
     let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(chars).collect()
-    })
+    chars
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 #[cfg(test)]

@@ -46,12 +46,7 @@ pub fn render(report: &Report, format: Format, screen: Screen) -> Result<String>
 
 /// The exit status of a review: `--fail-on` first, then an escalation, then (without `--fail-on`) the verdict.
 pub fn exit(report: &Report, fail_on: Option<Severity>) -> Exit {
-    let reached = fail_on.is_some_and(|least| {
-        report
-            .findings
-            .iter()
-            .any(|item| item.finding.severity >= least)
-    });
+    let reached = fail_on.is_some_and(|least| report.findings.iter().any(|item| item.finding.severity >= least));
     if reached {
         Exit::No
     } else if report.verdict == Verdict::Escalated {

@@ -13,8 +13,7 @@ use super::words;
 use crate::term::clean;
 
 /// Identifier of the schema (OASIS, SARIF 2.1.0 Errata 01).
-const SCHEMA: &str =
-    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
+const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 /// Name and version of our fingerprint; another way to compute it gets another version.
 const FINGERPRINT: &str = "bzzzFinding/v1";
 
@@ -32,11 +31,7 @@ fn log(report: &Report) -> Value {
         rules.entry(&item.finding.rule).or_insert(&item.finding);
     }
     let index: BTreeMap<&str, usize> = rules.keys().enumerate().map(|(at, id)| (*id, at)).collect();
-    let cwes: BTreeSet<u32> = report
-        .findings
-        .iter()
-        .filter_map(|item| item.finding.cwe)
-        .collect();
+    let cwes: BTreeSet<u32> = report.findings.iter().filter_map(|item| item.finding.cwe).collect();
     let mut seen = BTreeMap::new();
     let results: Vec<Value> = report
         .findings
@@ -122,14 +117,9 @@ fn rule(finding: &Finding) -> Value {
     rule
 }
 
-fn result(
-    item: &ReportedFinding,
-    index: &BTreeMap<&str, usize>,
-    seen: &mut BTreeMap<String, u32>,
-) -> Value {
+fn result(item: &ReportedFinding, index: &BTreeMap<&str, usize>, seen: &mut BTreeMap<String, u32>) -> Value {
     let finding = &item.finding;
-    let mut location =
-        json!({ "artifactLocation": { "uri": uri(&finding.file), "uriBaseId": "%SRCROOT%" } });
+    let mut location = json!({ "artifactLocation": { "uri": uri(&finding.file), "uriBaseId": "%SRCROOT%" } });
     if finding.line > 0 {
         location["region"] = json!({
             "startLine": finding.line,
@@ -155,11 +145,7 @@ fn result(
 /// Hash of rule, file and quote without its spacing, and a number where the same quote is found again in the file.
 fn fingerprint(finding: &Finding, seen: &mut BTreeMap<String, u32>) -> String {
     let mut hasher = blake3::Hasher::new_derive_key("bzzz 2026 sarif finding fingerprint v1");
-    let quote = finding
-        .quote
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ");
+    let quote = finding.quote.split_whitespace().collect::<Vec<_>>().join(" ");
     for part in [&finding.rule, &finding.file, &quote] {
         hasher.update(&(part.len() as u64).to_le_bytes());
         hasher.update(part.as_bytes());
@@ -197,11 +183,7 @@ const fn level(severity: Severity) -> &'static str {
 
 /// Views refuse empty descriptions.
 fn filled(text: &str) -> &str {
-    if text.trim().is_empty() {
-        "(no text)"
-    } else {
-        text
-    }
+    if text.trim().is_empty() { "(no text)" } else { text }
 }
 
 /// A relative URI reference (RFC 3986): everything but unreserved characters and `/` is percent-encoded.

@@ -20,26 +20,14 @@ fn text() {
     assert_snapshot!("text_rich_40", draw(&fixtures::rich(), Format::Text, 40));
     assert_snapshot!("text_empty", draw(&fixtures::empty(), Format::Text, 80));
     assert_snapshot!("text_hostile", draw(&fixtures::hostile(), Format::Text, 80));
-    assert_snapshot!(
-        "text_escalated_40",
-        draw(&fixtures::escalated(), Format::Text, 40)
-    );
+    assert_snapshot!("text_escalated_40", draw(&fixtures::escalated(), Format::Text, 40));
 }
 
 #[test]
 fn markdown() {
-    assert_snapshot!(
-        "markdown_rich",
-        draw(&fixtures::rich(), Format::Markdown, 80)
-    );
-    assert_snapshot!(
-        "markdown_empty",
-        draw(&fixtures::empty(), Format::Markdown, 80)
-    );
-    assert_snapshot!(
-        "markdown_hostile",
-        draw(&fixtures::hostile(), Format::Markdown, 80)
-    );
+    assert_snapshot!("markdown_rich", draw(&fixtures::rich(), Format::Markdown, 80));
+    assert_snapshot!("markdown_empty", draw(&fixtures::empty(), Format::Markdown, 80));
+    assert_snapshot!("markdown_hostile", draw(&fixtures::hostile(), Format::Markdown, 80));
 }
 
 #[test]
@@ -49,10 +37,7 @@ fn json_sarif_html() {
     assert_snapshot!("json_hostile", draw(&fixtures::hostile(), Format::Json, 80));
     assert_snapshot!("sarif_rich", draw(&fixtures::rich(), Format::Sarif, 80));
     assert_snapshot!("sarif_empty", draw(&fixtures::empty(), Format::Sarif, 80));
-    assert_snapshot!(
-        "sarif_hostile",
-        draw(&fixtures::hostile(), Format::Sarif, 80)
-    );
+    assert_snapshot!("sarif_hostile", draw(&fixtures::hostile(), Format::Sarif, 80));
     assert_snapshot!("html_rich", draw(&fixtures::rich(), Format::Html, 80));
     assert_snapshot!("html_empty", draw(&fixtures::empty(), Format::Html, 80));
     assert_snapshot!("html_hostile", draw(&fixtures::hostile(), Format::Html, 80));
@@ -91,10 +76,7 @@ fn colours_are_the_only_escapes() {
             .and_then(|part| part.split_once('m'))
             .map(|(code, _)| code);
         assert!(
-            matches!(
-                code,
-                Some("0" | "1" | "2" | "31" | "32" | "33" | "36" | "1;31")
-            ),
+            matches!(code, Some("0" | "1" | "2" | "31" | "32" | "33" | "36" | "1;31")),
             "{part:?}"
         );
     }
@@ -119,8 +101,7 @@ fn text_keeps_to_its_width() {
 #[test]
 fn json_gives_the_report_back() {
     for report in [fixtures::rich(), fixtures::hostile(), fixtures::empty()] {
-        let back: Report =
-            serde_json::from_str(&draw(&report, Format::Json, 80)).expect("the report");
+        let back: Report = serde_json::from_str(&draw(&report, Format::Json, 80)).expect("the report");
         assert_eq!(back, report);
     }
 }
@@ -140,10 +121,7 @@ fn hostile_html_has_no_tag_of_its_own() {
         "prefers-color-scheme",
         "@media print",
     ] {
-        assert!(
-            draw(&fixtures::rich(), Format::Html, 80).contains(need),
-            "{need}"
-        );
+        assert!(draw(&fixtures::rich(), Format::Html, 80).contains(need), "{need}");
     }
     for outside in ["src=", "@import", "url(", "<link"] {
         assert!(
@@ -168,8 +146,7 @@ fn markdown_fits_into_a_comment() {
 #[test]
 fn sarif_has_the_parts_that_its_readers_need() {
     for report in [fixtures::rich(), fixtures::hostile(), fixtures::empty()] {
-        let log: serde_json::Value =
-            serde_json::from_str(&draw(&report, Format::Sarif, 80)).expect("JSON");
+        let log: serde_json::Value = serde_json::from_str(&draw(&report, Format::Sarif, 80)).expect("JSON");
         assert_eq!(log["version"], "2.1.0");
         let run = &log["runs"][0];
         let rules = run["tool"]["driver"]["rules"].as_array().expect("rules");
@@ -177,19 +154,11 @@ fn sarif_has_the_parts_that_its_readers_need() {
         assert_eq!(results.len(), report.findings.len());
         let mut prints = std::collections::BTreeSet::new();
         for result in results {
-            let rule = &rules
-                [usize::try_from(result["ruleIndex"].as_u64().expect("an index")).expect("small")];
+            let rule = &rules[usize::try_from(result["ruleIndex"].as_u64().expect("an index")).expect("small")];
             assert_eq!(rule["id"], result["ruleId"]);
-            assert!(
-                rule["help"]["text"]
-                    .as_str()
-                    .is_some_and(|text| !text.is_empty())
-            );
+            assert!(rule["help"]["text"].as_str().is_some_and(|text| !text.is_empty()));
             assert!(prints.insert(result["partialFingerprints"]["bzzzFinding/v1"].to_string()));
-            assert!(matches!(
-                result["level"].as_str(),
-                Some("error" | "warning" | "note")
-            ));
+            assert!(matches!(result["level"].as_str(), Some("error" | "warning" | "note")));
             let uri = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
                 .as_str()
                 .expect("a URI");

@@ -64,11 +64,7 @@ impl Page {
             self.field(indent + 2, "", ink, &text);
             return;
         }
-        let taken = if label.is_empty() {
-            0
-        } else {
-            width(label) + 1
-        };
+        let taken = if label.is_empty() { 0 } else { width(label) + 1 };
         // Later lines hang under the text, or, where the label is long, a little to the right of it.
         let hang = if taken > MAX_HANG { 2 } else { taken };
         let room = self.screen.columns.saturating_sub(indent + hang);
@@ -95,11 +91,7 @@ impl Page {
         self.field(0, &words::verdict(report.verdict).to_uppercase(), ink, "");
         self.prose(
             0,
-            &format!(
-                "{} ({})",
-                clean::line(&report.subject.title),
-                words::size(report)
-            ),
+            &format!("{} ({})", clean::line(&report.subject.title), words::size(report)),
         );
         self.out.push('\n');
         self.prose(0, &words::basis(report));
@@ -134,10 +126,7 @@ impl Page {
                 2,
                 "answer with:",
                 Ink::Handle,
-                &format!(
-                    "bzzz escalations answer {} approve",
-                    clean::line(&escalation.id)
-                ),
+                &format!("bzzz escalations answer {} approve", clean::line(&escalation.id)),
             ),
         }
     }
@@ -158,12 +147,7 @@ impl Page {
             Severity::Low => Ink::Faint,
         };
         self.out.push('\n');
-        self.field(
-            0,
-            words::severity(finding.severity),
-            ink,
-            &clean::line(&finding.title),
-        );
+        self.field(0, words::severity(finding.severity), ink, &clean::line(&finding.title));
         let place = clean::line(&words::place(&finding.file, finding.line, finding.end_line));
         for piece in cut(&place, self.screen.columns.saturating_sub(2)) {
             let piece = self.ink(Ink::Handle, &piece);
@@ -172,9 +156,7 @@ impl Page {
         self.quote(&finding.quote);
         self.field(2, "why:", Ink::Faint, &clean::line(&finding.why));
         self.field(2, "fix:", Ink::Good, &clean::line(&finding.fix));
-        let cwe = finding
-            .cwe
-            .map_or_else(String::new, |cwe| format!(", CWE-{cwe}"));
+        let cwe = finding.cwe.map_or_else(String::new, |cwe| format!(", CWE-{cwe}"));
         let by = format!("{}{cwe}, by {}", finding.rule, item.raised_by.join(", "));
         self.field(2, "rule:", Ink::Faint, &clean::line(&by));
     }
@@ -191,10 +173,7 @@ impl Page {
         if count > MAX_QUOTE_LINES {
             let more = self.ink(
                 Ink::Faint,
-                &format!(
-                    "  | … {} more",
-                    words::count((count - MAX_QUOTE_LINES) as u64, "line")
-                ),
+                &format!("  | … {} more", words::count((count - MAX_QUOTE_LINES) as u64, "line")),
             );
             self.line(&more);
         }
@@ -214,12 +193,7 @@ impl Page {
             if !vote.reason.trim().is_empty() {
                 text.push_str(&format!(". {}", clean::line(vote.reason.trim())));
             }
-            self.field(
-                2,
-                &who,
-                if vote.dissent { Ink::Care } else { Ink::Faint },
-                &text,
-            );
+            self.field(2, &who, if vote.dissent { Ink::Care } else { Ink::Faint }, &text);
         }
         self.prose(2, &words::tally(report));
     }
@@ -230,10 +204,10 @@ impl Page {
         }
         self.heading("Who took part");
         for who in &report.participants {
-            let model = who.model.as_deref().map_or_else(
-                || "analysers only".to_owned(),
-                |model| format!("model {model}"),
-            );
+            let model = who
+                .model
+                .as_deref()
+                .map_or_else(|| "analysers only".to_owned(), |model| format!("model {model}"));
             let node: String = clean::line(&who.node).chars().take(12).collect();
             let text = format!(
                 "{}, {model}, node {node} of {}, {} raised",

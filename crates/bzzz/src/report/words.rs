@@ -6,12 +6,7 @@ use bzzz_core::report::{Basis, Report, Verdict, VoteLine};
 use crate::settings::money::show_microusd;
 
 /// Severities, worst first.
-pub const SEVERITIES: [Severity; 4] = [
-    Severity::Critical,
-    Severity::High,
-    Severity::Medium,
-    Severity::Low,
-];
+pub const SEVERITIES: [Severity; 4] = [Severity::Critical, Severity::High, Severity::Medium, Severity::Low];
 /// Micro-units in a weight of one.
 const MICRO: u64 = 1_000_000;
 
@@ -38,7 +33,10 @@ pub const fn severity(severity: Severity) -> &'static str {
 pub fn basis(report: &Report) -> String {
     let tally = &report.tally;
     match report.basis {
-        Basis::SeverityRule => "The verdict follows the published severity rule over the findings. It is a report, not a consensus.".to_owned(),
+        Basis::SeverityRule => {
+            "The verdict follows the published severity rule over the findings. It is a report, not a consensus."
+                .to_owned()
+        }
         Basis::Consensus => format!(
             "The verdict is a consensus: more than two thirds of the weight, from {}, {} and {} (as declared).",
             count(tally.nodes.into(), "node"),
@@ -146,12 +144,7 @@ pub fn cost(report: &Report) -> String {
 /// Time of day of a Unix time in milliseconds, UTC.
 pub fn clock(at_ms: u64) -> String {
     let second = at_ms / 1_000 % 86_400;
-    format!(
-        "{:02}:{:02}:{:02}",
-        second / 3_600,
-        second / 60 % 60,
-        second % 60
-    )
+    format!("{:02}:{:02}:{:02}", second / 3_600, second / 60 % 60, second % 60)
 }
 
 /// Why a person is asked, as a sentence.

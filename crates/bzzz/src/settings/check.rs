@@ -8,13 +8,7 @@ use std::net::SocketAddr;
 use super::problem::nearest;
 
 /// Roles with built-in analysers.
-pub const ROLES: [&str; 5] = [
-    "architect",
-    "reviewer",
-    "security",
-    "performance",
-    "documentation",
-];
+pub const ROLES: [&str; 5] = ["architect", "reviewer", "security", "performance", "documentation"];
 /// Severities, as `review.fail_on` takes them.
 pub const SEVERITIES: [&str; 4] = ["critical", "high", "medium", "low"];
 /// Longest name of a node, an owner, a project or an agent, bytes.
@@ -29,9 +23,7 @@ pub fn name(text: &str) -> Result<(), String> {
         ));
     }
     if text == "any" {
-        return Err(
-            "`any` means every name in an address, so nothing can be called that".to_owned(),
-        );
+        return Err("`any` means every name in an address, so nothing can be called that".to_owned());
     }
     Ok(())
 }
@@ -51,8 +43,8 @@ pub fn word(text: &str, words: &[&str]) -> Result<(), String> {
     if words.contains(&text) {
         return Ok(());
     }
-    let meant = nearest(text, words.iter().copied())
-        .map_or_else(String::new, |meant| format!("; did you mean {meant:?}?"));
+    let meant =
+        nearest(text, words.iter().copied()).map_or_else(String::new, |meant| format!("; did you mean {meant:?}?"));
     Err(format!("{text:?} is none of {}{meant}", words.join(", ")))
 }
 
@@ -77,9 +69,7 @@ pub fn multiaddr(text: &str) -> Result<(), String> {
         let legal = match protocol {
             "ip4" => value.parse::<std::net::Ipv4Addr>().is_ok(),
             "ip6" => value.parse::<std::net::Ipv6Addr>().is_ok(),
-            "dns" | "dns4" | "dns6" | "dnsaddr" => {
-                value.bytes().all(|byte| byte.is_ascii_graphic())
-            }
+            "dns" | "dns4" | "dns6" | "dnsaddr" => value.bytes().all(|byte| byte.is_ascii_graphic()),
             "tcp" => value.parse::<u16>().is_ok(),
             "p2p" => {
                 return if parts.next().is_some() {
@@ -108,10 +98,8 @@ pub fn multiaddr(text: &str) -> Result<(), String> {
 
 /// A libp2p peer id in base58.
 pub fn peer_id(text: &str) -> Result<(), String> {
-    let base58 =
-        |byte: u8| byte.is_ascii_alphanumeric() && !matches!(byte, b'0' | b'O' | b'I' | b'l');
-    let shape = (text.len() == 52 && text.starts_with("12D3KooW"))
-        || (text.len() == 46 && text.starts_with("Qm"));
+    let base58 = |byte: u8| byte.is_ascii_alphanumeric() && !matches!(byte, b'0' | b'O' | b'I' | b'l');
+    let shape = (text.len() == 52 && text.starts_with("12D3KooW")) || (text.len() == 46 && text.starts_with("Qm"));
     if shape && text.bytes().all(base58) {
         Ok(())
     } else {
@@ -136,20 +124,14 @@ pub fn store_url(text: &str) -> Result<(), String> {
         Some("sqlite") => Ok(()),
         Some("memory") if text == "memory:" => Ok(()),
         Some("memory") => Err("`memory:` takes nothing after the colon".to_owned()),
-        Some("postgres" | "postgresql") => {
-            Err("this build has no PostgreSQL; it keeps its data in SQLite".to_owned())
-        }
-        _ => Err(
-            "not a store: `sqlite:` (in the data folder), `sqlite:PATH` or `memory:`".to_owned(),
-        ),
+        Some("postgres" | "postgresql") => Err("this build has no PostgreSQL; it keeps its data in SQLite".to_owned()),
+        _ => Err("not a store: `sqlite:` (in the data folder), `sqlite:PATH` or `memory:`".to_owned()),
     }
 }
 
 /// Hides the password and the query of a URL: both may carry secrets.
 pub fn mask_url(text: &str) -> String {
-    let (text, query) = text
-        .split_once('?')
-        .map_or((text, false), |(text, _)| (text, true));
+    let (text, query) = text.split_once('?').map_or((text, false), |(text, _)| (text, true));
     let mut out = match (text.find("://"), text.rfind('@')) {
         (Some(scheme), Some(at)) if at > scheme => {
             format!("{}***{}", &text[..scheme + 3], &text[at..])
@@ -204,8 +186,6 @@ mod tests {
 
     #[test]
     fn words_name_the_nearest() {
-        assert!(
-            word("secrity", &ROLES).is_err_and(|error| error.contains("did you mean \"security\""))
-        );
+        assert!(word("secrity", &ROLES).is_err_and(|error| error.contains("did you mean \"security\"")));
     }
 }

@@ -43,15 +43,11 @@ pub fn read(
         };
         if found.iter().any(|(known, ..)| *known == key.name) {
             problems.push(
-                Problem::error(source, key.name, "is set by two variables")
-                    .hint(format!("keep {} only", key.env())),
+                Problem::error(source, key.name, "is set by two variables").hint(format!("keep {} only", key.env())),
             );
             continue;
         }
-        match key
-            .parse(&text)
-            .and_then(|value| key.check(&value).map(|()| value))
-        {
+        match key.parse(&text).and_then(|value| key.check(&value).map(|()| value)) {
             Ok(value) => found.push((key.name, value, source)),
             Err(what) => problems.push(Problem::error(source, key.name, what).hint(key.doc)),
         }
@@ -60,8 +56,7 @@ pub fn read(
 }
 
 fn key_of(name: &str) -> Option<&'static Key> {
-    KEYS.iter()
-        .find(|key| key.env() == name || key.short == Some(name))
+    KEYS.iter().find(|key| key.env() == name || key.short == Some(name))
 }
 
 fn unknown(name: &str, source: Source, problems: &mut Vec<Problem>) {
@@ -82,10 +77,7 @@ fn unknown(name: &str, source: Source, problems: &mut Vec<Problem>) {
         .flatten()
         .collect();
     let hint = nearest(name, known.iter().map(String::as_str)).map_or_else(
-        || {
-            "`bzzz config show` lists all keys; a dot is two underscores, as in BZZZ_P2P__LISTEN"
-                .to_owned()
-        },
+        || "`bzzz config show` lists all keys; a dot is two underscores, as in BZZZ_P2P__LISTEN".to_owned(),
         |near| format!("did you mean {near}?"),
     );
     problems.push(Problem::error(source, name, "there is no such setting").hint(hint));

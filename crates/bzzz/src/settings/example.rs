@@ -52,9 +52,7 @@ fn entry(out: &mut String, key: &Key, leaf: &str, set: &[(&str, String)]) {
             let value = super::value::Value::Text(value.clone()).to_toml();
             out.push_str(&format!("{leaf} = {value}\n"));
         }
-        None if key.default.is_empty() => {
-            out.push_str(&format!("# {leaf} = {}\n", sample(key.name)))
-        }
+        None if key.default.is_empty() => out.push_str(&format!("# {leaf} = {}\n", sample(key.name))),
         None => out.push_str(&format!("# {leaf} = {}\n", key.default)),
     }
 }

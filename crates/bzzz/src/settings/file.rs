@@ -107,14 +107,13 @@ impl Reader<'_> {
             });
             match (value.get_ref(), find(&name)) {
                 (DeValue::Array(list), _) if name == "agent" => self.agent_tables(list.iter()),
-                (_, None) if name == "agent" => self.problems.push(
-                    Problem::error(at, name, "this is a list of tables").hint("write [[agent]]"),
-                ),
+                (_, None) if name == "agent" => self
+                    .problems
+                    .push(Problem::error(at, name, "this is a list of tables").hint("write [[agent]]")),
                 (DeValue::Table(inner), None) if section => self.table(&name, inner),
                 (_, None) if section => {
                     self.problems.push(
-                        Problem::error(at, name.clone(), "a table is wanted here")
-                            .hint(format!("write [{name}]")),
+                        Problem::error(at, name.clone(), "a table is wanted here").hint(format!("write [{name}]")),
                     );
                 }
                 (_, None) => self.unknown(at, &name),
@@ -125,9 +124,7 @@ impl Reader<'_> {
                     });
                     match value {
                         Ok(value) => self.found.values.push((known.name, value, at)),
-                        Err(what) => self
-                            .problems
-                            .push(Problem::error(at, name, what).hint(known.doc)),
+                        Err(what) => self.problems.push(Problem::error(at, name, what).hint(known.doc)),
                     }
                 }
             }
@@ -140,13 +137,7 @@ impl Reader<'_> {
         let sections = KEYS
             .iter()
             .filter_map(|key| key.name.split_once('.').map(|(table, _)| table));
-        let whole = nearest(
-            name,
-            KEYS.iter()
-                .map(|key| key.name)
-                .chain(["agent"])
-                .chain(sections),
-        );
+        let whole = nearest(name, KEYS.iter().map(|key| key.name).chain(["agent"]).chain(sections));
         // A key that stands in the wrong table is far from the right one by letters; its last part is near.
         let last = name.rsplit('.').next().unwrap_or(name);
         let near = KEYS
@@ -178,19 +169,15 @@ impl Reader<'_> {
         for item in list {
             let at = self.at(item.span().start);
             if self.found.agents.len() >= MOST_AGENTS {
-                self.problems.push(Problem::error(
-                    at,
-                    "agent",
-                    format!("more than {MOST_AGENTS} agents"),
-                ));
+                self.problems
+                    .push(Problem::error(at, "agent", format!("more than {MOST_AGENTS} agents")));
                 return;
             }
             if let DeValue::Table(table) = item.get_ref() {
                 self.agent(at, table);
             } else {
-                self.problems.push(
-                    Problem::error(at, "agent", "a table is wanted here").hint("write [[agent]]"),
-                );
+                self.problems
+                    .push(Problem::error(at, "agent", "a table is wanted here").hint("write [[agent]]"));
             }
         }
     }
@@ -225,36 +212,26 @@ impl Reader<'_> {
                     }
                     _ => Err(format!("{number} is not between 1 and {MOST_TASKS}")),
                 },
-                ("id" | "role" | "specialization", Ok(_)) => {
-                    Err("text in quotes is wanted here".to_owned())
-                }
+                ("id" | "role" | "specialization", Ok(_)) => Err("text in quotes is wanted here".to_owned()),
                 ("capabilities", Ok(_)) => Err("a list of texts is wanted here".to_owned()),
                 ("max_tasks", Ok(_)) => Err("a whole number is wanted here".to_owned()),
                 (_, Ok(_)) => {
                     let near = nearest(name, AGENT_KEYS).unwrap_or("id");
-                    let problem =
-                        Problem::error(here, format!("agent.{name}"), "there is no such key").hint(
-                            format!(
-                                "did you mean `{near}`? An agent has {}",
-                                AGENT_KEYS.join(", ")
-                            ),
-                        );
+                    let problem = Problem::error(here, format!("agent.{name}"), "there is no such key")
+                        .hint(format!("did you mean `{near}`? An agent has {}", AGENT_KEYS.join(", ")));
                     self.problems.push(problem);
                     continue;
                 }
             };
             if let Err(what) = done {
-                self.problems
-                    .push(Problem::error(here, format!("agent.{name}"), what));
+                self.problems.push(Problem::error(here, format!("agent.{name}"), what));
             }
         }
         match role {
             Some(role) => agent.role = role,
-            None => self.problems.push(Problem::error(
-                at.clone(),
-                "agent.role",
-                "an agent needs a role",
-            )),
+            None => self
+                .problems
+                .push(Problem::error(at.clone(), "agent.role", "an agent needs a role")),
         }
         if agent.id.is_empty() {
             agent.id.clone_from(&agent.role);
@@ -287,9 +264,7 @@ fn raw(value: &DeValue<'_>) -> Result<Value, String> {
                 .collect::<Result<_, _>>()
                 .map(Value::List)
         }
-        DeValue::Float(_) => {
-            Err("numbers with a point are not used; money is text, as in \"1.50 USD\"".to_owned())
-        }
+        DeValue::Float(_) => Err("numbers with a point are not used; money is text, as in \"1.50 USD\"".to_owned()),
         DeValue::Datetime(_) => Err("a date is not used here".to_owned()),
         DeValue::Table(_) => Err("a single value is wanted here, not a table".to_owned()),
     }

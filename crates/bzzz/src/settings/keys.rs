@@ -288,9 +288,7 @@ impl Key {
     pub fn check(&self, value: &Value) -> Result<(), String> {
         match (self.kind, value) {
             (Kind::Text(check), Value::Text(text)) => check(text),
-            (Kind::Path, Value::Text(text)) if text.is_empty() => {
-                Err("the path is empty".to_owned())
-            }
+            (Kind::Path, Value::Text(text)) if text.is_empty() => Err("the path is empty".to_owned()),
             (Kind::Path, Value::Text(_)) | (Kind::Bool, Value::Bool(_)) => Ok(()),
             (Kind::Word(words), Value::Text(text)) => check::word(text, words),
             (Kind::Integer(least, most), Value::Integer(number)) => {
@@ -319,10 +317,7 @@ impl Key {
                 "false" | "0" | "no" | "off" => Value::Bool(false),
                 _ => return Err(format!("{text:?} is neither true nor false")),
             },
-            Kind::Integer(..) => Value::Integer(
-                text.parse()
-                    .map_err(|_| format!("{text:?} is no whole number"))?,
-            ),
+            Kind::Integer(..) => Value::Integer(text.parse().map_err(|_| format!("{text:?} is no whole number"))?),
             Kind::List(_) => Value::List(
                 text.split(',')
                     .map(|item| item.trim().to_owned())

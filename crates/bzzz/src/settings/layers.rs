@@ -86,12 +86,10 @@ impl Layers {
         layers.flags(flags);
         layers.whole();
         // In the order of the file, so that a person can go through it from the top.
-        layers
-            .problems
-            .sort_by_key(|problem| match &problem.source {
-                Source::File { line, .. } => *line,
-                _ => 0,
-            });
+        layers.problems.sort_by_key(|problem| match &problem.source {
+            Source::File { line, .. } => *line,
+            _ => 0,
+        });
         layers
     }
 
@@ -102,8 +100,7 @@ impl Layers {
             }
         }
         if let Some(data) = data {
-            self.values
-                .insert("data", (path_value(&data), Source::Default));
+            self.values.insert("data", (path_value(&data), Source::Default));
         }
         let host = rustix::system::uname();
         let host = host.nodename().to_string_lossy();
@@ -121,13 +118,8 @@ impl Layers {
             })
             .take(super::check::MAX_NAME)
             .collect();
-        let host = if host.is_empty() {
-            "node".to_owned()
-        } else {
-            host
-        };
-        self.values
-            .insert("node.name", (Value::Text(host), Source::Default));
+        let host = if host.is_empty() { "node".to_owned() } else { host };
+        self.values.insert("node.name", (Value::Text(host), Source::Default));
     }
 
     /// A file that was found by the data folder cannot name another one: it would not be found from there.
@@ -151,8 +143,7 @@ impl Layers {
 
     fn flags(&mut self, flags: &Flags) {
         if let Some(data) = &flags.data {
-            self.values
-                .insert("data", (path_value(data), Source::Flag("--data")));
+            self.values.insert("data", (path_value(data), Source::Flag("--data")));
         }
         for (name, flag, value) in &flags.others {
             let source = Source::Flag(flag);
@@ -189,8 +180,12 @@ impl Layers {
             && super::check::socket(value.text()).is_ok_and(|address| !address.ip().is_loopback())
         {
             self.problems.push(
-                Problem::warning(source.clone(), "http.listen", "the API has no access keys in this build, and anybody who reaches this address can use it")
-                    .hint("listen on 127.0.0.1, or put the port behind a firewall"),
+                Problem::warning(
+                    source.clone(),
+                    "http.listen",
+                    "the API has no access keys in this build, and anybody who reaches this address can use it",
+                )
+                .hint("listen on 127.0.0.1, or put the port behind a firewall"),
             );
         }
         let mut ids = std::collections::BTreeSet::new();
@@ -206,10 +201,7 @@ impl Layers {
                 self.problems.push(Problem::warning(
                     source.clone(),
                     "agent.role",
-                    format!(
-                        "{:?} is no built-in role, so no analysers stand behind it",
-                        agent.role
-                    ),
+                    format!("{:?} is no built-in role, so no analysers stand behind it", agent.role),
                 ));
             }
         }
@@ -217,9 +209,7 @@ impl Layers {
 
     /// Whether bzzz can start with these settings.
     pub fn usable(&self) -> bool {
-        self.problems
-            .iter()
-            .all(|problem| problem.level != Level::Error)
+        self.problems.iter().all(|problem| problem.level != Level::Error)
     }
 
     /// Value of `name`, if there is one.

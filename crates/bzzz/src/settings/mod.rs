@@ -28,12 +28,8 @@ use problem::Level;
 
 /// Reads all sources, with this process's environment.
 pub fn layers(flags: &Flags) -> Layers {
-    let variables = std::env::vars_os().filter_map(|(name, value)| {
-        Some((
-            name.into_string().ok()?,
-            value.to_string_lossy().into_owned(),
-        ))
-    });
+    let variables = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())));
     Layers::read(flags, variables.collect())
 }
 

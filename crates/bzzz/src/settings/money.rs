@@ -11,17 +11,13 @@ const DIGITS: usize = 6;
 /// nobody takes the number for cents or micro-dollars.
 pub fn parse_microusd(text: &str) -> Result<u64, String> {
     let Some(number) = text.trim().strip_suffix("USD") else {
-        return Err(format!(
-            "{text:?} is no amount of money, as in \"1.50 USD\""
-        ));
+        return Err(format!("{text:?} is no amount of money, as in \"1.50 USD\""));
     };
     let number = number.trim_end();
     let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if !digits(whole) || !digits(part) {
-        return Err(format!(
-            "{text:?} is no amount of money, as in \"1.50 USD\""
-        ));
+        return Err(format!("{text:?} is no amount of money, as in \"1.50 USD\""));
     }
     if part.len() > DIGITS {
         return Err(format!(
@@ -30,9 +26,7 @@ pub fn parse_microusd(text: &str) -> Result<u64, String> {
     }
     let too_large = || format!("{text:?} is more than can be counted");
     let whole: u64 = whole.parse().map_err(|_| too_large())?;
-    let part: u64 = format!("{part:0<DIGITS$}")
-        .parse()
-        .map_err(|_| too_large())?;
+    let part: u64 = format!("{part:0<DIGITS$}").parse().map_err(|_| too_large())?;
     whole
         .checked_mul(MICRO)
         .and_then(|micro| micro.checked_add(part))

@@ -43,13 +43,9 @@ pub fn listing(layers: &Layers) -> Listing {
         .iter()
         .map(|key| Entry {
             key: key.name,
-            value: layers.get(key.name).map(|value| {
-                if key.secret {
-                    masked(value)
-                } else {
-                    value.clone()
-                }
-            }),
+            value: layers
+                .get(key.name)
+                .map(|value| if key.secret { masked(value) } else { value.clone() }),
             source: layers.source(key.name).cloned().unwrap_or(Source::Default),
             env: key.env(),
             short_env: key.short,

@@ -72,17 +72,9 @@ fn later_sources_win() {
             .collect::<Vec<_>>(),
         ["security", "reviewer"]
     );
-    let source = |name| {
-        case.layers
-            .source(name)
-            .map(ToString::to_string)
-            .unwrap_or_default()
-    };
+    let source = |name| case.layers.source(name).map(ToString::to_string).unwrap_or_default();
     assert_eq!(source("http.listen"), "flag --http");
-    assert_eq!(
-        source("review.deadline_s"),
-        "environment BZZZ_REVIEW__DEADLINE_S"
-    );
+    assert_eq!(source("review.deadline_s"), "environment BZZZ_REVIEW__DEADLINE_S");
     assert!(source("log.level").ends_with("bzzz.toml:6"));
     assert_eq!(source("p2p.mdns"), "default");
 }
@@ -105,11 +97,7 @@ fn every_problem_is_told_with_its_line() {
 
 #[test]
 fn broken_toml_names_every_line() {
-    let case = read(
-        "[p2p\nlisten = [\n[log]\nlevel = 'info'\nlevel = 'warn'\n",
-        &[],
-        |_| {},
-    );
+    let case = read("[p2p\nlisten = [\n[log]\nlevel = 'info'\nlevel = 'warn'\n", &[], |_| {});
     let text = problems(&case).join("\n");
     assert!(text.contains("bzzz.toml:1"), "{text}");
 }
@@ -150,10 +138,7 @@ fn the_example_file_is_valid_as_it_stands_and_with_every_key_in_use() {
     let case = read(&example, &[], |_| {});
     assert_eq!(problems(&case), Vec::<String>::new());
     assert_eq!(
-        Settings::from_layers(&case.layers)
-            .expect("good settings")
-            .node
-            .owner,
+        Settings::from_layers(&case.layers).expect("good settings").node.owner,
         "Ada \"Co\""
     );
 

@@ -134,12 +134,7 @@ impl Settings {
             return None;
         }
         let text = |name: &str| layers.get(name).map(|value| value.text().to_owned());
-        let list = |name: &str| {
-            layers
-                .get(name)
-                .map(|value| value.list().to_vec())
-                .unwrap_or_default()
-        };
+        let list = |name: &str| layers.get(name).map(|value| value.list().to_vec()).unwrap_or_default();
         let money = |name: &str| money::parse_microusd(&text(name)?).ok();
         let period = |level: &str| {
             Some(Period {
@@ -198,8 +193,7 @@ impl Settings {
 
 /// The built-in roles that were asked for, then the tables; a table replaces the built-in agent of the same id.
 fn agents(layers: &Layers) -> Vec<AgentSetting> {
-    let only_tables =
-        !layers.agents.is_empty() && layers.source("agents") == Some(&Source::Default);
+    let only_tables = !layers.agents.is_empty() && layers.source("agents") == Some(&Source::Default);
     let mut out: Vec<AgentSetting> = Vec::new();
     if !only_tables {
         for role in layers.get("agents").map(Value::list).unwrap_or_default() {

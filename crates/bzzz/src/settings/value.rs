@@ -26,10 +26,7 @@ impl Value {
             Self::List(list) => {
                 format!(
                     "[{}]",
-                    list.iter()
-                        .map(|text| quoted(text))
-                        .collect::<Vec<_>>()
-                        .join(", ")
+                    list.iter().map(|text| quoted(text)).collect::<Vec<_>>().join(", ")
                 )
             }
         }
@@ -37,20 +34,12 @@ impl Value {
 
     /// Its text; empty for the other kinds.
     pub fn text(&self) -> &str {
-        if let Self::Text(text) = self {
-            text
-        } else {
-            ""
-        }
+        if let Self::Text(text) = self { text } else { "" }
     }
 
     /// Its list; empty for the other kinds.
     pub fn list(&self) -> &[String] {
-        if let Self::List(list) = self {
-            list
-        } else {
-            &[]
-        }
+        if let Self::List(list) = self { list } else { &[] }
     }
 }
 

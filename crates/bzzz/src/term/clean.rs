@@ -112,9 +112,6 @@ mod tests {
         let value = serde_json::json!({"q": "a\u{202e}b\u{7f}\u{9b}\u{e0041}"});
         let text = json(&value.to_string());
         assert!(text.is_ascii());
-        assert_eq!(
-            serde_json::from_str::<serde_json::Value>(&text).ok(),
-            Some(value)
-        );
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).ok(), Some(value));
     }
 }

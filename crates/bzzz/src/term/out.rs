@@ -38,21 +38,14 @@ impl Out {
 
     /// Writes `value` as indented JSON.
     pub fn json(&mut self, value: &impl serde::Serialize) -> Result<()> {
-        let text = serde_json::to_string_pretty(value).explain(
-            Exit::Local,
-            "could not write the answer as JSON",
-            None,
-        )?;
+        let text =
+            serde_json::to_string_pretty(value).explain(Exit::Local, "could not write the answer as JSON", None)?;
         self.line(&super::clean::json(&text))
     }
 
     /// Writes `value` as one line of JSON.
     pub fn json_line(&mut self, value: &impl serde::Serialize) -> Result<()> {
-        let text = serde_json::to_string(value).explain(
-            Exit::Local,
-            "could not write the answer as JSON",
-            None,
-        )?;
+        let text = serde_json::to_string(value).explain(Exit::Local, "could not write the answer as JSON", None)?;
         self.line(&super::clean::json(&text))
     }
 

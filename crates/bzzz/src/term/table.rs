@@ -44,11 +44,7 @@ pub fn table(screen: Screen, head: &[&str], rows: &[Vec<String>], none: &str) ->
             } else {
                 cell.to_owned()
             };
-            let fill = if at == last {
-                0
-            } else {
-                wide + GAP - width(&cell)
-            };
+            let fill = if at == last { 0 } else { wide + GAP - width(&cell) };
             line.push_str(&format!("{cell}{}", " ".repeat(fill)));
         }
         let line = line.trim_end();
@@ -112,9 +108,6 @@ mod tests {
             table(Screen::plain(20), &["id", "status"], &rows, "none"),
             "id: security-1\nstatus: idle ␛[2J\n\nid: r\nstatus: working\n"
         );
-        assert_eq!(
-            table(Screen::plain(80), &["id"], &[], "none here"),
-            "none here\n"
-        );
+        assert_eq!(table(Screen::plain(80), &["id"], &[], "none here"), "none here\n");
     }
 }

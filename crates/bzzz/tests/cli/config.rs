@@ -26,21 +26,14 @@ fn the_environment_wins_over_the_file_and_flags_over_both() {
     let data = place.path("d").to_string_lossy().into_owned();
     place.run(&["init", "--data", &data, "--owner", "Ada"]).ok();
     let show = |variables: &[(&str, &str)], extra: &[&str]| {
-        let args: Vec<&str> = ["config", "show", "--json"]
-            .iter()
-            .chain(extra)
-            .copied()
-            .collect();
+        let args: Vec<&str> = ["config", "show", "--json"].iter().chain(extra).copied().collect();
         let ran = place.run_env(&args, variables);
         ran.ok();
         ran.json()
     };
     let entry = |listing: &serde_json::Value, key: &str| {
         let list = listing["settings"].as_array().expect("a list");
-        list.iter()
-            .find(|entry| entry["key"] == key)
-            .expect("the key")
-            .clone()
+        list.iter().find(|entry| entry["key"] == key).expect("the key").clone()
     };
     let listing = show(
         &[
@@ -58,12 +51,7 @@ fn the_environment_wins_over_the_file_and_flags_over_both() {
             .is_some_and(|source| source.contains("bzzz.toml:"))
     );
     assert_eq!(entry(&listing, "log.level")["value"], "debug");
-    assert_eq!(
-        entry(&listing, "p2p.listen")["value"]
-            .as_array()
-            .map(Vec::len),
-        Some(2)
-    );
+    assert_eq!(entry(&listing, "p2p.listen")["value"].as_array().map(Vec::len), Some(2));
     let listing = show(&[("BZZZ_DATA", "/nowhere")], &["--data", &data]);
     assert_eq!(entry(&listing, "data")["source"], "flag --data");
 }
@@ -75,27 +63,15 @@ fn unknown_variables_are_errors_too() {
         &[("BZZZ_REVIEW__DEADLINES", "3"), ("BZZZ_AGENT_ID", "x")],
     );
     assert_eq!(ran.code, Some(2));
-    assert!(
-        ran.out.contains("did you mean BZZZ_REVIEW__DEADLINE_S?"),
-        "{}",
-        ran.out
-    );
-    assert!(
-        ran.out.contains("warning: environment BZZZ_AGENT_ID"),
-        "{}",
-        ran.out
-    );
+    assert!(ran.out.contains("did you mean BZZZ_REVIEW__DEADLINE_S?"), "{}", ran.out);
+    assert!(ran.out.contains("warning: environment BZZZ_AGENT_ID"), "{}", ran.out);
 }
 
 #[test]
 fn a_missing_or_broken_file_is_told() {
     let place = Place::new();
     let check = |file: &str| place.run(&["config", "check", "--config", file]);
-    assert!(
-        check("none.toml")
-            .out
-            .contains("none.toml:1: could not be read")
-    );
+    assert!(check("none.toml").out.contains("none.toml:1: could not be read"));
     let bytes = place.file("bytes.toml", b"a = \"\xff\"");
     assert!(check(&bytes).out.contains("is not UTF-8"));
     let folder = place.path("").to_string_lossy().into_owned();
@@ -140,15 +116,11 @@ fn init_writes_once_and_keeps_what_is_there() {
         std::fs::read_to_string(place.path("d/bzzz.toml")).expect("the file"),
         before
     );
-    place
-        .run(&["init", "--data", "d", "--owner", "Bob", "--force"])
-        .ok();
+    place.run(&["init", "--data", "d", "--owner", "Bob", "--force"]).ok();
     place.run(&["config", "check", "--data", "d"]).ok();
     place
         .run(&["init", "--data", "d", "--name", "a b"])
         .fails(2, &["--name"]);
     place.file("f", "");
-    place
-        .run(&["init", "--data", "f"])
-        .fails(6, &["a file of that name"]);
+    place.run(&["init", "--data", "f"]).fails(6, &["a file of that name"]);
 }

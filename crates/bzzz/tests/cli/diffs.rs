@@ -15,11 +15,7 @@ fn every_bad_diff_has_its_own_message() {
     check("empty", b"", &["the diff is empty"]);
     check("blank", b"\n \n", &["the diff is empty"]);
     check("binary", b"\x7fELF\0\0", &["it is a binary file"]);
-    check(
-        "latin",
-        b"@@ -1 +1 @@\n-a\n+\xe9\n",
-        &["not UTF-8", "line 3", "iconv"],
-    );
+    check("latin", b"@@ -1 +1 @@\n-a\n+\xe9\n", &["not UTF-8", "line 3", "iconv"]);
     check("prose", b"dear reader\n", &["no hunks", "git diff"]);
     check(
         "cut",

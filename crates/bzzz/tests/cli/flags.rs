@@ -54,9 +54,7 @@ fn a_wrong_command_line_is_json_with_json() {
         "{error}"
     );
     assert!(
-        error["try"]
-            .as_str()
-            .is_some_and(|text| text.contains("--fail-on")),
+        error["try"].as_str().is_some_and(|text| text.contains("--fail-on")),
         "{error}"
     );
 }
@@ -74,9 +72,7 @@ fn roles_and_deadlines_are_checked() {
     place
         .run(&["up", "--agents", "secrity"])
         .fails(2, &["did you mean \"security\"", "--agents"]);
-    place
-        .run(&["up", "--p2p", "127.0.0.1:1"])
-        .fails(2, &["--p2p", "/ip4/"]);
+    place.run(&["up", "--p2p", "127.0.0.1:1"]).fails(2, &["--p2p", "/ip4/"]);
     place.run(&["up", "--http", "here"]).fails(2, &["--http"]);
 }
 

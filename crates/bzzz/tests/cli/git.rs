@@ -27,21 +27,9 @@ fn the_whole_files_go_with_the_diff() {
     let place = Place::new();
     repository(&place);
     let node = FakeNode::start(vec![review(|_| {}, None)]);
-    let ran = place.run(&[
-        "review",
-        "--repo",
-        "repo",
-        "--base",
-        "main",
-        "--node",
-        &node.address,
-    ]);
+    let ran = place.run(&["review", "--repo", "repo", "--base", "main", "--node", &node.address]);
     assert_eq!(ran.code, Some(1), "{ran:?}");
-    assert!(
-        ran.err.contains("warning: 1 changed files are binary"),
-        "{}",
-        ran.err
-    );
+    assert!(ran.err.contains("warning: 1 changed files are binary"), "{}", ran.err);
     let request = &node.requests()[0];
     assert_eq!(request.line, "POST /v1/reviews HTTP/1.1");
     assert_eq!(request.body["title"], "main...HEAD");
@@ -60,10 +48,7 @@ fn the_whole_files_go_with_the_diff() {
     };
     assert_eq!(files.len(), 3);
     assert_eq!(
-        (
-            file("kept.py")["before"].clone(),
-            file("kept.py")["after"].clone()
-        ),
+        (file("kept.py")["before"].clone(), file("kept.py")["after"].clone()),
         ("a = 1\n".into(), "a = 2\n".into())
     );
     assert!(file("gone.py")["after"].is_null());
@@ -82,27 +67,18 @@ fn each_fault_of_a_repository_is_told() {
     std::fs::create_dir(place.path("plain")).expect("a folder");
     check(
         &["plain"],
-        &[
-            "could not use plain as a repository",
-            "not a git repository",
-        ],
+        &["could not use plain as a repository", "not a git repository"],
     );
     check(
         &["repo", "--base", "nosuch"],
         &["could not find the revision \"nosuch\"", "no such commit"],
     );
-    check(
-        &["repo", "--base=--output=/tmp/x"],
-        &["no name of a revision"],
-    );
+    check(&["repo", "--base=--output=/tmp/x"], &["no name of a revision"]);
     check(&["repo", "--base", "HEAD"], &["the diff is empty"]);
     git(&repo, &["checkout", "-q", "--orphan", "other"]);
     git(&repo, &["commit", "-qm", "root"]);
     check(&["repo", "--base", "main"], &["no common ancestor"]);
-    check(
-        &["repo", "--base", "main", "--head", "nosuch"],
-        &["\"nosuch\""],
-    );
+    check(&["repo", "--base", "main", "--head", "nosuch"], &["\"nosuch\""]);
 }
 
 #[test]
@@ -111,10 +87,7 @@ fn without_git_it_says_so() {
     repository(&place);
     let empty = place.path("empty");
     std::fs::create_dir(&empty).expect("a folder");
-    let ran = place.run_env(
-        &["review", "--repo", "repo"],
-        &[("PATH", &empty.to_string_lossy())],
-    );
+    let ran = place.run_env(&["review", "--repo", "repo"], &[("PATH", &empty.to_string_lossy())]);
     ran.fails(2, &["could not run git", "install git"]);
 }
 
@@ -123,11 +96,7 @@ fn a_strange_repository_runs_nothing() {
     let place = Place::new();
     let repo = repository(&place);
     let trap = place.path("trap.sh");
-    std::fs::write(
-        &trap,
-        format!("#!/bin/sh\ntouch {}\n", place.path("sprung").display()),
-    )
-    .expect("a file");
+    std::fs::write(&trap, format!("#!/bin/sh\ntouch {}\n", place.path("sprung").display())).expect("a file");
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(&trap, std::fs::Permissions::from_mode(0o755)).expect("rights");
     let trap = trap.to_string_lossy().into_owned();
@@ -143,20 +112,9 @@ fn a_strange_repository_runs_nothing() {
     }
     std::fs::write(repo.join(".git/info/attributes"), "* diff=evil\n").expect("a file");
     let node = FakeNode::start(vec![review(|_| {}, None)]);
-    let ran = place.run(&[
-        "review",
-        "--repo",
-        "repo",
-        "--base",
-        "main",
-        "--node",
-        &node.address,
-    ]);
+    let ran = place.run(&["review", "--repo", "repo", "--base", "main", "--node", &node.address]);
     assert_eq!(ran.code, Some(1), "{ran:?}");
-    assert!(
-        !place.path("sprung").exists(),
-        "a program of the repository was run"
-    );
+    assert!(!place.path("sprung").exists(), "a program of the repository was run");
     assert!(
         node.requests()[0].body["diff"]
             .as_str()

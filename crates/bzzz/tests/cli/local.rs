@@ -31,15 +31,10 @@ fn doctor_finds_what_is_wrong() {
     assert_eq!(health(&place, "data folder", &d), "ok");
     assert_eq!(health(&place, "clock", &d), "ok");
     assert_eq!(health(&place, "git", &d), "ok");
-    std::fs::set_permissions(place.path("d"), std::fs::Permissions::from_mode(0o755))
-        .expect("rights");
+    std::fs::set_permissions(place.path("d"), std::fs::Permissions::from_mode(0o755)).expect("rights");
     assert_eq!(health(&place, "data folder", &d), "warn");
     place.file("d/identity.key", "x");
-    std::fs::set_permissions(
-        place.path("d/identity.key"),
-        std::fs::Permissions::from_mode(0o644),
-    )
-    .expect("rights");
+    std::fs::set_permissions(place.path("d/identity.key"), std::fs::Permissions::from_mode(0o644)).expect("rights");
     assert_eq!(health(&place, "identity", &d), "fail");
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("an address");
@@ -71,18 +66,9 @@ fn completions_and_manual_know_every_command() {
     let pages = place.run(&["man", "--dir", "pages", "--json"]).ok().json()["pages"].as_u64();
     assert_eq!(
         pages,
-        Some(
-            std::fs::read_dir(place.path("pages"))
-                .expect("the folder")
-                .count() as u64
-        )
+        Some(std::fs::read_dir(place.path("pages")).expect("the folder").count() as u64)
     );
-    for page in [
-        "bzzz.1",
-        "bzzz-review.1",
-        "bzzz-thread-reply.1",
-        "bzzz-config-show.1",
-    ] {
+    for page in ["bzzz.1", "bzzz-review.1", "bzzz-thread-reply.1", "bzzz-config-show.1"] {
         assert!(place.path("pages").join(page).exists(), "{page}");
     }
 }
@@ -102,16 +88,8 @@ fn the_shell_takes_its_completions() {
 #[test]
 fn colours_follow_the_flag() {
     let place = Place::new();
-    assert!(
-        place
-            .run(&["doctor", "--color", "always"])
-            .out
-            .contains('\u{1b}')
-    );
-    assert!(
-        !place.run(&["doctor"]).out.contains('\u{1b}'),
-        "a pipe gets none"
-    );
+    assert!(place.run(&["doctor", "--color", "always"]).out.contains('\u{1b}'));
+    assert!(!place.run(&["doctor"]).out.contains('\u{1b}'), "a pipe gets none");
     assert!(
         place
             .run_env(&["doctor", "--color", "always"], &[("NO_COLOR", "1")])
@@ -123,13 +101,9 @@ fn colours_follow_the_flag() {
 
 #[test]
 fn bench_prints_ratios() {
-    let answer = Place::new()
-        .run(&["bench", "--runs", "3", "--json"])
-        .ok()
-        .json();
+    let answer = Place::new().run(&["bench", "--runs", "3", "--json"]).ok().json();
     assert!(
-        answer["figures"][0]["ratio"].is_string()
-            && answer["figures"][0]["median_us"].as_u64() > Some(0),
+        answer["figures"][0]["ratio"].is_string() && answer["figures"][0]["median_us"].as_u64() > Some(0),
         "{answer}"
     );
 }

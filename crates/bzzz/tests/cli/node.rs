@@ -100,26 +100,17 @@ pub fn good(body: impl Into<Vec<u8>>) -> Answer {
 
 /// The stream of a review: some progress, then the report of the fixture, changed by `change`.
 pub fn review(change: impl FnOnce(&mut serde_json::Value), certificate: Option<&str>) -> Answer {
-    let mut report: serde_json::Value =
-        serde_json::from_str(include_str!("report.json")).expect("a report");
+    let mut report: serde_json::Value = serde_json::from_str(include_str!("report.json")).expect("a report");
     change(&mut report);
-    let progress =
-        |event: serde_json::Value| serde_json::json!({ "type": "progress", "event": event });
+    let progress = |event: serde_json::Value| serde_json::json!({ "type": "progress", "event": event });
     let lines = [
         progress(
             serde_json::json!({"phase": "opened", "thread": "t", "title": "x.diff", "files": 1, "roles": ["security"], "deadline_s": 9}),
         ),
-        progress(
-            serde_json::json!({"phase": "joined", "agent": "security-1", "role": "security", "node": "9f"}),
-        ),
+        progress(serde_json::json!({"phase": "joined", "agent": "security-1", "role": "security", "node": "9f"})),
         progress(serde_json::json!({"phase": "from_the_future", "x": 1})),
         progress(serde_json::json!({"phase": "findings", "agent": "security-1", "count": 1})),
         serde_json::json!({ "type": "report", "report": report, "certificate": certificate }),
     ];
-    good(
-        lines
-            .iter()
-            .map(|line| format!("{line}\n"))
-            .collect::<String>(),
-    )
+    good(lines.iter().map(|line| format!("{line}\n")).collect::<String>())
 }

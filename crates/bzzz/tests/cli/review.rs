@@ -26,10 +26,7 @@ fn the_verdict_is_the_exit_status() {
     assert_eq!(run(with("approve"), &[]).0.code, Some(0));
     assert_eq!(run(with("request_changes"), &[]).0.code, Some(1));
     assert_eq!(run(with("escalated"), &[]).0.code, Some(3));
-    assert_eq!(
-        run(with("approve"), &["--fail-on", "critical"]).0.code,
-        Some(1)
-    );
+    assert_eq!(run(with("approve"), &["--fail-on", "critical"]).0.code, Some(1));
     let calm = review(
         |report| {
             report["verdict"] = "approve".into();
@@ -79,14 +76,7 @@ fn every_format_can_be_written_to_a_file() {
     ] {
         let (ran, place) = run(
             review(|_| {}, None),
-            &[
-                "--format",
-                format,
-                "--output",
-                "report.out",
-                "--color",
-                "always",
-            ],
+            &["--format", format, "--output", "report.out", "--color", "always"],
         );
         assert_eq!(ran.code, Some(1), "{ran:?}");
         assert_eq!(ran.out, "");
@@ -149,10 +139,7 @@ fn a_hostile_node_cannot_reach_the_terminal() {
 fn failures_of_the_node_are_told() {
     let (ran, _) = run(good(""), &[]);
     ran.fails(4, &["the node stopped before the end"]);
-    let (ran, _) = run(
-        good("{\"type\":\"progress\",\"event\":{\"phase\":\"commit\""),
-        &[],
-    );
+    let (ran, _) = run(good("{\"type\":\"progress\",\"event\":{\"phase\":\"commit\""), &[]);
     ran.fails(4, &["could not review the change"]);
     let (ran, _) = run(good("<html>"), &[]);
     ran.fails(4, &["another version"]);

@@ -121,8 +121,7 @@ impl Ran {
 }
 
 /// A good diff.
-pub const DIFF: &str =
-    "diff --git a/x.py b/x.py\n--- a/x.py\n+++ b/x.py\n@@ -1,2 +1,2 @@\n a = 1\n-b = 2\n+b = 3\n";
+pub const DIFF: &str = "diff --git a/x.py b/x.py\n--- a/x.py\n+++ b/x.py\n@@ -1,2 +1,2 @@\n a = 1\n-b = 2\n+b = 3\n";
 
 /// Runs git in `folder` and checks that it worked.
 pub fn git(folder: &Path, args: &[&str]) {

@@ -8,27 +8,16 @@ fn ask(args: &[&str], answer: Answer) -> (Ran, String, serde_json::Value) {
     let place = Place::new();
     place.file("cert.json", "{\"v\":1}");
     place.file("sim.log", "x");
-    let args: Vec<&str> = args
-        .iter()
-        .copied()
-        .chain(["--node", &node.address])
-        .collect();
+    let args: Vec<&str> = args.iter().copied().chain(["--node", &node.address]).collect();
     let ran = place.run(&args);
     let request = node.requests().pop().expect("a request");
-    (
-        ran,
-        request.line.trim_end_matches(" HTTP/1.1").to_owned(),
-        request.body,
-    )
+    (ran, request.line.trim_end_matches(" HTTP/1.1").to_owned(), request.body)
 }
 
 #[test]
 fn each_command_asks_its_endpoint() {
     for (args, line) in [
-        (
-            &["agents", "--role", "security"][..],
-            "GET /v1/agents?role=security",
-        ),
+        (&["agents", "--role", "security"][..], "GET /v1/agents?role=security"),
         (
             &["lookup", "bzzz://*:*@p:t/", "--available"],
             "GET /v1/lookup?address=bzzz%3A%2F%2F*%3A*%40p%3At%2F&available=true",
@@ -38,39 +27,21 @@ fn each_command_asks_its_endpoint() {
             "GET /v1/resource?address=bzzz%3A%2F%2F*%3A*%40p%3At%2Fa",
         ),
         (&["post", "bzzz://*:*@p:t/a", "text"], "POST /v1/resource"),
-        (
-            &["post", "bzzz://*:security@p:t/", "text"],
-            "POST /v1/message",
-        ),
+        (&["post", "bzzz://*:security@p:t/", "text"], "POST /v1/message"),
         (&["thread", "list"], "GET /v1/threads"),
         (&["thread", "show", "a/b"], "GET /v1/threads/a%2Fb"),
         (&["thread", "create", "title"], "POST /v1/threads"),
-        (
-            &["thread", "reply", "1", "text"],
-            "POST /v1/threads/1/messages",
-        ),
-        (
-            &["thread", "vote", "1", "abstain"],
-            "POST /v1/threads/1/vote",
-        ),
+        (&["thread", "reply", "1", "text"], "POST /v1/threads/1/messages"),
+        (&["thread", "vote", "1", "abstain"], "POST /v1/threads/1/vote"),
         (&["thread", "close", "1"], "POST /v1/threads/1/close"),
-        (
-            &["task", "list", "--state", "done"],
-            "GET /v1/tasks?state=done",
-        ),
+        (&["task", "list", "--state", "done"], "GET /v1/tasks?state=done"),
         (&["task", "announce", "title"], "POST /v1/tasks"),
-        (
-            &["task", "claim", "1", "--agent", "a"],
-            "POST /v1/tasks/1/claim",
-        ),
+        (&["task", "claim", "1", "--agent", "a"], "POST /v1/tasks/1/claim"),
         (
             &["task", "complete", "1", "--token", "4", "done"],
             "POST /v1/tasks/1/complete",
         ),
-        (
-            &["escalations", "list", "--all"],
-            "GET /v1/escalations?state=all",
-        ),
+        (&["escalations", "list", "--all"], "GET /v1/escalations?state=all"),
         (
             &["escalations", "answer", "1", "approve"],
             "POST /v1/escalations/1/answer",
@@ -99,26 +70,17 @@ fn checks_decide_the_exit_status() {
     ] {
         let (ran, asked, _) = ask(
             args,
-            good(
-                "{\"valid\":true,\"summary\":\"valid, issuer not pinned\",\"details\":[\"3 signatures\"]}",
-            ),
+            good("{\"valid\":true,\"summary\":\"valid, issuer not pinned\",\"details\":[\"3 signatures\"]}"),
         );
         assert_eq!((ran.code, asked.as_str()), (Some(0), line));
         assert_eq!(ran.out, "valid: issuer not pinned\n  - 3 signatures\n");
         assert_eq!(
-            ask(
-                args,
-                good("{\"valid\":false,\"summary\":\"a signature is wrong\"}")
-            )
-            .0
-            .code,
+            ask(args, good("{\"valid\":false,\"summary\":\"a signature is wrong\"}"))
+                .0
+                .code,
             Some(5)
         );
-        assert_eq!(
-            ask(args, good("{}")).0.code,
-            Some(5),
-            "no answer is no proof"
-        );
+        assert_eq!(ask(args, good("{}")).0.code, Some(5), "no answer is no proof");
     }
 }
 
@@ -131,10 +93,7 @@ fn tables_show_rows_without_control_characters() {
         "{}",
         ran.out
     );
-    assert_eq!(
-        ask(&["agents"], good("{\"agents\":[]}")).0.out,
-        "no agents\n"
-    );
+    assert_eq!(ask(&["agents"], good("{\"agents\":[]}")).0.out, "no agents\n");
 }
 
 #[test]
@@ -147,13 +106,9 @@ fn input_is_checked_before_a_node_is_asked() {
     place
         .run(&["verify", &text])
         .fails(5, &["could not read the certificate"]);
-    place
-        .run(&["verify", &text, "--project", "x"])
-        .fails(2, &["--project"]);
+    place.run(&["verify", &text, "--project", "x"]).fails(2, &["--project"]);
     place.run(&["admit", "somebody"]).fails(2, &["no peer id"]);
-    place
-        .run(&["backup", &text])
-        .fails(2, &["it is there already"]);
+    place.run(&["backup", &text]).fails(2, &["it is there already"]);
     place
         .run(&["restore", "none"])
         .fails(2, &["could not use the backup none"]);
@@ -174,7 +129,5 @@ fn the_node_of_the_data_folder_is_found() {
     place.file("d/node.json", status.to_string());
     place.run(&["agents", "--data", "d"]).ok();
     place.file("d/node.json", "{");
-    place
-        .run(&["agents", "--data", "d"])
-        .fails(6, &["node.json"]);
+    place.run(&["agents", "--data", "d"]).fails(6, &["node.json"]);
 }

@@ -1,0 +1,385 @@
+//! Decision certificates: everything that a stranger needs to check a decision, in one file, offline.
+//!
+//! A certificate holds the genesis event, every roster change up to the decision's epoch, the proposal event with its
+//! panel, and the final votes as their agents signed them. It is valid when the rosters follow from the genesis,
+//! the panel is endorsed by roster nodes, and the votes for the outcome carry more than two thirds of the roster's weight. It is
+//! final by these signatures, whatever arrives later. With the project's id known beforehand (`--project`), the
+//! chain is pinned; without it the answer is "valid, issuer not pinned".
+//!
+//! On disk it is PEM (RFC 7468) around canonical CBOR, so that it can be pasted anywhere.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use minicbor::bytes::ByteVec;
+use minicbor::{Decode, Encode};
+
+use crate::body::{Body, Choice, Endorsement, FinalVote, RosterChanged, Signed, Statement};
+use crate::codec::{self, CodecError};
+use crate::crypto::{Context, Hash, PublicKey};
+use crate::event::{Event, EventError};
+use crate::roster::{RosterChain, RosterError, is_quorum};
+use crate::state::State;
+
+/// The version of the form.
+pub const CERTIFICATE_VERSION: u8 = 1;
+/// No certificate is longer: a thousand members, each epoch signed by all, fits many times.
+pub const MAX_CERTIFICATE_BYTES: usize = 8 * 1024 * 1024;
+/// The label of its PEM form.
+pub const PEM_LABEL: &str = "BZZZ DECISION CERTIFICATE";
+
+/// What a node says it spent on the thread.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Receipt {
+    /// The project.
+    #[n(0)]
+    pub project: Hash,
+    /// The thread.
+    #[n(1)]
+    pub thread: Hash,
+    /// Micro-dollars.
+    #[n(2)]
+    pub spent_microusd: u64,
+}
+
+impl Statement for Receipt {
+    const CONTEXT: Context = Context::Receipt;
+}
+
+/// A decision with its evidence.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Certificate {
+    /// [`CERTIFICATE_VERSION`].
+    #[n(0)]
+    pub version: u8,
+    /// The genesis event's wire form.
+    #[n(1)]
+    pub genesis: ByteVec,
+    /// Roster changes from epoch 1 to the decision's.
+    #[n(2)]
+    pub rosters: Vec<RosterChanged>,
+    /// The proposal event's wire form.
+    #[n(3)]
+    pub proposal: ByteVec,
+    /// The outcome.
+    #[n(4)]
+    pub choice: Choice,
+    /// Final votes, for and against, sorted by agent key.
+    #[n(5)]
+    pub votes: Vec<Signed<FinalVote>>,
+    /// What was spent, by those nodes whose receipts were there.
+    #[n(6)]
+    pub receipts: Vec<Signed<Receipt>>,
+}
+
+/// Why a certificate does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs)]
+pub enum CertificateError {
+    #[error("could not read the certificate: it is not PEM with the label \"{PEM_LABEL}\"")]
+    Pem,
+    #[error("could not read the certificate: {0}")]
+    Codec(#[from] CodecError),
+    #[error("could not read the certificate: version {0} is not known to this build (update bzzz)")]
+    Version(u8),
+    #[error("the certificate's genesis event does not hold: {0}")]
+    Genesis(String),
+    #[error("the certificate's roster chain breaks at epoch {epoch}: {why}")]
+    Roster { epoch: u32, why: RosterError },
+    #[error("the certificate's proposal does not hold: {0}")]
+    Proposal(String),
+    #[error("the vote of agent {agent} does not hold: {why}")]
+    Vote { agent: PublicKey, why: &'static str },
+    #[error("the votes for the outcome carry {weight} of {total} weight; more than two thirds are needed")]
+    NoQuorum { weight: u64, total: u64 },
+    #[error("the receipt of node {0} does not hold")]
+    Receipt(PublicKey),
+    #[error("the certificate belongs to project {got}, not to {want}")]
+    OtherProject { got: Hash, want: Hash },
+}
+
+impl From<EventError> for CertificateError {
+    fn from(e: EventError) -> Self {
+        CertificateError::Proposal(e.to_string())
+    }
+}
+
+/// One voter of a verified certificate.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct VerifiedVoter {
+    /// Agent id.
+    pub id: String,
+    /// Role.
+    pub role: String,
+    /// Its node's key.
+    pub node: PublicKey,
+    /// The node's declared owner.
+    pub owner: String,
+    /// Declared model family.
+    pub model: Option<String>,
+    /// Weight of its vote.
+    pub weight: u64,
+    /// Its final vote; none when it was silent.
+    pub choice: Option<Choice>,
+}
+
+/// What a verified certificate says.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Verified {
+    /// The project's id.
+    pub project: Hash,
+    /// Its name, for people.
+    pub project_name: String,
+    /// Whether the id was known beforehand.
+    pub pinned: bool,
+    /// Roster epoch.
+    pub epoch: u32,
+    /// The thread.
+    pub thread: Hash,
+    /// Hash of what was decided on.
+    pub subject: Hash,
+    /// The proposal.
+    pub proposal: Hash,
+    /// The outcome.
+    pub choice: Choice,
+    /// Weight for the outcome.
+    pub weight: u64,
+    /// Weight of the roster.
+    pub total: u64,
+    /// The panel.
+    pub voters: Vec<VerifiedVoter>,
+    /// Nodes behind the outcome.
+    pub nodes: u32,
+    /// Owners behind it, as declared.
+    pub owners: u32,
+    /// Model families behind it, as declared.
+    pub model_families: u32,
+    /// Whether it is a consensus: several nodes voted and models took part. Otherwise the verdict follows the published
+    /// severity rule and is a report.
+    pub consensus: bool,
+    /// The sum of the receipts, micro-dollars.
+    pub spent_microusd: u64,
+}
+
+impl Certificate {
+    /// Gathers the certificate of a thread's decision from the state; `None` when there is none.
+    pub fn gather(state: &State, proposal_event: &Event, thread: &Hash) -> Option<Certificate> {
+        let decision = state
+            .threads
+            .get(thread)?
+            .decision(&state.ballots, &state.finals, &state.rosters)?;
+        if proposal_event.hash() != decision.decided.proposal {
+            return None;
+        }
+        let epoch = proposal_event.header().epoch;
+        let mut votes: Vec<Signed<FinalVote>> = decision
+            .decided
+            .votes
+            .iter()
+            .filter_map(|v| state.finals.get(&v.hash))
+            .map(|f| f.vote.clone())
+            .collect();
+        votes.sort_by_key(|v| v.by);
+        votes.dedup_by_key(|v| v.by);
+        Some(Certificate {
+            version: CERTIFICATE_VERSION,
+            genesis: state.rosters.genesis().encode().into(),
+            rosters: state.rosters.changes_to(epoch).to_vec(),
+            proposal: proposal_event.encode().into(),
+            choice: decision.decided.choice,
+            votes,
+            receipts: Vec::new(),
+        })
+    }
+
+    /// Decodes the binary form.
+    pub fn decode(bytes: &[u8]) -> Result<Certificate, CertificateError> {
+        let certificate: Certificate = codec::decode_bounded("certificate", bytes, MAX_CERTIFICATE_BYTES)?;
+        if certificate.version != CERTIFICATE_VERSION {
+            return Err(CertificateError::Version(certificate.version));
+        }
+        Ok(certificate)
+    }
+
+    /// The binary form.
+    pub fn encode(&self) -> Vec<u8> {
+        codec::encode(self)
+    }
+
+    /// The form for files.
+    pub fn to_pem(&self) -> String {
+        let text = data_encoding::BASE64.encode(&self.encode());
+        let mut out = format!("-----BEGIN {PEM_LABEL}-----\n");
+        for line in text.as_bytes().chunks(64) {
+            // Base64 is ASCII.
+            out.push_str(&String::from_utf8_lossy(line));
+            out.push('\n');
+        }
+        out.push_str(&format!("-----END {PEM_LABEL}-----\n"));
+        out
+    }
+
+    /// Reads the form for files.
+    pub fn from_pem(text: &str) -> Result<Certificate, CertificateError> {
+        let begin = format!("-----BEGIN {PEM_LABEL}-----");
+        let end = format!("-----END {PEM_LABEL}-----");
+        let inner = text
+            .split_once(begin.as_str())
+            .and_then(|(_, rest)| rest.split_once(end.as_str()));
+        let packed: String = inner.ok_or(CertificateError::Pem)?.0.split_whitespace().collect();
+        let bytes = data_encoding::BASE64
+            .decode(packed.as_bytes())
+            .map_err(|_| CertificateError::Pem)?;
+        Certificate::decode(&bytes)
+    }
+
+    /// Checks everything. `project` pins the issuer.
+    pub fn verify(&self, project: Option<Hash>) -> Result<Verified, CertificateError> {
+        let chain = self.verify_chain(project)?;
+        let proposal = Event::decode(&self.proposal)?;
+        let Some(Body::Proposed(proposed)) = proposal.body() else {
+            return Err(CertificateError::Proposal("it is another kind of event".into()));
+        };
+        let roster = chain.latest();
+        let refuse = |why: &str| Err(CertificateError::Proposal(why.into()));
+        if proposal.project() != chain.project() {
+            return refuse("it belongs to another project");
+        }
+        if proposal.header().epoch != roster.epoch || proposed.roster != roster.hash() {
+            return refuse("it names another roster");
+        }
+        if !roster.is_member(&proposal.node()) {
+            return refuse("its author is not a member");
+        }
+        if self.choice == Choice::Abstain {
+            return refuse("an abstention is no outcome");
+        }
+        for seat in &proposed.panel {
+            if seat.statement.project != chain.project() || !seat.verify() {
+                return refuse("an endorsement in its panel does not hold");
+            }
+        }
+        let voters: Vec<_> = proposed.panel.iter().map(|s| (s.statement.agent, s.by)).collect();
+        let weights = roster.voter_weights(&voters);
+        let cast = self.verify_votes(&chain, &proposal, &proposed.subject, &proposed.thread, &weights)?;
+        let total = roster.total_weight();
+        let weight = cast
+            .iter()
+            .filter(|(_, c)| **c == self.choice)
+            .map(|(a, _)| weights[a])
+            .sum();
+        if !is_quorum(weight, total) {
+            return Err(CertificateError::NoQuorum { weight, total });
+        }
+        let mut spenders = BTreeSet::new();
+        let mut spent: u64 = 0;
+        for receipt in &self.receipts {
+            let s = &receipt.statement;
+            let about = s.project == chain.project() && s.thread == proposed.thread;
+            if !about || !roster.is_member(&receipt.by) || !spenders.insert(receipt.by) || !receipt.verify() {
+                return Err(CertificateError::Receipt(receipt.by));
+            }
+            spent = spent.saturating_add(s.spent_microusd);
+        }
+        let name = match chain.genesis().body() {
+            Some(Body::Genesis(g)) => g.name,
+            _ => String::new(),
+        };
+        let voter = |seat: &Signed<Endorsement>| VerifiedVoter {
+            id: seat.statement.id.clone(),
+            role: seat.statement.role.clone(),
+            node: seat.by,
+            owner: roster.owner(&seat.by).unwrap_or_default().to_owned(),
+            model: seat.statement.model.clone(),
+            weight: weights[&seat.statement.agent],
+            choice: cast.get(&seat.statement.agent).copied(),
+        };
+        let voters: Vec<VerifiedVoter> = proposed.panel.iter().map(voter).collect();
+        let behind: Vec<&VerifiedVoter> = voters.iter().filter(|v| v.choice == Some(self.choice)).collect();
+        let nodes = behind.iter().map(|v| v.node).collect::<BTreeSet<_>>().len() as u32;
+        let families = behind
+            .iter()
+            .filter_map(|v| v.model.as_deref())
+            .collect::<BTreeSet<_>>()
+            .len() as u32;
+        Ok(Verified {
+            project: chain.project(),
+            project_name: name,
+            pinned: project.is_some(),
+            epoch: roster.epoch,
+            thread: proposed.thread,
+            subject: proposed.subject,
+            proposal: proposal.hash(),
+            choice: self.choice,
+            weight,
+            total,
+            nodes,
+            owners: behind.iter().map(|v| v.owner.as_str()).collect::<BTreeSet<_>>().len() as u32,
+            model_families: families,
+            consensus: nodes > 1 && families > 0,
+            voters,
+            spent_microusd: spent,
+        })
+    }
+
+    fn verify_chain(&self, project: Option<Hash>) -> Result<RosterChain, CertificateError> {
+        let genesis = Event::decode(&self.genesis).map_err(|e| CertificateError::Genesis(e.to_string()))?;
+        if State::new(&genesis).is_none() {
+            return Err(CertificateError::Genesis("it is not a genesis event".into()));
+        }
+        let Some(Body::Genesis(body)) = genesis.body() else {
+            return Err(CertificateError::Genesis("it is not a genesis event".into()));
+        };
+        if let Some(want) = project.filter(|want| *want != genesis.project()) {
+            return Err(CertificateError::OtherProject {
+                got: genesis.project(),
+                want,
+            });
+        }
+        let mut chain = RosterChain::new(genesis, &body);
+        for change in &self.rosters {
+            let epoch = change.roster.epoch;
+            chain
+                .latest()
+                .check_next(chain.project(), change)
+                .map_err(|why| CertificateError::Roster { epoch, why })?;
+            chain
+                .extend(change)
+                .map_err(|why| CertificateError::Roster { epoch, why })?;
+        }
+        Ok(chain)
+    }
+
+    fn verify_votes(
+        &self,
+        chain: &RosterChain,
+        proposal: &Event,
+        subject: &Hash,
+        thread: &Hash,
+        weights: &BTreeMap<PublicKey, u64>,
+    ) -> Result<BTreeMap<PublicKey, Choice>, CertificateError> {
+        let roster = chain.latest();
+        let roster_hash = roster.hash();
+        let mut cast = BTreeMap::new();
+        for vote in &self.votes {
+            let s = &vote.statement;
+            let why = match () {
+                () if !weights.contains_key(&vote.by) => "it is not on the panel",
+                () if s.project != chain.project() || s.thread != *thread || s.subject != *subject => {
+                    "it is about something else"
+                }
+                () if s.epoch != roster.epoch || s.roster != roster_hash => "it names another roster",
+                () if s.proposal != proposal.hash() => "it is about another proposal",
+                () if !vote.verify() => "its signature is not the agent's",
+                () if cast.contains_key(&vote.by) => "it votes twice",
+                () => {
+                    cast.insert(vote.by, s.choice);
+                    continue;
+                }
+            };
+            return Err(CertificateError::Vote { agent: vote.by, why });
+        }
+        Ok(cast)
+    }
+}

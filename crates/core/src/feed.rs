@@ -1,0 +1,279 @@
+//! Feeds: which events of a project are accepted, in what order, and which wait.
+//!
+//! An event is accepted when it continues its feed's hash chain, its author was a member in the roster epoch that it
+//! names, everything that it rests on is accepted, and its time has come. Until then it is held, bounded; what does not
+//! fit is dropped from memory only, because anti-entropy offers it again. Acceptance depends on the *set* of events
+//! alone, so every node that has the same events accepts the same ones.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::body::{Body, IncarnationStarted};
+use crate::crypto::{Hash, PublicKey};
+use crate::event::{Event, FeedId};
+use crate::hlc::Hlc;
+use crate::roster::RosterChain;
+
+/// Events that wait for others, at most: 64 MiB at a usual event's size.
+pub const MAX_HELD: usize = 65_536;
+
+/// What is known of one feed.
+#[derive(Debug, Clone, Default)]
+pub struct Feed {
+    /// First half of each event's hash: enough to tell a duplicate from a fork, at half the memory.
+    hashes: Vec<[u8; 16]>,
+    last: Option<(Hash, Hlc)>,
+    held: BTreeMap<u64, Event>,
+    end: Option<u64>,
+}
+
+impl Feed {
+    /// How many events are accepted: the next one's number.
+    pub fn len(&self) -> u64 {
+        self.hashes.len() as u64
+    }
+
+    /// Whether nothing is accepted.
+    pub fn is_empty(&self) -> bool {
+        self.hashes.is_empty()
+    }
+
+    /// Hash of the last accepted event.
+    pub fn head(&self) -> Hash {
+        self.last.map_or(Hash::ZERO, |(hash, _)| hash)
+    }
+
+    /// Whether this very event is accepted.
+    pub fn knows(&self, event: &Event) -> bool {
+        self.hashes
+            .get(event.header().seq as usize)
+            .is_some_and(|half| half[..] == event.hash().0[..16])
+    }
+
+    /// Whether it was cut or forked and takes nothing from some number on.
+    pub fn ended_at(&self) -> Option<u64> {
+        self.end
+    }
+}
+
+/// What became of an offered event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Offer {
+    /// It can be accepted now: call [`Feeds::accept`].
+    Ready,
+    /// It is there already, or its feed ended before it.
+    Known,
+    /// It waits for something.
+    Held,
+    /// Another event has its number: together they prove a fork.
+    Fork,
+    /// It can never be accepted.
+    Refused(&'static str),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Blocker {
+    Feed(FeedId),
+    Epoch(u32),
+    Time(u64),
+}
+
+/// All feeds of a project.
+#[derive(Debug, Clone, Default)]
+pub struct Feeds {
+    feeds: BTreeMap<FeedId, Feed>,
+    blocked: BTreeMap<Blocker, BTreeSet<FeedId>>,
+    held: usize,
+    ends: BTreeMap<FeedId, u64>,
+}
+
+impl Feeds {
+    /// A feed, if anything is known of it.
+    pub fn get(&self, id: &FeedId) -> Option<&Feed> {
+        self.feeds.get(id)
+    }
+
+    /// Every feed with its length and head.
+    pub fn heads(&self) -> impl Iterator<Item = (FeedId, u64, Hash)> + '_ {
+        self.feeds
+            .iter()
+            .filter(|(_, f)| !f.is_empty())
+            .map(|(id, f)| (*id, f.len(), f.head()))
+    }
+
+    /// Accepted events in all.
+    pub fn total(&self) -> u64 {
+        self.feeds.values().map(Feed::len).sum()
+    }
+
+    /// Events that wait.
+    pub fn held(&self) -> usize {
+        self.held
+    }
+
+    /// The highest incarnation seen of a node.
+    pub fn incarnation(&self, node: &PublicKey) -> u64 {
+        let range = FeedId {
+            node: *node,
+            incarnation: 0,
+        }..=FeedId {
+            node: *node,
+            incarnation: u64::MAX,
+        };
+        self.feeds.range(range).next_back().map_or(0, |(id, _)| id.incarnation)
+    }
+
+    /// Ends a feed at a number, for a fork or a cut. Returns whether accepted events are beyond it, so that the state has
+    /// to be folded anew without them.
+    pub fn end(&mut self, id: FeedId, at: u64) -> bool {
+        let end = self.ends.entry(id).or_insert(at);
+        *end = at.min(*end);
+        let at = *end;
+        let feed = self.feeds.entry(id).or_default();
+        feed.end = Some(at);
+        let before = feed.held.len();
+        feed.held.retain(|seq, _| *seq < at);
+        self.held -= before - feed.held.len();
+        feed.len() > at
+    }
+
+    /// Looks at an event from anywhere. Signatures were checked before.
+    pub fn offer(&mut self, event: &Event, rosters: &RosterChain, now_ms: u64) -> Offer {
+        let id = event.feed();
+        let header = event.header();
+        let feed = self.feeds.entry(id).or_default();
+        if feed.end.is_some_and(|end| header.seq >= end) {
+            return Offer::Known;
+        }
+        if let Some(known) = feed.hashes.get(header.seq as usize) {
+            return if known[..] == event.hash().0[..16] {
+                Offer::Known
+            } else {
+                Offer::Fork
+            };
+        }
+        if feed.held.contains_key(&header.seq) {
+            return Offer::Held;
+        }
+        match self.blocker(event, rosters, now_ms) {
+            Ok(None) => Offer::Ready,
+            Ok(Some(blocker)) => {
+                if self.held >= MAX_HELD {
+                    return Offer::Held;
+                }
+                self.held += 1;
+                self.feeds.entry(id).or_default().held.insert(header.seq, event.clone());
+                self.blocked.entry(blocker).or_default().insert(id);
+                Offer::Held
+            }
+            Err(why) => Offer::Refused(why),
+        }
+    }
+
+    /// What an event waits for; an error if nothing can help it.
+    fn blocker(&self, event: &Event, rosters: &RosterChain, now_ms: u64) -> Result<Option<Blocker>, &'static str> {
+        let (id, header) = (event.feed(), event.header());
+        let feed = self.feeds.get(&id);
+        let len = feed.map_or(0, Feed::len);
+        if header.seq > len {
+            return Ok(Some(Blocker::Feed(id)));
+        }
+        if header.prev != feed.map_or(Hash::ZERO, Feed::head) {
+            return Err("it does not continue its feed's hash chain");
+        }
+        if feed.and_then(|f| f.last).is_some_and(|(_, last)| header.hlc <= last) {
+            return Err("its time is not after the event before");
+        }
+        let Some(roster) = rosters.epoch(header.epoch) else {
+            return Ok(Some(Blocker::Epoch(header.epoch)));
+        };
+        if !roster.is_member(&event.node()) {
+            return Err("its author is not a member in the epoch that it names");
+        }
+        if rosters
+            .cut(&event.node(), id.incarnation)
+            .is_some_and(|end| header.seq >= end)
+        {
+            return Err("its author was removed before it");
+        }
+        if header.seq == 0 && id.incarnation > 0 {
+            let started = matches!(event.body(), Some(Body::IncarnationStarted(IncarnationStarted { before })) if before < id.incarnation);
+            if !started {
+                return Err("a later incarnation begins with a statement of it");
+            }
+        }
+        for dep in &header.deps {
+            // An event that rests on an excluded or forked one is accepted all the same: an equivocator must not be able
+            // to stop the feeds of those who believed it. What it says is judged by the folds.
+            let known = self.feeds.get(&dep.feed);
+            let ended = known.and_then(|f| f.end).is_some_and(|end| dep.seq >= end);
+            if !ended && known.map_or(0, Feed::len) <= dep.seq {
+                return Ok(Some(Blocker::Feed(dep.feed)));
+            }
+        }
+        if header.hlc.is_future(now_ms) {
+            return Ok(Some(Blocker::Time(header.hlc.ms())));
+        }
+        Ok(None)
+    }
+
+    /// Enters an event that was ready, and returns the held events that may be ready now: offer them again.
+    pub fn accept(&mut self, event: &Event) -> Vec<Event> {
+        let id = event.feed();
+        let feed = self.feeds.entry(id).or_default();
+        debug_assert_eq!(feed.len(), event.header().seq, "accepted in order");
+        let mut half = [0; 16];
+        half.copy_from_slice(&event.hash().0[..16]);
+        feed.hashes.push(half);
+        feed.last = Some((event.hash(), event.header().hlc));
+        let waiting = self.blocked.remove(&Blocker::Feed(id));
+        let mut out: Vec<Event> = self.release(id).into_iter().collect();
+        for waiter in waiting.into_iter().flatten().filter(|w| *w != id) {
+            out.extend(self.release(waiter));
+        }
+        out
+    }
+
+    /// Held events to offer again when a roster epoch became known.
+    pub fn epoch_known(&mut self, epoch: u32) -> Vec<Event> {
+        let waiting = self.blocked.remove(&Blocker::Epoch(epoch));
+        waiting.into_iter().flatten().flat_map(|id| self.release(id)).collect()
+    }
+
+    /// Held events to offer again because time has passed.
+    pub fn time_passed(&mut self, now_ms: u64) -> Vec<Event> {
+        let due = |b: &Blocker| matches!(b, Blocker::Time(at) if *at <= now_ms + crate::hlc::MAX_SKEW_MS);
+        let keys: Vec<Blocker> = self.blocked.keys().filter(|b| due(b)).copied().collect();
+        let mut out = Vec::new();
+        for key in keys {
+            for id in self.blocked.remove(&key).into_iter().flatten() {
+                out.extend(self.release(id));
+            }
+        }
+        out
+    }
+
+    /// Takes the next held event of a feed, if it is the next in order.
+    fn release(&mut self, id: FeedId) -> Option<Event> {
+        let feed = self.feeds.get_mut(&id)?;
+        let next = feed.len();
+        let stale = feed.held.split_off(&next);
+        self.held -= feed.held.len();
+        feed.held = stale;
+        let event = feed.held.remove(&next);
+        if event.is_some() {
+            self.held -= 1;
+        } else if !feed.held.is_empty() {
+            self.blocked.entry(Blocker::Feed(id)).or_default().insert(id);
+        }
+        event
+    }
+
+    /// The ranges of a feed that `theirs` has and we lack: `(from, count)`.
+    pub fn missing(&self, id: &FeedId, theirs: u64) -> Option<(u64, u64)> {
+        let feed = self.feeds.get(id);
+        let have = feed.map_or(0, Feed::len);
+        let end = feed.and_then(|f| f.end).unwrap_or(u64::MAX);
+        let upto = theirs.min(end);
+        (upto > have).then(|| (have, upto - have))
+    }
+}

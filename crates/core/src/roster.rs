@@ -1,0 +1,351 @@
+//! Rosters: who may vote with what weight, and the signed chain from the genesis to today.
+//!
+//! Weights are integers throughout. A pool's weight is split equally over its seats, a seat's weight equally over the panel's
+//! agents on that node, always rounding down, so that anybody computes the same figures. A quorum is more than
+//! two thirds of the *roster's* weight, never of those who happened to vote.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::body::{
+    Genesis, JoinStatement, MemberSignature, Pool, Roster, RosterChanged, RosterStatement, Seat, Statement,
+};
+use crate::codec;
+use crate::crypto::{self, Context, Hash, Keypair, PublicKey, Signature};
+use crate::event::Event;
+
+/// A pool of weight 1 has this many units.
+pub const UNITS_PER_WEIGHT: u64 = 1_000_000;
+
+/// Whether `weight` is more than two thirds of `total`.
+pub fn is_quorum(weight: u64, total: u64) -> bool {
+    u128::from(weight) * 3 > u128::from(total) * 2
+}
+
+/// Why a roster does not follow from the one before.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RosterError {
+    /// Not the next epoch of this chain.
+    #[error("could not accept the roster: epoch {got} does not follow epoch {have}")]
+    NotNext {
+        /// Its epoch.
+        got: u32,
+        /// The last known epoch.
+        have: u32,
+    },
+    /// Too little weight signed it.
+    #[error("could not accept the roster: {weight} of {total} weight signed it, more than two thirds are needed")]
+    NoQuorum {
+        /// Weight of valid signatures.
+        weight: u64,
+        /// Weight of the roster before.
+        total: u64,
+    },
+}
+
+impl Roster {
+    /// The roster's hash, which votes name.
+    pub fn hash(&self) -> Hash {
+        crypto::hash(Context::Roster, &codec::encode(self))
+    }
+
+    /// The weight of every seat.
+    pub fn weights(&self) -> BTreeMap<PublicKey, u64> {
+        let mut out = BTreeMap::new();
+        for pool in &self.pools {
+            let each = u64::from(pool.weight) * UNITS_PER_WEIGHT / pool.seats.len().max(1) as u64;
+            out.extend(pool.seats.iter().map(|seat| (seat.node, each)));
+        }
+        out
+    }
+
+    /// The sum of the seats' weights.
+    pub fn total_weight(&self) -> u64 {
+        self.weights().values().sum()
+    }
+
+    /// The weight of each voter `(agent, node)`.
+    pub fn voter_weights(&self, voters: &[(PublicKey, PublicKey)]) -> BTreeMap<PublicKey, u64> {
+        let seats = self.weights();
+        let mut per_node: BTreeMap<PublicKey, u64> = BTreeMap::new();
+        for (_, node) in voters {
+            *per_node.entry(*node).or_default() += 1;
+        }
+        voters
+            .iter()
+            .map(|(agent, node)| (*agent, seats.get(node).copied().unwrap_or(0) / per_node[node].max(1)))
+            .collect()
+    }
+
+    /// Whether the node may read and write.
+    pub fn is_member(&self, node: &PublicKey) -> bool {
+        self.readers.binary_search(node).is_ok() || self.owner(node).is_some()
+    }
+
+    /// The declared owner of a voting member.
+    pub fn owner(&self, node: &PublicKey) -> Option<&str> {
+        self.pools
+            .iter()
+            .find(|p| p.seats.iter().any(|s| s.node == *node))
+            .map(|p| p.owner.as_str())
+    }
+
+    /// Every member, voting or not.
+    pub fn members(&self) -> BTreeSet<PublicKey> {
+        let seats = self.pools.iter().flat_map(|p| &p.seats).map(|s| s.node);
+        seats.chain(self.readers.iter().copied()).collect()
+    }
+
+    /// Whether the key is an operator's: the people who may answer escalations.
+    pub fn is_operator(&self, person: &PublicKey) -> bool {
+        self.pools.iter().flat_map(|p| &p.seats).any(|s| s.operator == *person)
+    }
+
+    /// How many events of a feed stand, where the node was removed.
+    pub fn cut(&self, node: &PublicKey, incarnation: u64) -> Option<u64> {
+        self.cuts
+            .iter()
+            .filter(|c| c.node == *node)
+            .map(|c| match incarnation.cmp(&c.incarnation) {
+                std::cmp::Ordering::Less => u64::MAX,
+                std::cmp::Ordering::Equal => c.events,
+                std::cmp::Ordering::Greater => 0,
+            })
+            .min()
+    }
+
+    /// The next roster with one more member, in the pool of its owner; `None` when it is a member already.
+    pub fn with_member(&self, node: PublicKey, join: &JoinStatement) -> Option<Roster> {
+        if self.is_member(&node) {
+            return None;
+        }
+        let mut next = self.clone();
+        next.epoch += 1;
+        next.prev = self.hash();
+        if !join.voting {
+            next.readers.push(node);
+            next.readers.sort_unstable();
+            return Some(next);
+        }
+        let seat = Seat {
+            node,
+            operator: join.operator,
+        };
+        match next.pools.iter_mut().find(|p| p.owner == join.owner) {
+            Some(pool) => {
+                pool.seats.push(seat);
+                pool.seats.sort_unstable();
+            }
+            None => {
+                next.pools.push(Pool {
+                    owner: join.owner.clone(),
+                    weight: 1,
+                    seats: vec![seat],
+                });
+                next.pools.sort_by(|a, b| a.owner.cmp(&b.owner));
+            }
+        }
+        Some(next)
+    }
+
+    /// A member's signature under this roster as the next one of `project`.
+    pub fn sign(&self, key: &Keypair, project: Hash) -> Signature {
+        let statement = RosterStatement {
+            project,
+            roster: self.hash(),
+        };
+        key.sign(RosterStatement::CONTEXT, &codec::encode(&statement))
+    }
+
+    /// The weight in this roster of those whose signatures under `next` are right.
+    pub fn signed_weight(&self, project: Hash, next: &Roster, signatures: &[MemberSignature]) -> u64 {
+        let statement = codec::encode(&RosterStatement {
+            project,
+            roster: next.hash(),
+        });
+        let weights = self.weights();
+        let signers: BTreeSet<PublicKey> = signatures
+            .iter()
+            .filter(|s| s.node.verify(RosterStatement::CONTEXT, &statement, &s.signature))
+            .map(|s| s.node)
+            .collect();
+        signers.iter().filter_map(|node| weights.get(node)).sum()
+    }
+
+    /// Checks that `change` follows from this roster.
+    pub fn check_next(&self, project: Hash, change: &RosterChanged) -> Result<(), RosterError> {
+        let next = &change.roster;
+        if next.epoch != self.epoch.wrapping_add(1) || next.prev != self.hash() {
+            return Err(RosterError::NotNext {
+                got: next.epoch,
+                have: self.epoch,
+            });
+        }
+        let (weight, total) = (
+            self.signed_weight(project, next, &change.signatures),
+            self.total_weight(),
+        );
+        if !is_quorum(weight, total) {
+            return Err(RosterError::NoQuorum { weight, total });
+        }
+        Ok(())
+    }
+}
+
+/// The rosters of a project from the genesis on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RosterChain {
+    project: Hash,
+    genesis: Event,
+    changes: Vec<RosterChanged>,
+    rosters: Vec<Roster>,
+}
+
+impl RosterChain {
+    /// A chain that begins at a genesis event; `None` when the event is not one.
+    pub fn new(genesis: Event, body: &Genesis) -> Self {
+        RosterChain {
+            project: genesis.project(),
+            genesis,
+            changes: Vec::new(),
+            rosters: vec![body.roster.clone()],
+        }
+    }
+
+    /// The project's id.
+    pub fn project(&self) -> Hash {
+        self.project
+    }
+
+    /// The genesis event.
+    pub fn genesis(&self) -> &Event {
+        &self.genesis
+    }
+
+    /// The roster of an epoch.
+    pub fn epoch(&self, epoch: u32) -> Option<&Roster> {
+        self.rosters.get(epoch as usize)
+    }
+
+    /// The newest roster.
+    pub fn latest(&self) -> &Roster {
+        &self.rosters[self.rosters.len() - 1]
+    }
+
+    /// The changes that lead to an epoch, in order.
+    pub fn changes_to(&self, epoch: u32) -> &[RosterChanged] {
+        &self.changes[..(epoch as usize).min(self.changes.len())]
+    }
+
+    /// Adds the next roster. The same one again changes nothing.
+    pub fn extend(&mut self, change: &RosterChanged) -> Result<(), RosterError> {
+        if self.epoch(change.roster.epoch) == Some(&change.roster) {
+            return Ok(());
+        }
+        self.latest().check_next(self.project, change)?;
+        self.changes.push(change.clone());
+        self.rosters.push(change.roster.clone());
+        Ok(())
+    }
+
+    /// How many events of a feed stand, by the cuts of all rosters so far.
+    pub fn cut(&self, node: &PublicKey, incarnation: u64) -> Option<u64> {
+        self.rosters.iter().filter_map(|r| r.cut(node, incarnation)).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seat(n: u8) -> Seat {
+        let key = Keypair::from_seed([n; 32]).public();
+        Seat {
+            node: key,
+            operator: key,
+        }
+    }
+
+    fn roster(pools: &[(&str, u32, &[u8])]) -> Roster {
+        let pools = pools
+            .iter()
+            .map(|(owner, weight, seats)| {
+                let mut seats: Vec<_> = seats.iter().map(|n| seat(*n)).collect();
+                seats.sort_unstable();
+                Pool {
+                    owner: owner.to_string(),
+                    weight: *weight,
+                    seats,
+                }
+            })
+            .collect();
+        Roster {
+            epoch: 0,
+            prev: Hash::ZERO,
+            pools,
+            readers: vec![],
+            cuts: vec![],
+        }
+    }
+
+    #[test]
+    fn weight_comes_from_the_pool_not_from_the_number_of_agents() {
+        let r = roster(&[("ann", 1, &[1, 2]), ("bob", 1, &[3])]);
+        assert_eq!(r.total_weight(), 2 * UNITS_PER_WEIGHT);
+        let node = |n| seat(n).node;
+        let agent = |n: u8| Keypair::from_seed([100 + n; 32]).public();
+        let w = r.voter_weights(&[(agent(1), node(1)), (agent(2), node(1)), (agent(3), node(3))]);
+        assert_eq!(w[&agent(1)], UNITS_PER_WEIGHT / 4);
+        assert_eq!(w[&agent(3)], UNITS_PER_WEIGHT);
+        let stranger = r.voter_weights(&[(agent(1), node(9))]);
+        assert_eq!(stranger[&agent(1)], 0);
+    }
+
+    #[test]
+    fn two_thirds_are_not_more_than_two_thirds() {
+        assert!(!is_quorum(2, 3));
+        assert!(is_quorum(667, 1000));
+        assert!(!is_quorum(0, 0));
+        assert!(is_quorum(u64::MAX, u64::MAX));
+    }
+
+    #[test]
+    fn a_change_needs_more_than_two_thirds_of_the_roster_before() {
+        let project = Hash([9; 32]);
+        let r = roster(&[("ann", 1, &[1]), ("bob", 1, &[2]), ("cat", 1, &[3])]);
+        let join = JoinStatement {
+            project,
+            owner: "dan".into(),
+            operator: seat(4).node,
+            voting: true,
+        };
+        let next = r.with_member(seat(4).node, &join).unwrap();
+        let sign = |n: u8| {
+            let key = Keypair::from_seed([n; 32]);
+            MemberSignature {
+                node: key.public(),
+                signature: next.sign(&key, project),
+            }
+        };
+        let change = |who: &[u8]| RosterChanged {
+            roster: next.clone(),
+            signatures: who.iter().map(|n| sign(*n)).collect(),
+        };
+        assert!(matches!(
+            r.check_next(project, &change(&[1, 2])),
+            Err(RosterError::NoQuorum { .. })
+        ));
+        assert!(matches!(
+            r.check_next(project, &change(&[1, 1, 1])),
+            Err(RosterError::NoQuorum { .. })
+        ));
+        assert!(matches!(
+            r.check_next(project, &change(&[1, 2, 4])),
+            Err(RosterError::NoQuorum { .. })
+        ));
+        assert_eq!(r.check_next(project, &change(&[1, 2, 3])), Ok(()));
+        assert!(
+            r.check_next(Hash([8; 32]), &change(&[1, 2, 3])).is_err(),
+            "another project's signatures do not count"
+        );
+    }
+}

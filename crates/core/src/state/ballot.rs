@@ -1,0 +1,192 @@
+//! Ballots: a proposal with its commitments, reveals and final votes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Meta;
+use crate::blob::BlobRef;
+use crate::body::{Choice, Committed, FinalVote, FinalVoted, Proposed, Reveal, Revealed, Signed};
+use crate::codec;
+use crate::crypto::{self, Context, Hash, PublicKey};
+use crate::event::{EventRef, OrderKey};
+
+/// One proposal and its first round.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ballot {
+    /// The proposal, once it is known.
+    pub proposed: Option<(Meta, Proposed)>,
+    commits: BTreeMap<PublicKey, BTreeMap<OrderKey, (PublicKey, Hash)>>,
+    reveals: BTreeMap<PublicKey, BTreeMap<OrderKey, (EventRef, Signed<Reveal>)>>,
+}
+
+impl Ballot {
+    pub(super) fn propose(&mut self, meta: &Meta, body: &Proposed) {
+        self.proposed = Some((*meta, body.clone()));
+    }
+
+    pub(super) fn commit(&mut self, meta: &Meta, body: &Committed) {
+        let entry = (meta.node(), body.commitment);
+        self.commits.entry(body.agent).or_default().insert(meta.order(), entry);
+    }
+
+    pub(super) fn reveal(&mut self, meta: &Meta, body: &Revealed) {
+        let entry = (meta.reference, body.reveal.clone());
+        self.reveals
+            .entry(body.reveal.by)
+            .or_default()
+            .insert(meta.order(), entry);
+    }
+
+    /// The panel: `(agent, node)`.
+    pub fn voters(&self) -> Vec<(PublicKey, PublicKey)> {
+        self.proposed
+            .iter()
+            .flat_map(|(_, p)| &p.panel)
+            .map(|s| (s.statement.agent, s.by))
+            .collect()
+    }
+
+    /// An agent's commitment: the first by its own node.
+    pub fn commitment(&self, agent: &PublicKey) -> Option<Hash> {
+        let node = self.voters().into_iter().find(|(a, _)| a == agent)?.1;
+        self.commits
+            .get(agent)?
+            .values()
+            .find(|(by, _)| *by == node)
+            .map(|(_, c)| *c)
+    }
+
+    /// Panel members that have committed.
+    pub fn committed(&self) -> BTreeSet<PublicKey> {
+        self.voters()
+            .into_iter()
+            .map(|(a, _)| a)
+            .filter(|a| self.commitment(a).is_some())
+            .collect()
+    }
+
+    /// An agent's revealed first vote, if it is the one that it committed to.
+    pub fn revealed(&self, agent: &PublicKey) -> Option<&Signed<Reveal>> {
+        let commitment = self.commitment(agent)?;
+        let matching = |reveal: &&(EventRef, Signed<Reveal>)| commitment_to(&reveal.1.statement) == commitment;
+        self.reveals.get(agent)?.values().find(matching).map(|(_, r)| r)
+    }
+
+    /// All first votes that stand.
+    pub fn first_votes(&self) -> BTreeMap<PublicKey, Choice> {
+        let votes = self
+            .voters()
+            .into_iter()
+            .filter_map(|(a, _)| Some((a, self.revealed(&a)?.statement.choice)));
+        votes.collect()
+    }
+}
+
+/// The commitment to a first vote.
+pub fn commitment_to(reveal: &Reveal) -> Hash {
+    crypto::hash(Context::Commit, &codec::encode(reveal))
+}
+
+/// A final vote in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FinalEntry {
+    /// Its event.
+    pub reference: EventRef,
+    /// The vote.
+    pub vote: Signed<FinalVote>,
+    /// Why, in words.
+    pub reason: Option<BlobRef>,
+}
+
+/// Which question a final vote answers: it is given once.
+type Question = (Hash, Hash, u32);
+
+/// All final votes of a project.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Finals {
+    by_event: BTreeMap<Hash, FinalEntry>,
+    by_question: BTreeMap<Question, BTreeMap<PublicKey, BTreeMap<OrderKey, Hash>>>,
+}
+
+impl Finals {
+    pub(super) fn vote(&mut self, meta: &Meta, body: &FinalVoted) {
+        let s = &body.vote.statement;
+        let question = (s.thread, s.subject, s.epoch);
+        let voter = self
+            .by_question
+            .entry(question)
+            .or_default()
+            .entry(body.vote.by)
+            .or_default();
+        voter.insert(meta.order(), meta.hash());
+        let entry = FinalEntry {
+            reference: meta.reference,
+            vote: body.vote.clone(),
+            reason: body.reason,
+        };
+        self.by_event.insert(meta.hash(), entry);
+    }
+
+    /// By its event's hash.
+    pub fn get(&self, event: &Hash) -> Option<&FinalEntry> {
+        self.by_event.get(event)
+    }
+
+    /// Whether the agent has given its final vote on a question, to whatever proposal.
+    pub fn has_voted(&self, thread: Hash, subject: Hash, epoch: u32, agent: &PublicKey) -> bool {
+        self.by_question
+            .get(&(thread, subject, epoch))
+            .is_some_and(|q| q.contains_key(agent))
+    }
+
+    /// Agents that signed two different final votes on one question: their votes count for nothing.
+    pub fn equivocators(&self, thread: Hash, subject: Hash, epoch: u32) -> BTreeSet<PublicKey> {
+        let Some(question) = self.by_question.get(&(thread, subject, epoch)) else {
+            return BTreeSet::new();
+        };
+        let differs = |votes: &BTreeMap<OrderKey, Hash>| {
+            let statements: BTreeSet<Vec<u8>> = votes
+                .values()
+                .filter_map(|h| self.get(h))
+                .map(|f| codec::encode(&f.vote.statement))
+                .collect();
+            statements.len() > 1
+        };
+        question
+            .iter()
+            .filter(|(_, votes)| differs(votes))
+            .map(|(agent, _)| *agent)
+            .collect()
+    }
+
+    /// The votes on a proposal that may be counted: one a voter, none of an equivocator, each by its own node.
+    pub fn countable(&self, proposal: Hash, ballot: &Ballot) -> BTreeMap<PublicKey, &FinalEntry> {
+        let Some((meta, proposed)) = &ballot.proposed else {
+            return BTreeMap::new();
+        };
+        let question = (proposed.thread, proposed.subject, meta.epoch);
+        let Some(votes) = self.by_question.get(&question) else {
+            return BTreeMap::new();
+        };
+        let equivocators = self.equivocators(question.0, question.1, question.2);
+        let mut out = BTreeMap::new();
+        for (agent, node) in ballot.voters() {
+            let first = votes
+                .get(&agent)
+                .into_iter()
+                .flat_map(BTreeMap::values)
+                .filter_map(|h| self.get(h));
+            let mut mine = first.filter(|f| f.reference.feed.node == node && f.vote.statement.proposal == proposal);
+            if let (Some(entry), false) = (mine.next(), equivocators.contains(&agent)) {
+                out.insert(agent, entry);
+            }
+        }
+        out
+    }
+}
+
+impl Reveal {
+    /// The commitment to this vote.
+    pub fn commitment(&self) -> Hash {
+        commitment_to(self)
+    }
+}

@@ -1,0 +1,328 @@
+//! The state of a project: a fold over its events that does not depend on the order in which they arrived.
+//!
+//! Every part is a set, a map, a minimum or a maximum keyed by the total order of events ([`OrderKey`]), so applying an
+//! event is a join in a semilattice and nothing is ever folded again for a late one. What depends on "now" is computed when
+//! asked, never stored. An event may arrive before the thing that it is about: entries exist without
+//! their opening event, and count only once it is there.
+
+mod agents;
+mod ballot;
+mod budget;
+mod escalation;
+mod resource;
+mod task;
+mod thread;
+
+pub use agents::{AgentRecord, Agents};
+pub use ballot::{Ballot, FinalEntry, Finals, commitment_to};
+pub use budget::{Account, DAY_MS, Shares, Spending};
+pub use escalation::{Escalation, EscalationStatus};
+pub use resource::{Resource, Version, WriteEntry};
+pub use task::{Lease, Task, TaskStatus};
+pub use thread::{DecidedEntry, FindingsEntry, MessageEntry, Thread, ThreadStatus};
+
+use std::collections::BTreeMap;
+
+use crate::body::{Body, Policy, RosterChanged, Signed, Statement};
+use crate::crypto::{Hash, PublicKey};
+use crate::event::{Event, EventRef, FeedId, OrderKey};
+use crate::hlc::Hlc;
+use crate::roster::RosterChain;
+
+/// What an event is, apart from what it says: computed once, handed to every fold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Meta {
+    /// Its name.
+    pub reference: EventRef,
+    /// Its time.
+    pub hlc: Hlc,
+    /// The roster epoch that it speaks under.
+    pub epoch: u32,
+}
+
+impl Meta {
+    /// Of an event.
+    pub fn of(event: &Event) -> Self {
+        Meta {
+            reference: event.reference(),
+            hlc: event.header().hlc,
+            epoch: event.header().epoch,
+        }
+    }
+
+    /// The event's hash.
+    pub fn hash(&self) -> Hash {
+        self.reference.hash
+    }
+
+    /// The author.
+    pub fn node(&self) -> PublicKey {
+        self.reference.feed.node
+    }
+
+    /// The feed.
+    pub fn feed(&self) -> FeedId {
+        self.reference.feed
+    }
+
+    /// The place in the order of folds.
+    pub fn order(&self) -> OrderKey {
+        OrderKey {
+            hlc: self.hlc,
+            node: self.node(),
+            seq: self.reference.seq,
+        }
+    }
+}
+
+/// The folded state of one project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// Name and policy from the genesis.
+    pub name: String,
+    /// See [`Policy`].
+    pub policy: Policy,
+    /// Who belongs to it, epoch by epoch.
+    pub rosters: RosterChain,
+    /// Signatures under rosters to come: by roster hash, then signer.
+    pub roster_votes: BTreeMap<u32, BTreeMap<Hash, BTreeMap<PublicKey, crate::crypto::Signature>>>,
+    /// Rosters that were proposed, by hash.
+    pub roster_proposals: BTreeMap<Hash, crate::body::Roster>,
+    /// Agents as declared.
+    pub agents: Agents,
+    /// Threads by id.
+    pub threads: BTreeMap<Hash, Thread>,
+    /// Proposals by id.
+    pub ballots: BTreeMap<Hash, Ballot>,
+    /// Final votes.
+    pub finals: Finals,
+    /// Tasks by id.
+    pub tasks: BTreeMap<Hash, Task>,
+    /// Escalations by id.
+    pub escalations: BTreeMap<Hash, Escalation>,
+    /// Shares of the network's budget.
+    pub shares: Shares,
+    /// What was spent.
+    pub spending: Spending,
+    /// Resources by path.
+    pub resources: BTreeMap<String, Resource>,
+    /// Messages to addresses outside any thread.
+    pub mail: BTreeMap<OrderKey, MessageEntry>,
+}
+
+impl State {
+    /// The state after the genesis event; `None` when the event is not a genesis.
+    pub fn new(genesis: &Event) -> Option<State> {
+        let header = genesis.header();
+        let Some(Body::Genesis(body)) = genesis.body() else {
+            return None;
+        };
+        if header.project != Hash::ZERO || header.epoch != 0 || header.incarnation != 0 || header.seq != 0 {
+            return None;
+        }
+        if !body.roster.is_member(&genesis.node()) {
+            return None;
+        }
+        Some(State {
+            name: body.name.clone(),
+            shares: Shares::new(&body.policy),
+            policy: body.policy.clone(),
+            rosters: RosterChain::new(genesis.clone(), &body),
+            roster_votes: BTreeMap::new(),
+            roster_proposals: BTreeMap::new(),
+            agents: Agents::default(),
+            threads: BTreeMap::new(),
+            ballots: BTreeMap::new(),
+            finals: Finals::default(),
+            tasks: BTreeMap::new(),
+            escalations: BTreeMap::new(),
+            spending: Spending::default(),
+            resources: BTreeMap::new(),
+            mail: BTreeMap::new(),
+        })
+    }
+
+    /// The project's id.
+    pub fn project(&self) -> Hash {
+        self.rosters.project()
+    }
+
+    /// Applies an accepted event.
+    pub fn apply(&mut self, meta: &Meta, body: &Body) {
+        match body {
+            Body::Genesis(_) | Body::IncarnationStarted(_) | Body::AdminActed(_) => {}
+            Body::RosterProposed(b) => {
+                let hash = b.roster.hash();
+                self.roster_proposals.insert(hash, b.roster.clone());
+                self.roster_votes
+                    .entry(b.roster.epoch)
+                    .or_default()
+                    .entry(hash)
+                    .or_default()
+                    .insert(meta.node(), b.signature);
+            }
+            Body::RosterSigned(b) => {
+                let votes = self
+                    .roster_votes
+                    .entry(b.epoch)
+                    .or_default()
+                    .entry(b.roster)
+                    .or_default();
+                votes.insert(meta.node(), b.signature);
+            }
+            Body::RosterChanged(b) => self.extend_roster(b),
+            Body::AgentEndorsed(b) => self.agents.endorse(meta, b),
+            Body::AgentRetired(b) => self.agents.retire(meta, b),
+            Body::ThreadOpened(b) => self.threads.entry(meta.hash()).or_default().open(meta, b),
+            Body::MessagePosted(b) => {
+                let entry = MessageEntry {
+                    reference: meta.reference,
+                    message: b.message.clone(),
+                };
+                let thread = b.message.statement.thread;
+                if thread == self.project() {
+                    self.mail.insert(meta.order(), entry);
+                } else {
+                    self.threads
+                        .entry(thread)
+                        .or_default()
+                        .messages
+                        .insert(meta.order(), entry);
+                }
+            }
+            Body::FindingsPosted(b) => {
+                let thread = self.threads.entry(b.findings.statement.thread).or_default();
+                let entry = FindingsEntry {
+                    reference: meta.reference,
+                    findings: b.findings.clone(),
+                };
+                thread.findings.insert(meta.order(), entry);
+            }
+            Body::ThreadClosed(b) => self.threads.entry(b.thread).or_default().close(meta, b),
+            Body::TaskAnnounced(b) => {
+                self.tasks.entry(meta.hash()).or_default().announce(meta, b);
+                if let Some(thread) = b.thread {
+                    self.threads
+                        .entry(thread)
+                        .or_default()
+                        .tasks
+                        .insert(meta.order(), meta.hash());
+                }
+            }
+            Body::TaskClaimed(b) => self.tasks.entry(b.task).or_default().claim(meta, b),
+            Body::ClaimAcked(b) => self.tasks.entry(b.task).or_default().ack(meta, b),
+            Body::LeaseExtended(b) => self.tasks.entry(b.task).or_default().extend(meta, b),
+            Body::TaskReleased(b) => self.tasks.entry(b.task).or_default().release(meta, b),
+            Body::TaskCompleted(b) => self.tasks.entry(b.task).or_default().complete(meta, b),
+            Body::TaskCancelled(b) => self.tasks.entry(b.task).or_default().cancel(meta, b),
+            Body::OutsideActed(b) => self.tasks.entry(b.task).or_default().act(meta, b),
+            Body::Proposed(b) => {
+                self.threads
+                    .entry(b.thread)
+                    .or_default()
+                    .proposals
+                    .insert(meta.order(), meta.hash());
+                self.ballots.entry(meta.hash()).or_default().propose(meta, b);
+            }
+            Body::Committed(b) => self.ballots.entry(b.proposal).or_default().commit(meta, b),
+            Body::Revealed(b) => self
+                .ballots
+                .entry(b.reveal.statement.proposal)
+                .or_default()
+                .reveal(meta, b),
+            Body::FinalVoted(b) => self.finals.vote(meta, b),
+            Body::Decided(b) => {
+                let entry = DecidedEntry {
+                    reference: meta.reference,
+                    decided: b.clone(),
+                };
+                self.threads
+                    .entry(b.thread)
+                    .or_default()
+                    .decided
+                    .insert(meta.order(), entry);
+            }
+            Body::Escalated(b) => {
+                self.threads
+                    .entry(b.thread)
+                    .or_default()
+                    .escalations
+                    .insert(meta.order(), meta.hash());
+                self.escalations.entry(meta.hash()).or_default().open(meta, b);
+            }
+            Body::EscalationAcked(b) => self.escalations.entry(b.escalation).or_default().acknowledge(meta, b),
+            Body::EscalationReminded(b) => self.escalations.entry(b.escalation).or_default().remind(b),
+            Body::EscalationAnswered(b) => {
+                let operator = self
+                    .rosters
+                    .epoch(meta.epoch)
+                    .is_some_and(|r| r.is_operator(&b.answer.by));
+                if operator {
+                    self.escalations
+                        .entry(b.answer.statement.escalation)
+                        .or_default()
+                        .answer(meta, b);
+                }
+            }
+            Body::EscalationTimedOut(b) => self.escalations.entry(b.escalation).or_default().time_out(meta),
+            Body::ShareMoved(b) => self.shares.moved(meta, b),
+            Body::ChunkDrawn(b) => self.shares.drawn(meta, b),
+            Body::ChunkReturned(b) => self.shares.returned(meta, b),
+            Body::ModelCalled(b) => {
+                self.shares.charged(meta, b);
+                self.spending.charged(meta, b);
+            }
+            Body::ResourceWritten(b) => self.resources.entry(b.path.clone()).or_default().write(meta, b),
+            Body::WriteOrdered(b) => self.resources.entry(b.path.clone()).or_default().order(meta, b),
+        }
+    }
+
+    /// Enters the next roster. Signatures were checked when the event was accepted; a roster that does not follow has no effect.
+    fn extend_roster(&mut self, change: &RosterChanged) {
+        // The error was decided on acceptance already, and is the same on every node.
+        let _ = self.rosters.extend(change);
+    }
+
+    /// Whether a key speaks for the node: the node itself, or an agent that it has endorsed.
+    pub fn speaks_for(&self, key: &PublicKey, node: &PublicKey) -> bool {
+        key == node || self.agents.get(node, key).is_some()
+    }
+}
+
+/// Checks the signatures inside a body that comes from outside. An event that fails is refused for good, on every node.
+pub fn check_statements(event: &Event, body: &Body) -> Result<(), &'static str> {
+    fn check<T: Statement>(signed: &Signed<T>) -> Result<(), &'static str> {
+        if signed.verify() {
+            Ok(())
+        } else {
+            Err("a statement in it is not signed by the key that it names")
+        }
+    }
+    let project = event.project();
+    let of_project = |p: &Hash| {
+        if *p == project {
+            Ok(())
+        } else {
+            Err("a statement in it is about another project")
+        }
+    };
+    match body {
+        Body::AgentEndorsed(b) => {
+            of_project(&b.endorsement.statement.project)?;
+            if b.endorsement.by != event.node() {
+                return Err("an endorsement is signed by another node");
+            }
+            check(&b.endorsement)
+        }
+        Body::MessagePosted(b) => of_project(&b.message.statement.project).and_then(|()| check(&b.message)),
+        Body::FindingsPosted(b) => of_project(&b.findings.statement.project).and_then(|()| check(&b.findings)),
+        Body::Proposed(b) => b.panel.iter().try_for_each(|seat| {
+            of_project(&seat.statement.project)?;
+            check(seat)
+        }),
+        Body::Revealed(b) => check(&b.reveal),
+        Body::FinalVoted(b) => of_project(&b.vote.statement.project).and_then(|()| check(&b.vote)),
+        Body::EscalationAnswered(b) => of_project(&b.answer.statement.project).and_then(|()| check(&b.answer)),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,241 @@
+//! Tasks and their leases.
+//!
+//! A claim is provisional until the authority acknowledges it. Token n + 1 is acknowledged only after n was released or
+//! completed, or has expired by the acknowledger's clock plus the skew bound; that is the acknowledger's duty, and
+//! the fold shows what was acknowledged.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Meta;
+use crate::body::Roster;
+use crate::body::{
+    Authority, ClaimAcked, LeaseExtended, OutsideActed, TaskAnnounced, TaskCancelled, TaskClaimed, TaskCompleted,
+    TaskReleased,
+};
+use crate::crypto::{Hash, PublicKey};
+use crate::event::{FeedId, OrderKey};
+use crate::hlc::MAX_SKEW_MS;
+
+/// A claim as it was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// The claiming feed.
+    pub feed: FeedId,
+    /// The claim's event.
+    pub event: Hash,
+    /// What it says.
+    pub body: TaskClaimed,
+}
+
+/// An acknowledged claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease {
+    /// The agent.
+    pub agent: PublicKey,
+    /// The feed of its node.
+    pub owner: FeedId,
+    /// The fencing token.
+    pub token: u64,
+    /// Its end, Unix milliseconds.
+    pub until_ms: u64,
+}
+
+/// How far a task is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TaskStatus {
+    /// Its announcement is not known yet.
+    Unknown,
+    /// Nobody holds it.
+    Open,
+    /// Somebody holds it.
+    Leased(Lease),
+    /// Its lease has run out, and the skew bound with it: it may be granted again.
+    Expired(Lease),
+    /// Done.
+    Completed {
+        /// Whether it succeeded.
+        ok: bool,
+    },
+    /// Taken back for good.
+    Cancelled,
+}
+
+/// One task.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Task {
+    /// The announcement, once it is known.
+    pub announced: Option<(Meta, TaskAnnounced)>,
+    /// Claims, in order.
+    pub claims: BTreeMap<OrderKey, Claim>,
+    acks: BTreeMap<u64, BTreeMap<FeedId, ClaimAcked>>,
+    extensions: BTreeMap<(u64, FeedId), u64>,
+    released: BTreeSet<(u64, FeedId)>,
+    completed: BTreeMap<(u64, FeedId), TaskCompleted>,
+    cancelled: BTreeSet<PublicKey>,
+    /// What was done to the outside world, in order: feed and token.
+    pub actions: BTreeMap<OrderKey, (FeedId, OutsideActed)>,
+}
+
+impl Task {
+    pub(super) fn announce(&mut self, meta: &Meta, body: &TaskAnnounced) {
+        self.announced = Some((*meta, body.clone()));
+    }
+
+    pub(super) fn claim(&mut self, meta: &Meta, body: &TaskClaimed) {
+        self.claims.insert(
+            meta.order(),
+            Claim {
+                feed: meta.feed(),
+                event: meta.hash(),
+                body: body.clone(),
+            },
+        );
+    }
+
+    pub(super) fn ack(&mut self, meta: &Meta, body: &ClaimAcked) {
+        // An acknowledger's events are applied in its own order, so "first" means the same on every node.
+        self.acks
+            .entry(body.token)
+            .or_default()
+            .entry(meta.feed())
+            .or_insert_with(|| body.clone());
+    }
+
+    pub(super) fn extend(&mut self, meta: &Meta, body: &LeaseExtended) {
+        let until = self.extensions.entry((body.token, meta.feed())).or_default();
+        *until = (*until).max(body.until_ms);
+    }
+
+    pub(super) fn release(&mut self, meta: &Meta, body: &TaskReleased) {
+        self.released.insert((body.token, meta.feed()));
+    }
+
+    pub(super) fn complete(&mut self, meta: &Meta, body: &TaskCompleted) {
+        self.completed
+            .entry((body.token, meta.feed()))
+            .or_insert_with(|| body.clone());
+    }
+
+    pub(super) fn cancel(&mut self, meta: &Meta, _: &TaskCancelled) {
+        self.cancelled.insert(meta.node());
+    }
+
+    pub(super) fn act(&mut self, meta: &Meta, body: &OutsideActed) {
+        self.actions.insert(meta.order(), (meta.feed(), body.clone()));
+    }
+
+    /// The home's feed.
+    pub fn home(&self) -> Option<FeedId> {
+        self.announced.as_ref().map(|(meta, _)| meta.feed())
+    }
+
+    /// The lease of a token, if the authority has acknowledged it.
+    pub fn lease(&self, token: u64, authority: Authority, roster: &Roster) -> Option<Lease> {
+        let acks = self.acks.get(&token)?;
+        let home = self.home()?;
+        let lease = |ack: &ClaimAcked, by: &FeedId| {
+            let extended = self.extensions.get(&(token, *by)).copied().unwrap_or(0);
+            Lease {
+                agent: ack.agent,
+                owner: ack.owner,
+                token,
+                until_ms: ack.until_ms.max(extended),
+            }
+        };
+        if authority == Authority::Home || roster.weights().len() < 3 {
+            return acks.get(&home).map(|ack| lease(ack, &home));
+        }
+        let weights = roster.weights();
+        let mut by_owner: BTreeMap<(FeedId, PublicKey), (u64, u64)> = BTreeMap::new();
+        for (by, ack) in acks {
+            let l = lease(ack, by);
+            let entry = by_owner.entry((ack.owner, ack.agent)).or_insert((0, u64::MAX));
+            entry.0 += weights.get(&by.node).copied().unwrap_or(0);
+            // The owner may rely only on what every acknowledger grants.
+            entry.1 = entry.1.min(l.until_ms);
+        }
+        let total = roster.total_weight();
+        by_owner
+            .into_iter()
+            .find(|(_, (weight, _))| u128::from(*weight) * 2 > u128::from(total))
+            .map(|((owner, agent), (_, until_ms))| Lease {
+                agent,
+                owner,
+                token,
+                until_ms,
+            })
+    }
+
+    /// The lease with the highest acknowledged token.
+    pub fn current(&self, authority: Authority, roster: &Roster) -> Option<Lease> {
+        self.acks
+            .keys()
+            .rev()
+            .find_map(|token| self.lease(*token, authority, roster))
+    }
+
+    /// The highest token that `feed` itself has acknowledged, and its end as that feed has promised it.
+    pub fn promised(&self, feed: &FeedId) -> Option<(u64, u64)> {
+        let (token, ack) = self
+            .acks
+            .iter()
+            .rev()
+            .find_map(|(token, acks)| Some((*token, acks.get(feed)?)))?;
+        let extended = self.extensions.get(&(token, *feed)).copied().unwrap_or(0);
+        Some((token, ack.until_ms.max(extended)))
+    }
+
+    /// The highest token that anybody has acknowledged.
+    pub fn highest_token(&self) -> u64 {
+        self.acks.keys().next_back().copied().unwrap_or(0)
+    }
+
+    /// Whether the owner has given the lease back or finished under it.
+    pub fn is_over(&self, lease: &Lease) -> bool {
+        let key = (lease.token, lease.owner);
+        self.released.contains(&key) || self.completed.contains_key(&key)
+    }
+
+    /// How many of an agent's claims from a feed were acknowledged by `by`.
+    pub fn acks_for(&self, by: &FeedId, owner: &FeedId, agent: &PublicKey) -> usize {
+        let mine = self.acks.values().filter_map(|acks| acks.get(by));
+        mine.filter(|a| a.owner == *owner && a.agent == *agent).count()
+    }
+
+    /// The claimant that most weight stands behind for a token, if anybody does.
+    pub fn leading(&self, token: u64, roster: &Roster) -> Option<(FeedId, PublicKey)> {
+        let weights = roster.weights();
+        let mut by_owner: BTreeMap<(FeedId, PublicKey), u64> = BTreeMap::new();
+        for (by, ack) in self.acks.get(&token)? {
+            *by_owner.entry((ack.owner, ack.agent)).or_default() += weights.get(&by.node).copied().unwrap_or(0);
+        }
+        by_owner
+            .into_iter()
+            .max_by_key(|(claimant, weight)| (*weight, std::cmp::Reverse(*claimant)))
+            .map(|(c, _)| c)
+    }
+
+    /// How far it is at `now_ms`.
+    pub fn status(&self, now_ms: u64, authority: Authority, roster: &Roster) -> TaskStatus {
+        let Some((meta, _)) = &self.announced else {
+            return TaskStatus::Unknown;
+        };
+        for token in self.acks.keys().rev() {
+            let Some(lease) = self.lease(*token, authority, roster) else {
+                continue;
+            };
+            if let Some(done) = self.completed.get(&(lease.token, lease.owner)) {
+                return TaskStatus::Completed { ok: done.ok };
+            }
+        }
+        if self.cancelled.contains(&meta.node()) {
+            return TaskStatus::Cancelled;
+        }
+        match self.current(authority, roster) {
+            None => TaskStatus::Open,
+            Some(lease) if self.is_over(&lease) => TaskStatus::Open,
+            Some(lease) if now_ms > lease.until_ms + MAX_SKEW_MS => TaskStatus::Expired(lease),
+            Some(lease) => TaskStatus::Leased(lease),
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Threads: what was said, found, proposed and decided.
+
+use std::collections::BTreeMap;
+
+use super::{Ballot, Escalation, Finals, Meta};
+use crate::body::{Choice, Decided, Findings, Message, Signed, ThreadClosed, ThreadOpened};
+use crate::crypto::Hash;
+use crate::event::{EventRef, OrderKey};
+use crate::roster::{RosterChain, is_quorum};
+
+/// A message in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageEntry {
+    /// Its event.
+    pub reference: EventRef,
+    /// What was said.
+    pub message: Signed<Message>,
+}
+
+/// Findings in their place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FindingsEntry {
+    /// Their event.
+    pub reference: EventRef,
+    /// What was found.
+    pub findings: Signed<Findings>,
+}
+
+/// A decision in its place. It counts only if the votes that it names carry it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecidedEntry {
+    /// Its event.
+    pub reference: EventRef,
+    /// What was decided.
+    pub decided: Decided,
+}
+
+/// One thread.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Thread {
+    /// The opening, once it is known.
+    pub opened: Option<(Meta, ThreadOpened)>,
+    /// What was said.
+    pub messages: BTreeMap<OrderKey, MessageEntry>,
+    /// What was found.
+    pub findings: BTreeMap<OrderKey, FindingsEntry>,
+    /// Its tasks.
+    pub tasks: BTreeMap<OrderKey, Hash>,
+    /// What was put to the vote.
+    pub proposals: BTreeMap<OrderKey, Hash>,
+    /// Decisions.
+    pub decided: BTreeMap<OrderKey, DecidedEntry>,
+    /// Questions to people.
+    pub escalations: BTreeMap<OrderKey, Hash>,
+    closings: BTreeMap<OrderKey, (EventRef, bool)>,
+}
+
+/// How far a thread is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ThreadStatus {
+    /// Work goes on.
+    Open,
+    /// A person is asked.
+    Escalated {
+        /// The question.
+        escalation: Hash,
+    },
+    /// A quorum decided.
+    Decided {
+        /// The deciding event.
+        decision: EventRef,
+        /// The outcome.
+        choice: Choice,
+    },
+    /// A person decided.
+    Answered {
+        /// The question.
+        escalation: Hash,
+        /// The chosen option.
+        option: u32,
+    },
+    /// Its home ended it.
+    Closed {
+        /// Whether its question was resolved.
+        resolved: bool,
+    },
+}
+
+impl Thread {
+    pub(super) fn open(&mut self, meta: &Meta, body: &ThreadOpened) {
+        self.opened = Some((*meta, body.clone()));
+    }
+
+    pub(super) fn close(&mut self, meta: &Meta, body: &ThreadClosed) {
+        self.closings.insert(meta.order(), (meta.reference, body.resolved));
+    }
+
+    /// Whether its home has ended it.
+    pub fn closed(&self) -> Option<bool> {
+        let (opened, _) = self.opened.as_ref()?;
+        self.closings
+            .values()
+            .find(|(at, _)| at.feed.node == opened.node())
+            .map(|(_, resolved)| *resolved)
+    }
+
+    /// The first decision that its votes carry.
+    pub fn decision(
+        &self,
+        ballots: &BTreeMap<Hash, Ballot>,
+        finals: &Finals,
+        rosters: &RosterChain,
+    ) -> Option<&DecidedEntry> {
+        self.decided
+            .values()
+            .find(|d| carries(&d.decided, ballots, finals, rosters))
+    }
+
+    /// How far the thread is. A decision stands whatever arrives later; then comes a person's answer.
+    pub fn status(
+        &self,
+        ballots: &BTreeMap<Hash, Ballot>,
+        finals: &Finals,
+        rosters: &RosterChain,
+        escalations: &BTreeMap<Hash, Escalation>,
+    ) -> ThreadStatus {
+        if let Some(d) = self.decision(ballots, finals, rosters) {
+            return ThreadStatus::Decided {
+                decision: d.reference,
+                choice: d.decided.choice,
+            };
+        }
+        let asked = || {
+            self.escalations
+                .values()
+                .filter_map(|id| escalations.get(id).map(|e| (*id, e)))
+        };
+        if let Some((id, option)) = asked().find_map(|(id, e)| e.first_answer().map(|a| (id, a.statement.option))) {
+            return ThreadStatus::Answered { escalation: id, option };
+        }
+        if let Some(resolved) = self.closed() {
+            return ThreadStatus::Closed { resolved };
+        }
+        match asked().find(|(_, e)| e.opened.is_some()) {
+            Some((escalation, _)) => ThreadStatus::Escalated { escalation },
+            None => ThreadStatus::Open,
+        }
+    }
+}
+
+/// Whether the votes that a decision names reach a quorum for its outcome.
+fn carries(decided: &Decided, ballots: &BTreeMap<Hash, Ballot>, finals: &Finals, rosters: &RosterChain) -> bool {
+    let Some(ballot) = ballots.get(&decided.proposal) else {
+        return false;
+    };
+    let Some((meta, proposed)) = &ballot.proposed else {
+        return false;
+    };
+    let Some(roster) = rosters.epoch(meta.epoch) else {
+        return false;
+    };
+    if proposed.thread != decided.thread || decided.choice == Choice::Abstain || proposed.roster != roster.hash() {
+        return false;
+    }
+    let weights = roster.voter_weights(&ballot.voters());
+    let mut seen = std::collections::BTreeSet::new();
+    let weight: u64 = decided
+        .votes
+        .iter()
+        .filter_map(|v| finals.get(&v.hash))
+        .filter(|f| f.vote.statement.proposal == decided.proposal && f.vote.statement.choice == decided.choice)
+        .filter(|f| f.vote.statement.epoch == meta.epoch && f.vote.statement.subject == proposed.subject)
+        .filter(|f| seen.insert(f.vote.by))
+        .filter_map(|f| weights.get(&f.vote.by))
+        .sum();
+    is_quorum(weight, roster.total_weight())
+}
