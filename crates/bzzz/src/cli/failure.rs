@@ -89,16 +89,12 @@ pub struct Shown {
 }
 
 impl Shown {
-    /// Reads the chain: the outermost [`Explained`] gives the exit status, the innermost hint is the most precise one.
+    /// Reads the chain: the outermost [`Explained`] gives the exit status and the hint.
     pub fn new(error: &anyhow::Error) -> (Self, Exit) {
-        let mut exit = None;
-        let mut hint = None;
-        // `downcast_ref` finds the outermost context only; walking the chain would miss contexts, which are not
-        // `Error` objects of their own type there.
-        if let Some(explained) = error.downcast_ref::<Explained>() {
-            exit = Some(explained.exit);
-            hint.clone_from(&explained.hint);
-        }
+        // `downcast_ref` on the whole error finds the outermost context of that type.
+        let explained = error.downcast_ref::<Explained>();
+        let exit = explained.map_or(Exit::Local, |explained| explained.exit);
+        let hint = explained.and_then(|explained| explained.hint.clone());
         let mut because: Vec<String> = Vec::new();
         let first = clean::line(&error.to_string());
         for cause in error.chain().skip(1) {
@@ -107,7 +103,6 @@ impl Shown {
                 because.push(text);
             }
         }
-        let exit = exit.unwrap_or(Exit::Local);
         let shown = Self {
             error: first,
             because,

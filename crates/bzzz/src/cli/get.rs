@@ -20,6 +20,7 @@ pub struct GetArgs {
 
 /// Runs the command.
 pub fn run(args: GetArgs, context: &mut Context) -> Result<Exit> {
+    super::address::parse(&args.address)?;
     let answer = context
         .client()?
         .get("resource", &[("address", &args.address)], "could not read the resource")?;

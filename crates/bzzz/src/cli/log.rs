@@ -29,5 +29,5 @@ pub fn run(args: LogArgs, context: &mut Context) -> Result<Exit> {
     let answer = context
         .client()?
         .post_long("log/verify", &json!({ "feed": feed }), "could not check the log")?;
-    super::verify::show(&answer, context)
+    super::check::show(&answer, context)
 }

@@ -27,6 +27,7 @@ pub struct LookupArgs {
 
 /// Runs the command.
 pub fn run(args: LookupArgs, context: &mut Context) -> Result<Exit> {
+    super::address::parse(&args.address)?;
     let expertise = args.expertise.join(",");
     let performance = args.performance.map(|percent| percent.to_string());
     let mut query = vec![("address", args.address.as_str())];

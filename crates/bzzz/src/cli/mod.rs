@@ -3,11 +3,13 @@
 //! A command's file holds its arguments and a `run` that reads input, asks a node, and shows the answer. There is no logic
 //! of the network here.
 
+pub mod address;
 pub mod admit;
 pub mod agents;
 pub mod args;
 pub mod backup;
 pub mod bench;
+pub mod check;
 pub mod completions;
 pub mod config;
 pub mod context;

@@ -35,7 +35,7 @@ pub struct PostArgs {
 
 /// Runs the command.
 pub fn run(args: PostArgs, context: &mut Context) -> Result<Exit> {
-    let is_resource = has_path(&args.address);
+    let is_resource = !super::address::parse(&args.address)?.path.is_root();
     if !is_resource && args.if_match.is_some() {
         return Err(fail(
             Exit::Usage,
@@ -74,24 +74,4 @@ pub fn run(args: PostArgs, context: &mut Context) -> Result<Exit> {
         }
     })?;
     Ok(Exit::Ok)
-}
-
-/// Whether anything stands after the slash that ends the four names.
-fn has_path(address: &str) -> bool {
-    let rest = address.strip_prefix("bzzz://").unwrap_or(address);
-    let rest = rest.split(['?', '#']).next().unwrap_or_default();
-    rest.split_once('/').is_some_and(|(_, path)| !path.is_empty())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::has_path;
-
-    #[test]
-    fn paths() {
-        assert!(has_path("bzzz://*:*@p:t/docs/x"));
-        assert!(has_path("bzzz://*:*@p:t/*^/docs"));
-        assert!(!has_path("bzzz://*:*@p:t/"));
-        assert!(!has_path("bzzz://*:*@p:t?x=/y"));
-    }
 }

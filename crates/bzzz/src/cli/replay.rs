@@ -34,5 +34,5 @@ pub fn run(args: ReplayArgs, context: &mut Context) -> Result<Exit> {
         &json!({ "log": text, "steps": args.steps }),
         "could not replay the log",
     )?;
-    super::verify::show(&answer, context)
+    super::check::show(&answer, context)
 }

@@ -79,9 +79,7 @@ pub fn run(args: ReviewArgs, context: &mut Context) -> Result<Exit> {
         display.show(&ProgressEvent::Warning { text: text.clone() });
     }
     let request = ReviewRequest {
-        title: change.title,
-        diff: change.diff,
-        files: change.files,
+        change: change.set,
         roles: args.roles.clone(),
         deadline_s: settings.review.deadline_s,
     };
@@ -195,7 +193,7 @@ fn keep_certificate(args: &ReviewArgs, settings: &Settings, report: &Report, tex
                 format!("could not make {}", folder.display()),
                 Some("name a file with --certificate FILE"),
             )?;
-            folder.join(format!("{}.json", certificate_name(&report.thread)))
+            folder.join(format!("{}.pem", certificate_name(&report.thread)))
         }
     };
     super::text::write_file(&path, text.as_bytes())?;

@@ -26,5 +26,5 @@ pub fn run(args: SimArgs, context: &mut Context) -> Result<Exit> {
     let answer = context
         .client()?
         .post_long("sim", &body, "could not run the simulation")?;
-    super::verify::show(&answer, context)
+    super::check::show(&answer, context)
 }

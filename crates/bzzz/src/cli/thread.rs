@@ -130,6 +130,9 @@ pub fn run(args: ThreadArgs, context: &mut Context) -> Result<Exit> {
             return Ok(Exit::Ok);
         }
         Action::Create { title, text, invite } => {
+            for address in &invite {
+                super::address::parse(address)?;
+            }
             let text = match text.as_deref() {
                 None => String::new(),
                 Some(text) => super::text::text_or_stdin(Some(text), MAX_MESSAGE_BYTES, "message")?,

@@ -18,7 +18,6 @@
 //! | `POST escalations/{id}/answer` | `{answer, reason, person}` | [`wire::EscalationRow`] |
 //! | `POST reviews` | [`wire::ReviewRequest`] | lines of [`wire::ReviewLine`] |
 //! | `GET admit`, `POST admit` | `{peer, weight}` | `{pending: [peer]}`, `{peer, epoch}` |
-//! | `POST verify` | `{certificate, project}` | [`wire::CheckAnswer`] |
 //! | `POST log/verify` | `{feed}` | [`wire::CheckAnswer`] |
 //! | `POST replay`, `POST sim` | `{log, step}`, `{nodes, seed, minutes}` | [`wire::CheckAnswer`] |
 //! | `POST backup`, `POST restore`, `POST rebuild` | `{to}`, `{from}`, `{}` | `{…}` |

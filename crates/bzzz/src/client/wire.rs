@@ -3,6 +3,7 @@
 //! Answers are read leniently (absent fields are empty), so that a newer command line can ask an older node. With
 //! `--json` the node's answer is printed as it came, not through these types.
 
+use bzzz_core::change::ChangeSet;
 use bzzz_core::report::Report;
 use serde::{Deserialize, Serialize};
 
@@ -22,27 +23,11 @@ pub struct Status {
     pub data: String,
 }
 
-/// A changed file, whole where it is known.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WholeFile {
-    /// Path after the change (before it, where it was removed), with `/`.
-    pub path: String,
-    /// Text before the change; none: a new file, or unknown.
-    pub before: Option<String>,
-    /// Text after the change; none: a removed file, or unknown.
-    pub after: Option<String>,
-}
-
 /// `POST /v1/reviews`. The answer is a stream of [`ReviewLine`]s.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReviewRequest {
-    /// Name of the change for people.
-    pub title: String,
-    /// The change as a unified diff.
-    pub diff: String,
-    /// Changed files as a whole, where the change comes from a repository.
-    #[serde(default)]
-    pub files: Vec<WholeFile>,
+    /// What is reviewed: `{title, diff, files, old_files}`.
+    pub change: ChangeSet,
     /// Roles to ask; empty: all that the node and its peers host.
     #[serde(default)]
     pub roles: Vec<String>,
@@ -63,7 +48,7 @@ pub enum ReviewLine {
     Report {
         /// The report; `certificate` in it is a path on the node, replaced by the one that this command writes.
         report: Box<Report>,
-        /// Text of the decision certificate; none without a decision.
+        /// Text of the decision certificate (PEM); none without a decision.
         #[serde(default)]
         certificate: Option<String>,
     },
@@ -195,7 +180,7 @@ pub struct ResourceRow {
     pub entries: Vec<String>,
 }
 
-/// What a check of a certificate, a log or a replay says (`POST /v1/verify`, `/v1/log/verify`, `/v1/replay`).
+/// What a check of a log or a replay says (`POST /v1/log/verify`, `/v1/replay`, `/v1/sim`).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct CheckAnswer {

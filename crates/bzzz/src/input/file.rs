@@ -4,7 +4,10 @@
 use std::io::Read;
 use std::path::Path;
 
-use super::change::{self, Change, MAX_DIFF_BYTES};
+use bzzz_core::change::ChangeSet;
+use bzzz_core::diff::MAX_DIFF_BYTES;
+
+use super::change::{self, Change};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Explain, Result};
 use crate::term::clean;
@@ -17,7 +20,7 @@ pub fn from_file(path: &Path) -> Result<Change> {
     if meta.is_dir() {
         return Err(change::folder(&title));
     }
-    if meta.len() > MAX_DIFF_BYTES {
+    if meta.len() > MAX_DIFF_BYTES as u64 {
         return Err(change::too_large(&title, Some(meta.len())));
     }
     // A pipe or a device says nothing about its size; those are cut off like standard input.
@@ -32,19 +35,22 @@ pub fn from_stdin() -> Result<Change> {
 /// Reads a diff that is called `title`.
 pub fn from_reader(reader: impl Read, title: String) -> Result<Change> {
     let mut bytes = Vec::new();
-    reader.take(MAX_DIFF_BYTES + 1).read_to_end(&mut bytes).explain(
+    reader.take(MAX_DIFF_BYTES as u64 + 1).read_to_end(&mut bytes).explain(
         Exit::Local,
         format!("could not read {title}"),
         None,
     )?;
-    if bytes.len() as u64 > MAX_DIFF_BYTES {
+    if bytes.len() > MAX_DIFF_BYTES {
         return Err(change::too_large(&title, None));
     }
     let diff = change::check(&title, bytes)?;
-    Ok(Change {
+    let set = ChangeSet {
         title,
         diff,
-        files: Vec::new(),
+        ..ChangeSet::default()
+    };
+    Ok(Change {
+        set,
         warnings: Vec::new(),
     })
 }

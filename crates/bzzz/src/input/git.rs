@@ -4,25 +4,22 @@
 //! The repository may be a stranger's. Its configuration must not run programs through us, so external diff drivers, text
 //! converters, hooks and the file-system monitor are off, and a revision can never be taken for an option.
 
-use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use super::change::{self, Change, MAX_DIFF_BYTES};
+use bzzz_core::change::ChangeSet;
+use bzzz_core::diff::MAX_DIFF_BYTES as MAX_DIFF;
+
+use super::change::{self, Change};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Explain, Result, fail_because};
-use crate::client::wire::WholeFile;
 use crate::term::clean;
 
-/// Larger files are reviewed by their hunks alone.
-pub const MAX_FILE_BYTES: u64 = 2 << 20;
-/// All whole files together.
-pub const MAX_FILES_BYTES: u64 = 64 << 20;
-/// Changed files that are read as a whole.
-pub const MAX_FILES: usize = 5_000;
+/// The parser's limit as a length of a stream.
+pub(super) const MAX_DIFF_BYTES: u64 = MAX_DIFF as u64;
 /// Most of git's own words that are kept for an error.
-const MAX_WORDS: u64 = 4 << 10;
+pub(super) const MAX_WORDS: u64 = 4 << 10;
 /// Tried in turn when no base is given.
 const BASES: [&str; 5] = ["origin/HEAD", "origin/main", "origin/master", "main", "master"];
 
@@ -38,23 +35,22 @@ pub fn from_repository(repo: &Path, base: Option<&str>, head: Option<&str>) -> R
     };
     let merge_base = git.merge_base(&base, &head, &base_name, head_name)?;
     let title = clean::line(&format!("{base_name}...{head_name}"));
-    let diff = git.diff(&merge_base, &head, &title)?;
     let mut warnings = Vec::new();
-    let files = git.whole_files(&merge_base, &head, &mut warnings)?;
-    Ok(Change {
+    let mut set = ChangeSet {
+        diff: git.diff(&merge_base, &head, &title, &mut warnings)?,
         title,
-        diff,
-        files,
-        warnings,
-    })
+        ..ChangeSet::default()
+    };
+    git.whole_files(&merge_base, &head, &mut set, &mut warnings)?;
+    Ok(Change { set, warnings })
 }
 
-struct Git<'a> {
+pub(super) struct Git<'a> {
     repo: &'a Path,
 }
 
 impl Git<'_> {
-    fn command(&self, args: &[&str]) -> Command {
+    pub(super) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new("git");
         command
             .arg("-C")
@@ -78,7 +74,7 @@ impl Git<'_> {
         command
     }
 
-    fn spawn(&self, command: &mut Command) -> Result<Child> {
+    pub(super) fn spawn(&self, command: &mut Command) -> Result<Child> {
         command.spawn().map_err(|error| {
             let hint = if error.kind() == std::io::ErrorKind::NotFound {
                 "install git, or give a diff file instead of --repo"
@@ -90,7 +86,7 @@ impl Git<'_> {
     }
 
     /// Runs git and gives its output, at most `limit` bytes and one; git's words when it fails.
-    fn run(&self, args: &[&str], limit: u64) -> Result<std::result::Result<Vec<u8>, String>> {
+    pub(super) fn run(&self, args: &[&str], limit: u64) -> Result<std::result::Result<Vec<u8>, String>> {
         let mut child = self.spawn(&mut self.command(args))?;
         let words = child
             .stderr
@@ -200,7 +196,7 @@ impl Git<'_> {
         }
     }
 
-    fn diff(&self, base: &str, head: &str, title: &str) -> Result<String> {
+    fn diff(&self, base: &str, head: &str, title: &str, warnings: &mut Vec<String>) -> Result<String> {
         let args = [
             "diff",
             "--no-color",
@@ -218,7 +214,14 @@ impl Git<'_> {
         ];
         match self.run(&args, MAX_DIFF_BYTES)? {
             Ok(out) if out.len() as u64 > MAX_DIFF_BYTES => Err(change::too_large(title, None)),
-            Ok(out) => change::check(title, out),
+            Ok(out) => {
+                change::well_formed(title, &out)?;
+                // One file in another encoding must not keep the others from being reviewed.
+                Ok(String::from_utf8(out).unwrap_or_else(|error| {
+                    warnings.push("some text is not UTF-8; those bytes are replaced".to_owned());
+                    String::from_utf8_lossy(error.as_bytes()).into_owned()
+                }))
+            }
             Err(words) => Err(fail_because(
                 Exit::Usage,
                 format!("could not compare {title}"),
@@ -227,168 +230,6 @@ impl Git<'_> {
             )),
         }
     }
-
-    /// Reads the blobs of the changed files through one `git cat-file`.
-    fn whole_files(&self, base: &str, head: &str, warnings: &mut Vec<String>) -> Result<Vec<WholeFile>> {
-        let args = [
-            "diff",
-            "--raw",
-            "-z",
-            "--no-abbrev",
-            "--no-ext-diff",
-            "--find-renames",
-            "--no-relative",
-            base,
-            head,
-            "--",
-        ];
-        let raw = match self.run(&args, MAX_DIFF_BYTES)? {
-            Ok(raw) => raw,
-            Err(words) => {
-                return Err(fail_because(
-                    Exit::Usage,
-                    "could not list the changed files",
-                    words,
-                    None,
-                ));
-            }
-        };
-        let mut entries = raw_entries(&raw);
-        if entries.len() > MAX_FILES {
-            warnings.push(format!(
-                "{} files changed; only the first {MAX_FILES} are read as a whole",
-                entries.len()
-            ));
-            entries.truncate(MAX_FILES);
-        }
-        let wanted: Vec<String> = entries
-            .iter()
-            .flat_map(|entry| [&entry.before, &entry.after])
-            .flatten()
-            .cloned()
-            .collect();
-        let blobs = self.blobs(wanted)?;
-        let mut left_out = 0;
-        let mut files = Vec::new();
-        for entry in entries {
-            let text = |id: &Option<String>| id.as_ref().map(|id| blobs.get(id).cloned().flatten());
-            match (text(&entry.before), text(&entry.after)) {
-                (Some(None), _) | (_, Some(None)) => left_out += 1,
-                (before, after) => files.push(WholeFile {
-                    path: entry.path,
-                    before: before.flatten(),
-                    after: after.flatten(),
-                }),
-            }
-        }
-        if left_out > 0 {
-            warnings.push(format!(
-                "{left_out} changed files are binary or too large; they are read by their hunks alone"
-            ));
-        }
-        Ok(files)
-    }
-
-    /// Blob id to text; none for one that is binary, too large, or beyond the sum.
-    fn blobs(&self, wanted: Vec<String>) -> Result<BTreeMap<String, Option<String>>> {
-        let attempt = "could not read the changed files from git";
-        let mut child = self.spawn(
-            self.command(&["cat-file", "--batch"])
-                .stdin(Stdio::piped())
-                .stderr(Stdio::null()),
-        )?;
-        let (Some(mut stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
-            return Ok(BTreeMap::new());
-        };
-        // Written from a thread of its own: git answers while it reads, and both pipes are finite.
-        let writer = std::thread::spawn(move || {
-            for id in wanted {
-                if writeln!(stdin, "{id}").is_err() {
-                    break;
-                }
-            }
-        });
-        let mut reader = BufReader::new(stdout);
-        let mut found = BTreeMap::new();
-        let mut sum = 0;
-        let mut header = String::new();
-        while reader
-            .by_ref()
-            .take(MAX_WORDS)
-            .read_line(&mut header)
-            .explain(Exit::Local, attempt, None)?
-            > 0
-        {
-            let mut parts = header.split_whitespace();
-            let id = parts.next().unwrap_or_default().to_owned();
-            let size = parts.nth(1).and_then(|size| size.parse::<u64>().ok());
-            if let Some(size) = size {
-                let text = blob(&mut reader, size, &mut sum).explain(Exit::Local, attempt, None)?;
-                found.insert(id, text);
-            }
-            header.clear();
-        }
-        let _ = writer.join();
-        child.wait().explain(Exit::Local, attempt, None)?;
-        Ok(found)
-    }
-}
-
-fn blob(reader: &mut impl BufRead, size: u64, sum: &mut u64) -> std::io::Result<Option<String>> {
-    // The line break after the content is git's.
-    let mut content = reader.take(size + 1);
-    if size > MAX_FILE_BYTES || *sum + size > MAX_FILES_BYTES {
-        std::io::copy(&mut content, &mut std::io::sink())?;
-        return Ok(None);
-    }
-    *sum += size;
-    let mut bytes = Vec::new();
-    content.read_to_end(&mut bytes)?;
-    bytes.pop();
-    if bytes.contains(&0) {
-        return Ok(None);
-    }
-    Ok(String::from_utf8(bytes).ok())
-}
-
-/// One line of `git diff --raw`.
-struct RawEntry {
-    before: Option<String>,
-    after: Option<String>,
-    path: String,
-}
-
-fn raw_entries(raw: &[u8]) -> Vec<RawEntry> {
-    /// Modes of regular files; links and submodules hold no source.
-    const FILES: [&str; 3] = ["100644", "100755", "000000"];
-    let mut parts = raw
-        .split(|byte| *byte == 0)
-        .map(|part| String::from_utf8_lossy(part).into_owned());
-    let mut out = Vec::new();
-    while let Some(header) = parts.next() {
-        let Some(header) = header.strip_prefix(':') else {
-            break;
-        };
-        let fields: Vec<&str> = header.split(' ').collect();
-        let [old_mode, new_mode, before, after, status] = fields.as_slice() else {
-            break;
-        };
-        let Some(mut path) = parts.next() else { break };
-        if status.starts_with('R') || status.starts_with('C') {
-            let Some(new) = parts.next() else { break };
-            path = new;
-        }
-        if !FILES.contains(old_mode) || !FILES.contains(new_mode) {
-            continue;
-        }
-        let id = |id: &str| (!id.bytes().all(|byte| byte == b'0')).then(|| id.to_owned());
-        out.push(RawEntry {
-            before: id(before),
-            after: id(after),
-            path,
-        });
-    }
-    out
 }
 
 /// The first line of what git said, without its `fatal:`.

@@ -3,6 +3,7 @@
 //! What always holds: a size is checked before the bytes are read; each kind of bad input has its own message; nothing is
 //! sent to a node that is not a unified diff in UTF-8.
 
+pub mod blobs;
 pub mod change;
 pub mod file;
 pub mod git;

@@ -12,15 +12,19 @@ fn every_bad_diff_has_its_own_message() {
         place.run(&["review", &file]).fails(2, words);
         place.run_stdin(&["review", "-"], bytes).fails(2, words);
     };
-    check("empty", b"", &["the diff is empty"]);
-    check("blank", b"\n \n", &["the diff is empty"]);
-    check("binary", b"\x7fELF\0\0", &["it is a binary file"]);
-    check("latin", b"@@ -1 +1 @@\n-a\n+\xe9\n", &["not UTF-8", "line 3", "iconv"]);
-    check("prose", b"dear reader\n", &["no hunks", "git diff"]);
+    check("empty", b"", &["it is empty"]);
+    check("blank", b"\n \n", &["it is empty"]);
+    check("binary", b"\x7fELF\0\0", &["it is binary data"]);
+    check(
+        "latin",
+        b"--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+\xe9\n",
+        &["not UTF-8", "line 5", "iconv"],
+    );
+    check("prose", b"dear reader\n", &["no unified diff", "git diff"]);
     check(
         "cut",
         b"--- a\n+++ b\n@@ -1,4 +1,4 @@\n a\n",
-        &["line 4", "ends in the middle"],
+        &["line 3", "make it again"],
     );
     check(
         "images",

@@ -32,27 +32,17 @@ fn the_whole_files_go_with_the_diff() {
     assert!(ran.err.contains("warning: 1 changed files are binary"), "{}", ran.err);
     let request = &node.requests()[0];
     assert_eq!(request.line, "POST /v1/reviews HTTP/1.1");
-    assert_eq!(request.body["title"], "main...HEAD");
-    assert!(
-        request.body["diff"]
-            .as_str()
-            .is_some_and(|diff| diff.contains("+a = 2"))
-    );
-    let files = request.body["files"].as_array().expect("files");
-    let file = |path: &str| {
-        files
-            .iter()
-            .find(|file| file["path"] == path)
-            .unwrap_or_else(|| panic!("{path}"))
-            .clone()
-    };
-    assert_eq!(files.len(), 3);
+    let change = &request.body["change"];
+    assert_eq!(change["title"], "main...HEAD");
+    assert!(change["diff"].as_str().is_some_and(|diff| diff.contains("+a = 2")));
     assert_eq!(
-        (file("kept.py")["before"].clone(), file("kept.py")["after"].clone()),
-        ("a = 1\n".into(), "a = 2\n".into())
+        change["files"],
+        serde_json::json!({"kept.py": "a = 2\n", "new name.py": "n = 1\n"})
     );
-    assert!(file("gone.py")["after"].is_null());
-    assert!(file("new name.py")["before"].is_null());
+    assert_eq!(
+        change["old_files"],
+        serde_json::json!({"kept.py": "a = 1\n", "gone.py": "old = 1\n"})
+    );
 }
 
 #[test]
@@ -74,7 +64,7 @@ fn each_fault_of_a_repository_is_told() {
         &["could not find the revision \"nosuch\"", "no such commit"],
     );
     check(&["repo", "--base=--output=/tmp/x"], &["no name of a revision"]);
-    check(&["repo", "--base", "HEAD"], &["the diff is empty"]);
+    check(&["repo", "--base", "HEAD"], &["it is empty"]);
     git(&repo, &["checkout", "-q", "--orphan", "other"]);
     git(&repo, &["commit", "-qm", "root"]);
     check(&["repo", "--base", "main"], &["no common ancestor"]);
@@ -116,7 +106,7 @@ fn a_strange_repository_runs_nothing() {
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(!place.path("sprung").exists(), "a program of the repository was run");
     assert!(
-        node.requests()[0].body["diff"]
+        node.requests()[0].body["change"]["diff"]
             .as_str()
             .is_some_and(|diff| diff.contains("+a = 2"))
     );

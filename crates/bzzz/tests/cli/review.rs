@@ -104,7 +104,7 @@ fn the_certificate_is_kept_and_named() {
         ),
         &["--json"],
     );
-    let kept = place.path(".local/share/bzzz/certificates/x1.json");
+    let kept = place.path(".local/share/bzzz/certificates/x1.pem");
     assert_eq!(ran.json()["certificate"], kept.to_string_lossy().as_ref());
     assert!(kept.exists());
     let (ran, _) = run(

@@ -6,7 +6,6 @@ use crate::support::{Place, Ran};
 fn ask(args: &[&str], answer: Answer) -> (Ran, String, serde_json::Value) {
     let node = FakeNode::start(vec![answer]);
     let place = Place::new();
-    place.file("cert.json", "{\"v\":1}");
     place.file("sim.log", "x");
     let args: Vec<&str> = args.iter().copied().chain(["--node", &node.address]).collect();
     let ran = place.run(&args);
@@ -63,8 +62,7 @@ fn each_command_asks_its_endpoint() {
 #[test]
 fn checks_decide_the_exit_status() {
     for (args, line) in [
-        (&["verify", "cert.json"][..], "POST /v1/verify"),
-        (&["log", "verify"], "POST /v1/log/verify"),
+        (&["log", "verify"][..], "POST /v1/log/verify"),
         (&["replay", "sim.log"], "POST /v1/replay"),
         (&["sim", "--seed", "1"], "POST /v1/sim"),
     ] {
@@ -103,10 +101,12 @@ fn input_is_checked_before_a_node_is_asked() {
         .run(&["verify", "none"])
         .fails(2, &["could not read the certificate none"]);
     let text = place.file("text", "no certificate");
-    place
-        .run(&["verify", &text])
-        .fails(5, &["could not read the certificate"]);
+    place.run(&["verify", &text]).fails(5, &["could not verify", "PEM"]);
     place.run(&["verify", &text, "--project", "x"]).fails(2, &["--project"]);
+    place
+        .run(&["get", "bzzz://a:b@c"])
+        .fails(2, &["could not read the address", "column "]);
+    place.run(&["post", "nonsense", "x"]).fails(2, &["column 1"]);
     place.run(&["admit", "somebody"]).fails(2, &["no peer id"]);
     place.run(&["backup", &text]).fails(2, &["it is there already"]);
     place
