@@ -59,7 +59,10 @@ impl<'a> File<'a> {
 
     /// Added lines with their numbers; those too long to be text are left out.
     pub(crate) fn added_lines(&self) -> impl Iterator<Item = (u32, &'a str)> {
-        self.added.iter().filter_map(|n| Some((*n, self.line(*n)?))).filter(|(_, l)| l.len() <= MAX_LINE_BYTES)
+        self.added
+            .iter()
+            .filter_map(|n| Some((*n, self.line(*n)?)))
+            .filter(|(_, l)| l.len() <= MAX_LINE_BYTES)
     }
 
     /// Whether the whole file after the change is known and parsed.
@@ -83,12 +86,20 @@ pub(crate) fn prepare<'a>(set: &'a ChangeSet, change: &'a Change, skipped: &mut 
             read(set, diff, once, skipped)
         })
         .collect();
-    Changed { files, whole_files: &set.files }
+    Changed {
+        files,
+        whole_files: &set.files,
+    }
 }
 
 fn read<'a>(set: &'a ChangeSet, diff: &'a FileDiff, once: bool, skipped: &mut Vec<Skipped>) -> File<'a> {
     let path = diff.path();
-    let mut skip = |why: &str| skipped.push(Skipped { file: path.to_owned(), why: why.to_owned() });
+    let mut skip = |why: &str| {
+        skipped.push(Skipped {
+            file: path.to_owned(),
+            why: why.to_owned(),
+        })
+    };
     if diff.binary {
         skip("binary file: not read");
     }
@@ -111,7 +122,11 @@ fn read<'a>(set: &'a ChangeSet, diff: &'a FileDiff, once: bool, skipped: &mut Ve
         added: BTreeSet::new(),
         known: BTreeMap::new(),
     };
-    let whole = diff.new_path.as_deref().and_then(|p| set.files.get(p)).filter(|text| once && fits(text, diff));
+    let whole = diff
+        .new_path
+        .as_deref()
+        .and_then(|p| set.files.get(p))
+        .filter(|text| once && fits(text, diff));
     if let Some(text) = whole {
         file.known = (1..).zip(text.lines()).collect();
     }
@@ -139,7 +154,11 @@ fn read<'a>(set: &'a ChangeSet, diff: &'a FileDiff, once: bool, skipped: &mut Ve
             file.docs = parse(lang, text, || FileText::sparse(diff, Side::New), &mut skip);
         }
         if diff.old_path.is_some() && !diff.binary {
-            let old = diff.old_path.as_deref().and_then(|p| set.old_files.get(p)).filter(|_| once);
+            let old = diff
+                .old_path
+                .as_deref()
+                .and_then(|p| set.old_files.get(p))
+                .filter(|_| once);
             let text = old.map_or_else(|| FileText::sparse(diff, Side::Old), |t| FileText::whole(t));
             file.old_docs = parse(lang, text, || FileText::sparse(diff, Side::Old), &mut |_| {});
         }
@@ -150,14 +169,21 @@ fn read<'a>(set: &'a ChangeSet, diff: &'a FileDiff, once: bool, skipped: &mut Ve
 /// Whether a given whole file is the one that the diff leads to; a stale one would put findings on wrong lines.
 fn fits(text: &str, diff: &FileDiff) -> bool {
     let lines: Vec<&str> = text.lines().collect();
-    diff.hunks.iter().flat_map(|h| &h.lines).filter_map(|l| Some((l.new_no?, l))).all(|(number, line)| {
-        let at = usize::try_from(number).ok().and_then(|n| n.checked_sub(1));
-        at.and_then(|at| lines.get(at)).is_some_and(|l| l.trim_end() == line.text.trim_end())
-    })
+    diff.hunks
+        .iter()
+        .flat_map(|h| &h.lines)
+        .filter_map(|l| Some((l.new_no?, l)))
+        .all(|(number, line)| {
+            let at = usize::try_from(number).ok().and_then(|n| n.checked_sub(1));
+            at.and_then(|at| lines.get(at))
+                .is_some_and(|l| l.trim_end() == line.text.trim_end())
+        })
 }
 
 fn parse(lang: Lang, text: FileText, sparse: impl FnOnce() -> FileText, skip: &mut impl FnMut(&str)) -> Vec<Doc> {
-    if text.whole && let [one] = text.fragments.as_slice() {
+    if text.whole
+        && let [one] = text.fragments.as_slice()
+    {
         match Doc::parse(lang, one.text.clone(), one.first_line, false, true) {
             Ok(doc) => return vec![doc],
             Err(NoTree::LongLine) => {
@@ -200,7 +226,11 @@ fn settle(lang: Lang, fragment: &Fragment) -> (String, bool) {
         return (fragment.text.clone(), false);
     }
     if lang != Lang::Python {
-        return if opens { (format!("{section}\n{}", fragment.text), true) } else { (fragment.text.clone(), false) };
+        return if opens {
+            (format!("{section}\n{}", fragment.text), true)
+        } else {
+            (fragment.text.clone(), false)
+        };
     }
     let indent = |line: &str| line.len() - line.trim_start_matches([' ', '\t']).len();
     let full = || fragment.text.lines().filter(|l| !l.trim().is_empty());
@@ -210,7 +240,11 @@ fn settle(lang: Lang, fragment: &Fragment) -> (String, bool) {
         return (fragment.text.clone(), false);
     }
     let header = if opens { section } else { "if True:" };
-    let starts_item = |l: &str| ["def ", "class ", "async def ", "@"].iter().any(|w| l.trim_start().starts_with(w));
+    let starts_item = |l: &str| {
+        ["def ", "class ", "async def ", "@"]
+            .iter()
+            .any(|w| l.trim_start().starts_with(w))
+    };
     let sibling = full().find(|l| indent(l) == least).is_some_and(starts_item) && first > least;
     let pad = if least == 0 || sibling { "" } else { "    " };
     let mut text = format!("{header}\n");
@@ -252,7 +286,9 @@ mod tests {
     #[test]
     fn indented_fragments_without_a_header_parse() {
         let diff = "--- a/x.py\n+++ b/x.py\n@@ -40,2 +40,3 @@\n         a()\n+        b()\n         c()\n";
-        with_docs(diff, |file| assert!(!file.docs[0].root().has_error(), "{}", file.docs[0].text));
+        with_docs(diff, |file| {
+            assert!(!file.docs[0].root().has_error(), "{}", file.docs[0].text)
+        });
     }
 
     #[test]
@@ -276,6 +312,8 @@ mod tests {
     #[test]
     fn removals_touch_what_surrounds_them() {
         let diff = "--- a/x.py\n+++ b/x.py\n@@ -1,3 +1,2 @@\n def f():\n-    a()\n     b()\n";
-        with_docs(diff, |file| assert!(file.touches(1, 2) && !file.touches(3, 9) && !file.adds(1, 2)));
+        with_docs(diff, |file| {
+            assert!(file.touches(1, 2) && !file.touches(3, 9) && !file.adds(1, 2))
+        });
     }
 }

@@ -29,8 +29,7 @@ pub const PYTHON_JS: &[Lang] = &[Lang::Python, Lang::JavaScript, Lang::TypeScrip
 /// Python and Rust.
 pub const PYTHON_RUST: &[Lang] = &[Lang::Python, Lang::Rust];
 /// All that have a grammar.
-pub const ALL: &[Lang] =
-    &[Lang::Rust, Lang::Python, Lang::JavaScript, Lang::TypeScript, Lang::Tsx];
+pub const ALL: &[Lang] = &[Lang::Rust, Lang::Python, Lang::JavaScript, Lang::TypeScript, Lang::Tsx];
 /// For rules over plain text, whatever the language.
 pub const ANY_TEXT: &[Lang] = &[];
 
@@ -98,15 +97,25 @@ pub(crate) fn is_test_path(path: &str) -> bool {
         || name == "conftest.py"
         || name == "tests.rs"
         || name == "test.rs"
-        || [".test.", ".spec.", "_test.", "_tests.", ".stories."].iter().any(|mark| name.contains(mark))
+        || [".test.", ".spec.", "_test.", "_tests.", ".stories."]
+            .iter()
+            .any(|mark| name.contains(mark))
 }
 
 /// Whether a path is a script or a program's entry, which may print and exit as it likes.
 pub(crate) fn is_script_path(path: &str) -> bool {
-    let folder = |f: &str| matches!(f, "bin" | "scripts" | "script" | "cli" | "tools" | "xtask" | "migrations");
+    let folder = |f: &str| {
+        matches!(
+            f,
+            "bin" | "scripts" | "script" | "cli" | "tools" | "xtask" | "migrations"
+        )
+    };
     let name = file_name(path);
     path.split('/').rev().skip(1).any(folder)
-        || matches!(name, "build.rs" | "main.rs" | "cli.py" | "cli.ts" | "cli.js" | "setup.py" | "manage.py" | "__main__.py")
+        || matches!(
+            name,
+            "build.rs" | "main.rs" | "cli.py" | "cli.ts" | "cli.js" | "setup.py" | "manage.py" | "__main__.py"
+        )
         || name.contains(".config.")
 }
 

@@ -57,7 +57,10 @@ pub fn analyse(role: &str, change: &ChangeSet) -> Analysis {
     let parsed = match change.change() {
         Ok(parsed) => parsed,
         Err(error) => {
-            analysis.skipped.push(Skipped { file: String::new(), why: error.to_string() });
+            analysis.skipped.push(Skipped {
+                file: String::new(),
+                why: error.to_string(),
+            });
             return analysis;
         }
     };
@@ -70,7 +73,10 @@ pub fn analyse(role: &str, change: &ChangeSet) -> Analysis {
         run(rule, &changed, &mut sink);
         if sink.left_out > 0 {
             let why = format!("{}: {} more findings were left out", rule.info.id, sink.left_out);
-            analysis.skipped.push(Skipped { file: String::new(), why });
+            analysis.skipped.push(Skipped {
+                file: String::new(),
+                why,
+            });
         }
         analysis.findings.append(&mut sink.findings);
     }
@@ -88,7 +94,11 @@ fn run(rule: &Rule, changed: &files::Changed<'_>, sink: &mut Sink<'_>) {
     let reads = |file: &files::File<'_>| languages.is_empty() || file.lang.is_some_and(|l| languages.contains(&l));
     match rule.check {
         Check::Change(check) => check(changed, sink),
-        Check::File(check) => changed.files.iter().filter(|f| reads(f)).for_each(|file| check(file, sink)),
+        Check::File(check) => changed
+            .files
+            .iter()
+            .filter(|f| reads(f))
+            .for_each(|file| check(file, sink)),
         Check::Doc(check) => {
             for file in changed.files.iter().filter(|f| reads(f)) {
                 file.docs.iter().for_each(|doc| check(doc, file, sink));

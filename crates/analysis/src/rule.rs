@@ -66,7 +66,11 @@ pub(crate) struct Example {
 
 /// A new file.
 pub(crate) const fn new(path: &'static str, after: &'static str) -> Example {
-    Example { path, before: "", after }
+    Example {
+        path,
+        before: "",
+        after,
+    }
 }
 
 /// An edited file.
@@ -96,7 +100,11 @@ pub(crate) struct Sink<'r> {
 
 impl<'r> Sink<'r> {
     pub(crate) fn new(info: &'r RuleInfo) -> Self {
-        Sink { info, findings: Vec::new(), left_out: 0 }
+        Sink {
+            info,
+            findings: Vec::new(),
+            left_out: 0,
+        }
     }
 
     /// Reports a node that the change introduces.
@@ -137,7 +145,9 @@ impl<'r> Sink<'r> {
     }
 
     fn add(&mut self, file: &File<'_>, line: u32, end_line: u32, quote: String, adapt: impl FnOnce(&mut Finding)) {
-        if quote.replace(MASK, "").trim().is_empty() || self.findings.iter().any(|f| f.line == line && f.file == file.path) {
+        if quote.replace(MASK, "").trim().is_empty()
+            || self.findings.iter().any(|f| f.line == line && f.file == file.path)
+        {
             return;
         }
         if self.findings.len() >= MAX_FINDINGS_PER_RULE {

@@ -85,7 +85,13 @@ impl PartialEq for Node<'_> {
 }
 
 impl Doc {
-    pub(crate) fn parse(lang: Lang, text: String, first_line: u32, synthetic: bool, whole: bool) -> Result<Doc, NoTree> {
+    pub(crate) fn parse(
+        lang: Lang,
+        text: String,
+        first_line: u32,
+        synthetic: bool,
+        whole: bool,
+    ) -> Result<Doc, NoTree> {
         if text.len() > MAX_PARSE_BYTES {
             return Err(NoTree::TooLarge);
         }
@@ -98,7 +104,11 @@ impl Doc {
         let mut steps = 0;
         let mut progress = |_: &tree_sitter::ParseState| {
             steps += 1;
-            if steps > MAX_PARSE_STEPS { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if steps > MAX_PARSE_STEPS {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
         };
         let options = tree_sitter::ParseOptions::new().progress_callback(&mut progress);
         let bytes = text.as_bytes();
@@ -112,7 +122,16 @@ impl Doc {
                 kinds.entry(entry.kind).or_default().push(id);
             }
         }
-        Ok(Doc { lang, text, first_line, synthetic, whole, entries, kinds, assignments: OnceCell::new() })
+        Ok(Doc {
+            lang,
+            text,
+            first_line,
+            synthetic,
+            whole,
+            entries,
+            kinds,
+            assignments: OnceCell::new(),
+        })
     }
 
     pub(crate) fn root(&self) -> Node<'_> {
@@ -125,7 +144,11 @@ impl Doc {
 
     /// All named nodes of these kinds; kind by kind, each in the order of the text.
     pub(crate) fn all<'d>(&'d self, kinds: &'d [&str]) -> impl Iterator<Item = Node<'d>> {
-        kinds.iter().filter_map(|k| self.kinds.get(*k)).flatten().map(|id| Node { doc: self, id: *id })
+        kinds
+            .iter()
+            .filter_map(|k| self.kinds.get(*k))
+            .flatten()
+            .map(|id| Node { doc: self, id: *id })
     }
 }
 
@@ -145,10 +168,17 @@ fn flatten(tree: &tree_sitter::Tree, grammar: &'static tree_sitter::Language) ->
         let id = row(entries.len());
         // A node that ends at the start of a row does not reach into it.
         let end = node.end_position();
-        let end_row = if end.column == 0 && end.row > node.start_position().row { end.row - 1 } else { end.row };
+        let end_row = if end.column == 0 && end.row > node.start_position().row {
+            end.row - 1
+        } else {
+            end.row
+        };
         entries.push(Entry {
             kind: grammar.node_kind_for_id(node.kind_id()).unwrap_or("ERROR"),
-            field: cursor.field_id().and_then(|f| grammar.field_name_for_id(f.get())).unwrap_or(""),
+            field: cursor
+                .field_id()
+                .and_then(|f| grammar.field_name_for_id(f.get()))
+                .unwrap_or(""),
             start: row(node.start_byte()),
             end: row(node.end_byte()),
             row: row(node.start_position().row),
@@ -207,13 +237,20 @@ impl<'d> Node<'d> {
 
     pub(crate) fn text(&self) -> &'d str {
         let entry = self.entry();
-        self.doc.text.get(entry.start as usize..entry.end as usize).unwrap_or_default()
+        self.doc
+            .text
+            .get(entry.start as usize..entry.end as usize)
+            .unwrap_or_default()
     }
 
     /// The text where it has at most `limit` bytes, else nothing: keeps rules linear on long chains.
     pub(crate) fn short_text(&self, limit: u32) -> &'d str {
         let entry = self.entry();
-        if entry.end - entry.start > limit { "" } else { self.text() }
+        if entry.end - entry.start > limit {
+            ""
+        } else {
+            self.text()
+        }
     }
 
     /// Number of the first line in the file.
@@ -277,7 +314,9 @@ impl<'d> Node<'d> {
     /// Everything below this node, in the order of the text; named only.
     pub(crate) fn descendants(&self) -> impl Iterator<Item = Node<'d>> + use<'d> {
         let doc = self.doc;
-        (self.id + 1..self.entry().subtree_end).map(move |id| Node { doc, id }).filter(|n| n.entry().named)
+        (self.id + 1..self.entry().subtree_end)
+            .map(move |id| Node { doc, id })
+            .filter(|n| n.entry().named)
     }
 
     pub(crate) fn contains(&self, other: Node<'d>) -> bool {
@@ -319,7 +358,9 @@ mod tests {
 
     #[test]
     fn the_table_mirrors_the_tree() {
-        let doc = parse(Lang::Python, "def f(a):\n    # why\n    return g(a)\n").ok().unwrap();
+        let doc = parse(Lang::Python, "def f(a):\n    # why\n    return g(a)\n")
+            .ok()
+            .unwrap();
         let call = doc.all(&["call"]).next().unwrap();
         assert_eq!((call.text(), call.line()), ("g(a)", 3));
         let function = call.ancestor(&["function_definition"]).unwrap();
@@ -332,9 +373,21 @@ mod tests {
 
     #[test]
     fn hostile_text_is_refused_in_bounded_time() {
-        assert_eq!(parse(Lang::Rust, &"x".repeat(MAX_PARSE_BYTES + 1)).err(), Some(NoTree::TooLarge));
-        assert_eq!(parse(Lang::Rust, &"x".repeat(MAX_LINE_BYTES + 1)).err(), Some(NoTree::LongLine));
-        let deep = |open: &str, close: &str| format!("{}1{}", format!("{open}\n").repeat(9000), format!("{close}\n").repeat(9000));
+        assert_eq!(
+            parse(Lang::Rust, &"x".repeat(MAX_PARSE_BYTES + 1)).err(),
+            Some(NoTree::TooLarge)
+        );
+        assert_eq!(
+            parse(Lang::Rust, &"x".repeat(MAX_LINE_BYTES + 1)).err(),
+            Some(NoTree::LongLine)
+        );
+        let deep = |open: &str, close: &str| {
+            format!(
+                "{}1{}",
+                format!("{open}\n").repeat(9000),
+                format!("{close}\n").repeat(9000)
+            )
+        };
         for lang in crate::lang::ALL {
             assert_eq!(parse(*lang, &deep("(", ")")).err(), Some(NoTree::TooDeep), "{lang:?}");
         }
@@ -342,7 +395,17 @@ mod tests {
 
     #[test]
     fn garbage_is_parsed_or_refused() {
-        let garbage = ["((((\n", "{[<\n", "def def def:\n", "\"'`\n", "fn x( {{\n", "/* \n", "<a<b<c\n", "${`\n", "else if\n"];
+        let garbage = [
+            "((((\n",
+            "{[<\n",
+            "def def def:\n",
+            "\"'`\n",
+            "fn x( {{\n",
+            "/* \n",
+            "<a<b<c\n",
+            "${`\n",
+            "else if\n",
+        ];
         for lang in crate::lang::ALL {
             for piece in garbage {
                 let _ = parse(*lang, &piece.repeat(3000));

@@ -31,8 +31,7 @@ fn size(event: &NetEvent) -> usize {
 impl Backlog {
     /// Whether an event with a payload of `bytes` must be turned away now. Warns once when that begins.
     pub(crate) fn is_full(&mut self, bytes: usize) -> bool {
-        let full = self.queue.len() >= EVENT_BACKLOG
-            || (bytes > 0 && self.bytes + bytes > EVENT_BACKLOG_BYTES);
+        let full = self.queue.len() >= EVENT_BACKLOG || (bytes > 0 && self.bytes + bytes > EVENT_BACKLOG_BYTES);
         if full && !self.overloaded {
             self.overloaded = true;
             tracing::warn!("{}", Warning::Overloaded);

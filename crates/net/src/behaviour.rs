@@ -75,9 +75,7 @@ impl Protocols {
         local: PeerId,
     ) -> Result<(Self, Option<Warning>), NetError> {
         let limits = &config.limits;
-        let budget = Arc::new(Semaphore::new(
-            limits.max_inflight_bytes.min(Semaphore::MAX_PERMITS),
-        ));
+        let budget = Arc::new(Semaphore::new(limits.max_inflight_bytes.min(Semaphore::MAX_PERMITS)));
         let (mdns, warning) = discovery(config, local);
         let mut protocols = Self {
             blocked: lists::Behaviour::default(),
@@ -118,10 +116,7 @@ impl Protocols {
     }
 
     /// The protocol behind a channel.
-    pub(crate) fn directed(
-        &mut self,
-        channel: Channel,
-    ) -> &mut request_response::Behaviour<FrameCodec> {
+    pub(crate) fn directed(&mut self, channel: Channel) -> &mut request_response::Behaviour<FrameCodec> {
         match channel {
             Channel::Direct => &mut self.direct,
             Channel::Sync => &mut self.sync,
@@ -173,10 +168,7 @@ fn directed(
     )
 }
 
-fn discovery(
-    config: &NetConfig,
-    local: PeerId,
-) -> (Option<mdns::tokio::Behaviour>, Option<Warning>) {
+fn discovery(config: &NetConfig, local: PeerId) -> (Option<mdns::tokio::Behaviour>, Option<Warning>) {
     if !config.mdns_in_effect() {
         return (None, None);
     }
@@ -195,19 +187,13 @@ fn discovery(
 /// The raw bytes of the author's id, then the sequence number: go-libp2p-pubsub's name of a message.
 /// With another one a mixed mesh would ask for each message again and again.
 fn message_id(message: &gossipsub::Message) -> gossipsub::MessageId {
-    let mut id = message
-        .source
-        .map(|peer| peer.to_bytes())
-        .unwrap_or_default();
+    let mut id = message.source.map(|peer| peer.to_bytes()).unwrap_or_default();
     id.extend_from_slice(&message.sequence_number.unwrap_or_default().to_be_bytes());
     gossipsub::MessageId::from(id)
 }
 
 fn gossip(limits: &Limits, keypair: &identity::Keypair) -> Result<Gossip, NetError> {
-    let refused = |reason: String| NetError::Setup {
-        what: "gossip",
-        reason,
-    };
+    let refused = |reason: String| NetError::Setup { what: "gossip", reason };
     let config = gossipsub::ConfigBuilder::default()
         .validation_mode(gossipsub::ValidationMode::Strict)
         .validate_messages()
@@ -233,8 +219,8 @@ fn gossip(limits: &Limits, keypair: &identity::Keypair) -> Result<Gossip, NetErr
         max_subscriptions_per_request: 2 * MAX_TOPICS,
     };
     let signing = gossipsub::MessageAuthenticity::Signed(keypair.clone());
-    let mut gossip = Gossip::new_with_subscription_filter(signing, config, filter)
-        .map_err(|error| refused(error.to_owned()))?;
+    let mut gossip =
+        Gossip::new_with_subscription_filter(signing, config, filter).map_err(|error| refused(error.to_owned()))?;
     gossip
         .with_peer_score(peer_score(), gossipsub::PeerScoreThresholds::default())
         .map_err(refused)?;

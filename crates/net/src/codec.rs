@@ -76,10 +76,7 @@ impl FrameCodec {
         if length > self.max_bytes {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
-                format!(
-                    "a frame of {length} bytes is above the limit of {}",
-                    self.max_bytes
-                ),
+                format!("a frame of {length} bytes is above the limit of {}", self.max_bytes),
             ));
         }
         let mut bytes = Vec::new();
@@ -88,12 +85,7 @@ impl FrameCodec {
             let step = CHUNK_BYTES.min(length - bytes.len());
             let permit = Arc::clone(&self.budget)
                 .try_acquire_many_owned(u32::try_from(step).unwrap_or(u32::MAX))
-                .map_err(|_| {
-                    io::Error::new(
-                        io::ErrorKind::OutOfMemory,
-                        "the memory for messages is used up",
-                    )
-                })?;
+                .map_err(|_| io::Error::new(io::ErrorKind::OutOfMemory, "the memory for messages is used up"))?;
             match &mut share {
                 Some(held) => held.merge(permit),
                 None => share = Some(permit),
@@ -105,22 +97,14 @@ impl FrameCodec {
         Ok(Payload { bytes, share })
     }
 
-    async fn write_frame<T: AsyncWrite + Unpin + Send>(
-        &self,
-        io: &mut T,
-        bytes: &[u8],
-    ) -> io::Result<()> {
+    async fn write_frame<T: AsyncWrite + Unpin + Send>(&self, io: &mut T, bytes: &[u8]) -> io::Result<()> {
         let length = u32::try_from(bytes.len())
             .ok()
             .filter(|_| bytes.len() <= self.max_bytes)
             .ok_or_else(|| {
                 io::Error::new(
                     io::ErrorKind::InvalidInput,
-                    format!(
-                        "{} bytes are above the limit of {}",
-                        bytes.len(),
-                        self.max_bytes
-                    ),
+                    format!("{} bytes are above the limit of {}", bytes.len(), self.max_bytes),
                 )
             })?;
         io.write_all(&length.to_be_bytes()).await?;
@@ -158,24 +142,14 @@ impl Codec for FrameCodec {
         }
     }
 
-    async fn write_request<T>(
-        &mut self,
-        _: &Self::Protocol,
-        io: &mut T,
-        request: Payload,
-    ) -> io::Result<()>
+    async fn write_request<T>(&mut self, _: &Self::Protocol, io: &mut T, request: Payload) -> io::Result<()>
     where
         T: AsyncWrite + Unpin + Send,
     {
         self.write_frame(io, &request.bytes).await
     }
 
-    async fn write_response<T>(
-        &mut self,
-        _: &Self::Protocol,
-        io: &mut T,
-        response: Response,
-    ) -> io::Result<()>
+    async fn write_response<T>(&mut self, _: &Self::Protocol, io: &mut T, response: Response) -> io::Result<()>
     where
         T: AsyncWrite + Unpin + Send,
     {
@@ -218,11 +192,7 @@ mod tests {
             codec.write_frame(&mut wire, &bytes).await.expect("written");
             let payload = read(&codec, wire).await.expect("read");
             assert_eq!(payload.bytes, bytes);
-            assert_eq!(
-                budget.available_permits(),
-                MAX - size,
-                "the bytes are drawn"
-            );
+            assert_eq!(budget.available_permits(), MAX - size, "the bytes are drawn");
             drop(payload);
             assert_eq!(budget.available_permits(), MAX, "and given back");
         }
@@ -232,9 +202,7 @@ mod tests {
     async fn a_claimed_length_above_the_limit_is_refused_before_reading() {
         let (codec, _) = codec(MAX);
         for length in [MAX as u32 + 1, u32::MAX] {
-            let error = read(&codec, wire(length, b"x"))
-                .await
-                .expect_err("too long");
+            let error = read(&codec, wire(length, b"x")).await.expect_err("too long");
             assert_eq!(error.kind(), io::ErrorKind::InvalidData);
         }
     }
@@ -242,9 +210,7 @@ mod tests {
     #[tokio::test]
     async fn a_cut_frame_is_an_error_and_gives_its_memory_back() {
         let (codec, budget) = codec(MAX);
-        let error = read(&codec, wire(100_000, &[7; 99_999]))
-            .await
-            .expect_err("cut");
+        let error = read(&codec, wire(100_000, &[7; 99_999])).await.expect_err("cut");
         assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
         assert_eq!(budget.available_permits(), MAX);
     }
@@ -252,17 +218,11 @@ mod tests {
     #[tokio::test]
     async fn the_shared_budget_holds_whatever_peers_claim() {
         let (codec, _) = codec(CHUNK_BYTES);
-        let held = read(&codec, wire(60_000, &[1; 60_000]))
-            .await
-            .expect("fits");
-        let error = read(&codec, wire(60_000, &[1; 60_000]))
-            .await
-            .expect_err("used up");
+        let held = read(&codec, wire(60_000, &[1; 60_000])).await.expect("fits");
+        let error = read(&codec, wire(60_000, &[1; 60_000])).await.expect_err("used up");
         assert_eq!(error.kind(), io::ErrorKind::OutOfMemory);
         drop(held);
-        read(&codec, wire(60_000, &[1; 60_000]))
-            .await
-            .expect("fits again");
+        read(&codec, wire(60_000, &[1; 60_000])).await.expect("fits again");
     }
 
     #[tokio::test]

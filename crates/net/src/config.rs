@@ -70,12 +70,8 @@ impl fmt::Debug for NetConfig {
 pub fn is_loopback(address: &Multiaddr) -> bool {
     match address.iter().next() {
         Some(Protocol::Ip4(ip)) => ip.is_loopback(),
-        Some(Protocol::Ip6(ip)) => {
-            ip.is_loopback() || ip.to_ipv4_mapped().is_some_and(|ip| ip.is_loopback())
-        }
-        Some(Protocol::Dns(name) | Protocol::Dns4(name) | Protocol::Dns6(name)) => {
-            name == "localhost"
-        }
+        Some(Protocol::Ip6(ip)) => ip.is_loopback() || ip.to_ipv4_mapped().is_some_and(|ip| ip.is_loopback()),
+        Some(Protocol::Dns(name) | Protocol::Dns4(name) | Protocol::Dns6(name)) => name == "localhost",
         _ => false,
     }
 }
@@ -218,9 +214,7 @@ mod tests {
         assert!(!config.mdns_in_effect());
         config.listen = vec!["/ip4/127.0.0.1/tcp/0".parse().expect("an address")];
         assert!(!config.mdns_in_effect());
-        config
-            .listen
-            .push("/ip4/0.0.0.0/tcp/0".parse().expect("an address"));
+        config.listen.push("/ip4/0.0.0.0/tcp/0".parse().expect("an address"));
         assert!(config.mdns_in_effect());
     }
 

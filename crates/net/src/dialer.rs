@@ -125,8 +125,7 @@ impl Dialer {
 
     /// The dials due now. The caller starts each and reports it by [`Dialer::started`].
     pub(crate) fn due(&self, now: Instant, connected: impl Fn(&PeerId) -> bool) -> Vec<Due> {
-        let waiting =
-            |entry: &&Entry| !entry.ourselves && entry.in_flight.is_none() && entry.due <= now;
+        let waiting = |entry: &&Entry| !entry.ourselves && entry.in_flight.is_none() && entry.due <= now;
         let away = |entry: &&Entry| {
             let there = entry.peer().into_iter().chain(entry.occupant);
             !there.into_iter().any(|peer| connected(&peer))
@@ -246,21 +245,14 @@ impl Dialer {
             return false;
         }
         let (address, _) = split_peer(address);
-        if let Some(entry) = self
-            .entries
-            .iter_mut()
-            .find(|entry| entry.pinned == Some(peer))
-        {
+        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.pinned == Some(peer)) {
             if entry.addresses.contains(&address) || entry.addresses.len() >= MAX_ADDRESSES {
                 return false;
             }
             entry.addresses.push(address);
             return true;
         }
-        let discovered = self
-            .entries
-            .iter()
-            .filter(|entry| entry.source == Source::Discovered);
+        let discovered = self.entries.iter().filter(|entry| entry.source == Source::Discovered);
         if discovered.count() >= MAX_DISCOVERED {
             return false;
         }

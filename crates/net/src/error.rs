@@ -17,9 +17,7 @@ pub enum NetError {
         address: Multiaddr,
     },
     /// The address is not TCP over IPv4 or IPv6.
-    #[error(
-        "cannot listen on {address}: give an address of the form /ip4/IP/tcp/PORT or /ip6/IP/tcp/PORT"
-    )]
+    #[error("cannot listen on {address}: give an address of the form /ip4/IP/tcp/PORT or /ip6/IP/tcp/PORT")]
     AddressNotSupported {
         /// The address asked for.
         address: Multiaddr,
@@ -33,9 +31,7 @@ pub enum NetError {
         source: io::Error,
     },
     /// No address came up in time.
-    #[error(
-        "cannot listen on {address}: no address came up within {waited:?}; check the network interfaces"
-    )]
+    #[error("cannot listen on {address}: no address came up within {waited:?}; check the network interfaces")]
     ListenTimeout {
         /// The address asked for.
         address: Multiaddr,

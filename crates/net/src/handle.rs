@@ -131,11 +131,7 @@ impl Net {
     /// # Errors
     /// When the message or the topic's name is too long, or the network is shut down. Having nobody
     /// to send to is no error, see [`Published::Queued`].
-    pub async fn publish(
-        &self,
-        topic: impl Into<String>,
-        data: Vec<u8>,
-    ) -> Result<Published, PublishError> {
+    pub async fn publish(&self, topic: impl Into<String>, data: Vec<u8>) -> Result<Published, PublishError> {
         let topic = topic.into();
         if let Some(bytes) = bad_topic(&topic) {
             return Err(PublishError::TopicName {
@@ -180,12 +176,7 @@ impl Net {
     /// # Errors
     /// See [`RequestError`]. Whatever happens, the call ends within
     /// [`crate::config::Limits::request_timeout`].
-    pub async fn request(
-        &self,
-        peer: PeerId,
-        channel: Channel,
-        data: Vec<u8>,
-    ) -> Result<Vec<u8>, RequestError> {
+    pub async fn request(&self, peer: PeerId, channel: Channel, data: Vec<u8>) -> Result<Vec<u8>, RequestError> {
         let asked = self.ask(|reply| Command::Request {
             peer,
             channel,
@@ -222,25 +213,16 @@ impl Net {
     /// Closes the connection to a peer, lets it in no more, and drops gossip signed by it, whoever passes
     /// that on. Returns whether this was new.
     pub async fn ban(&self, peer: PeerId) -> bool {
-        self.ask(|reply| Command::Ban { peer, reply })
-            .await
-            .unwrap_or(false)
+        self.ask(|reply| Command::Ban { peer, reply }).await.unwrap_or(false)
     }
 
     /// Lifts a ban, also one from the configuration. Returns whether there was one.
     pub async fn unban(&self, peer: PeerId) -> bool {
-        self.ask(|reply| Command::Unban { peer, reply })
-            .await
-            .unwrap_or(false)
+        self.ask(|reply| Command::Unban { peer, reply }).await.unwrap_or(false)
     }
 
     /// Says what is to become of a gossip message: once for each [`crate::NetEvent::Gossip`].
-    pub async fn report_validation(
-        &self,
-        id: MessageId,
-        propagated_from: PeerId,
-        verdict: Verdict,
-    ) {
+    pub async fn report_validation(&self, id: MessageId, propagated_from: PeerId, verdict: Verdict) {
         // After a shutdown there is nobody to pass it on to.
         let _ = self
             .commands
@@ -254,16 +236,12 @@ impl Net {
 
     /// The connected peers, sorted by id. Empty after a shutdown.
     pub async fn peers(&self) -> Vec<PeerInfo> {
-        self.ask(|reply| Command::Peers { reply })
-            .await
-            .unwrap_or_default()
+        self.ask(|reply| Command::Peers { reply }).await.unwrap_or_default()
     }
 
     /// The addresses listened on. Empty after a shutdown.
     pub async fn listeners(&self) -> Vec<Multiaddr> {
-        self.ask(|reply| Command::Listeners { reply })
-            .await
-            .unwrap_or_default()
+        self.ask(|reply| Command::Listeners { reply }).await.unwrap_or_default()
     }
 
     /// The counters, without a round trip.
@@ -280,10 +258,7 @@ impl Net {
 
     async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, NetError> {
         let (reply, answer) = oneshot::channel();
-        self.commands
-            .send(command(reply))
-            .await
-            .map_err(|_| NetError::Closed)?;
+        self.commands.send(command(reply)).await.map_err(|_| NetError::Closed)?;
         answer.await.map_err(|_| NetError::Closed)
     }
 }

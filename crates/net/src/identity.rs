@@ -121,8 +121,7 @@ impl Identity {
 }
 
 fn ed25519_keypair(mut seed: [u8; 32]) -> identity::ed25519::Keypair {
-    let secret = identity::ed25519::SecretKey::try_from_bytes(&mut seed)
-        .expect("any 32 bytes are an Ed25519 seed");
+    let secret = identity::ed25519::SecretKey::try_from_bytes(&mut seed).expect("any 32 bytes are an Ed25519 seed");
     identity::ed25519::Keypair::from(secret)
 }
 
@@ -161,9 +160,7 @@ pub fn public_key_of(peer: &PeerId) -> Option<[u8; 32]> {
 /// changed.
 pub fn load_or_create(path: &Path) -> Result<Identity, IdentityError> {
     match load(path) {
-        Err(IdentityError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-            create(path)
-        }
+        Err(IdentityError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => create(path),
         loaded => loaded,
     }
 }

@@ -117,11 +117,7 @@ mod tests {
         let mut offered = Vec::new();
         outbox.flush(|topic, data| {
             offered.push(data[0]);
-            if topic == "a" {
-                Attempt::NoPeers
-            } else {
-                Attempt::Done
-            }
+            if topic == "a" { Attempt::NoPeers } else { Attempt::Done }
         });
         assert_eq!(offered, [1, 2, 4], "a is asked once");
         assert!(outbox.holds("a") && !outbox.holds("b"));

@@ -65,9 +65,7 @@ impl<K: Hash + Eq> Requests<K> {
         }
         let bytes = self.waiting_bytes + ready.data.len();
         if lane.waiting.len() >= WAITING_REQUESTS || bytes > WAITING_BYTES {
-            let _ = ready
-                .answer
-                .send(Err(RequestError::Busy { peer: ready.peer }));
+            let _ = ready.answer.send(Err(RequestError::Busy { peer: ready.peer }));
             return None;
         }
         self.waiting_bytes = bytes;
@@ -157,19 +155,14 @@ mod tests {
             }
         }
         listeners[2] = None; // gives up waiting
-        let next = requests
-            .finish(&0, |_| Ok(vec![9]))
-            .expect("the lane goes on");
+        let next = requests.finish(&0, |_| Ok(vec![9])).expect("the lane goes on");
         assert_eq!(next.data, [3], "the one that gave up is skipped");
         requests.sent(3, peer, Channel::Direct, next.answer);
         let mut first = listeners[0].take().expect("a listener");
         assert_eq!(first.try_recv().expect("an answer"), Ok(vec![9]));
         requests.disconnected(peer);
         let mut last = listeners[4].take().expect("a listener");
-        assert_eq!(
-            last.try_recv().expect("told"),
-            Err(RequestError::NotConnected { peer })
-        );
+        assert_eq!(last.try_recv().expect("told"), Err(RequestError::NotConnected { peer }));
         for key in [1, 3] {
             let broken = |peer| {
                 Err(RequestError::Broken {
@@ -195,9 +188,6 @@ mod tests {
         }
         let (ready, mut listener) = request(peer, 0);
         assert!(requests.submit(ready).is_none());
-        assert_eq!(
-            listener.try_recv().expect("told"),
-            Err(RequestError::Busy { peer })
-        );
+        assert_eq!(listener.try_recv().expect("told"), Err(RequestError::Busy { peer }));
     }
 }

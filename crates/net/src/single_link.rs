@@ -28,8 +28,8 @@ use libp2p::{
     Multiaddr, PeerId,
     core::{ConnectedPoint, Endpoint, transport::PortUse},
     swarm::{
-        CloseConnection, ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler,
-        THandlerInEvent, THandlerOutEvent, ToSwarm,
+        CloseConnection, ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent,
+        THandlerOutEvent, ToSwarm,
         behaviour::{ConnectionClosed, ConnectionEstablished},
     },
 };
@@ -134,14 +134,13 @@ impl<B: NetworkBehaviour> SingleLink<B> {
             return false;
         };
         if let Some(endpoint) = &old.endpoint {
-            self.inner
-                .on_swarm_event(FromSwarm::ConnectionClosed(ConnectionClosed {
-                    peer_id: peer,
-                    connection_id: old.connection,
-                    endpoint,
-                    cause: None,
-                    remaining_established: 0,
-                }));
+            self.inner.on_swarm_event(FromSwarm::ConnectionClosed(ConnectionClosed {
+                peer_id: peer,
+                connection_id: old.connection,
+                endpoint,
+                cause: None,
+                remaining_established: 0,
+            }));
         }
         self.to_close.push_back((peer, old.connection));
         if let Some(waker) = self.waker.take() {
@@ -162,9 +161,7 @@ impl<B: NetworkBehaviour> SingleLink<B> {
 
     /// Whether `connection` is the one that stands for `peer` (a replaced one is not).
     pub(crate) fn is_current(&self, peer: &PeerId, connection: ConnectionId) -> bool {
-        self.links
-            .get(peer)
-            .is_some_and(|link| link.connection == connection)
+        self.links.get(peer).is_some_and(|link| link.connection == connection)
     }
 }
 
@@ -190,12 +187,9 @@ impl<B: NetworkBehaviour> NetworkBehaviour for SingleLink<B> {
         remote_addr: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
         self.admit(peer, false)?;
-        let handler = self.inner.handle_established_inbound_connection(
-            connection,
-            peer,
-            local_addr,
-            remote_addr,
-        )?;
+        let handler = self
+            .inner
+            .handle_established_inbound_connection(connection, peer, local_addr, remote_addr)?;
         self.link(peer, connection, false);
         Ok(handler)
     }
@@ -220,13 +214,9 @@ impl<B: NetworkBehaviour> NetworkBehaviour for SingleLink<B> {
         port_use: PortUse,
     ) -> Result<THandler<Self>, ConnectionDenied> {
         self.admit(peer, true)?;
-        let handler = self.inner.handle_established_outbound_connection(
-            connection,
-            peer,
-            addr,
-            role_override,
-            port_use,
-        )?;
+        let handler =
+            self.inner
+                .handle_established_outbound_connection(connection, peer, addr, role_override, port_use)?;
         self.link(peer, connection, true);
         Ok(handler)
     }
@@ -241,23 +231,21 @@ impl<B: NetworkBehaviour> NetworkBehaviour for SingleLink<B> {
                     return;
                 }
                 link.endpoint = Some(established.endpoint.clone());
-                self.inner.on_swarm_event(FromSwarm::ConnectionEstablished(
-                    ConnectionEstablished {
+                self.inner
+                    .on_swarm_event(FromSwarm::ConnectionEstablished(ConnectionEstablished {
                         other_established: 0,
                         ..established
-                    },
-                ));
+                    }));
             }
             FromSwarm::ConnectionClosed(closed) => {
                 if !self.is_current(&closed.peer_id, closed.connection_id) {
                     return;
                 }
                 self.links.remove(&closed.peer_id);
-                self.inner
-                    .on_swarm_event(FromSwarm::ConnectionClosed(ConnectionClosed {
-                        remaining_established: 0,
-                        ..closed
-                    }));
+                self.inner.on_swarm_event(FromSwarm::ConnectionClosed(ConnectionClosed {
+                    remaining_established: 0,
+                    ..closed
+                }));
             }
             FromSwarm::AddressChange(change) => {
                 if self.is_current(&change.peer_id, change.connection_id) {
@@ -268,28 +256,16 @@ impl<B: NetworkBehaviour> NetworkBehaviour for SingleLink<B> {
         }
     }
 
-    fn on_connection_handler_event(
-        &mut self,
-        peer: PeerId,
-        connection: ConnectionId,
-        event: THandlerOutEvent<Self>,
-    ) {
+    fn on_connection_handler_event(&mut self, peer: PeerId, connection: ConnectionId, event: THandlerOutEvent<Self>) {
         if self.is_current(&peer, connection) {
-            self.inner
-                .on_connection_handler_event(peer, connection, event);
+            self.inner.on_connection_handler_event(peer, connection, event);
         }
     }
 
-    fn poll(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
         if let Some((peer_id, connection)) = self.to_close.pop_front() {
             let connection = CloseConnection::One(connection);
-            return Poll::Ready(ToSwarm::CloseConnection {
-                peer_id,
-                connection,
-            });
+            return Poll::Ready(ToSwarm::CloseConnection { peer_id, connection });
         }
         let polled = self.inner.poll(cx);
         if polled.is_pending() {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use futures::{TryFutureExt as _, future::Either};
 use libp2p::{
-    PeerId, Transport, core::muxing::StreamMuxerBox, core::transport::Boxed,
-    core::upgrade::Version, dns, identity, noise, pnet, tcp, yamux,
+    PeerId, Transport, core::muxing::StreamMuxerBox, core::transport::Boxed, core::upgrade::Version, dns, identity,
+    noise, pnet, tcp, yamux,
 };
 
 use crate::error::NetError;
@@ -51,11 +51,7 @@ where
     Ok(base
         .and_then(move |socket, _| match psk {
             // The key wraps the bare connection: a stranger cannot even start the negotiation.
-            Some(key) => Either::Left(
-                pnet::PnetConfig::new(key)
-                    .handshake(socket)
-                    .map_ok(Either::Left),
-            ),
+            Some(key) => Either::Left(pnet::PnetConfig::new(key).handshake(socket).map_ok(Either::Left)),
             None => Either::Right(futures::future::ok(Either::Right(socket))),
         })
         .upgrade(Version::V1)

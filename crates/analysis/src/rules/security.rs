@@ -10,4 +10,12 @@ mod web;
 
 use crate::rule::Rule;
 
-pub(super) const TABLES: &[&[Rule]] = &[sql::RULES, injection::RULES, secret::RULES, crypto::RULES, paths::RULES, web::RULES, settings::RULES];
+pub(super) const TABLES: &[&[Rule]] = &[
+    sql::RULES,
+    injection::RULES,
+    secret::RULES,
+    crypto::RULES,
+    paths::RULES,
+    web::RULES,
+    settings::RULES,
+];

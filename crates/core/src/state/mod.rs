@@ -14,7 +14,7 @@ mod task;
 mod thread;
 
 pub use agents::{AgentRecord, Agents};
-pub use ballot::{Ballot, FinalEntry, Finals, commitment_to};
+pub use ballot::{Ballot, FinalEntry, Finals};
 pub use budget::{Account, DAY_MS, Shares, Spending};
 pub use escalation::{Escalation, EscalationStatus};
 pub use resource::{Resource, Version, WriteEntry};

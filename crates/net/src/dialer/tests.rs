@@ -6,9 +6,7 @@ fn peer(n: u8) -> PeerId {
 }
 
 fn address(port: u16) -> Multiaddr {
-    format!("/ip4/127.0.0.1/tcp/{port}")
-        .parse()
-        .expect("an address")
+    format!("/ip4/127.0.0.1/tcp/{port}").parse().expect("an address")
 }
 
 fn connection(n: usize) -> ConnectionId {
@@ -25,10 +23,7 @@ fn a_static_peer_is_dialled_for_ever_with_growing_pauses() {
         let due = dialer.due(now, |_| false);
         assert_eq!(due.len(), 1, "dial {n}");
         dialer.started(due[0].entry, connection(n));
-        assert!(
-            dialer.due(now + LAST_RETRY, |_| false).is_empty(),
-            "one at a time"
-        );
+        assert!(dialer.due(now + LAST_RETRY, |_| false).is_empty(), "one at a time");
         let failed = dialer.failed(connection(n), now).expect("ours");
         assert_eq!(failed.first, n == 0);
         assert!(failed.retry_in >= FIRST_RETRY / 2 && failed.retry_in <= LAST_RETRY * 3 / 2);
@@ -36,10 +31,7 @@ fn a_static_peer_is_dialled_for_ever_with_growing_pauses() {
         pauses.push(failed.retry_in);
     }
     assert!(pauses[199] >= LAST_RETRY / 2, "it backs off");
-    assert!(
-        pauses.windows(2).any(|pair| pair[0] != pair[1]),
-        "with jitter"
-    );
+    assert!(pauses.windows(2).any(|pair| pair[0] != pair[1]), "with jitter");
 }
 
 #[test]
@@ -54,11 +46,7 @@ fn a_peer_that_drops_us_at_once_is_not_hammered() {
         now += LAST_RETRY * 2;
     }
     dialer.disconnected(peer(2), now);
-    assert!(
-        dialer
-            .due(now + Duration::from_secs(5), |_| false)
-            .is_empty()
-    );
+    assert!(dialer.due(now + Duration::from_secs(5), |_| false).is_empty());
 }
 
 #[test]
@@ -81,12 +69,8 @@ fn a_stable_connection_resets_the_back_off() {
 #[test]
 fn connected_peers_and_ourselves_are_not_dialled() {
     let now = Instant::now();
-    let own: Multiaddr = format!("/ip4/127.0.0.1/tcp/9/p2p/{}", peer(1))
-        .parse()
-        .expect("own");
-    let other: Multiaddr = format!("/ip4/127.0.0.1/tcp/8/p2p/{}", peer(2))
-        .parse()
-        .expect("other");
+    let own: Multiaddr = format!("/ip4/127.0.0.1/tcp/9/p2p/{}", peer(1)).parse().expect("own");
+    let other: Multiaddr = format!("/ip4/127.0.0.1/tcp/8/p2p/{}", peer(2)).parse().expect("other");
     let mut dialer = Dialer::new(peer(1), &[own, other, address(3)], 7, now);
     let due = dialer.due(now, |peer_id| *peer_id == peer(2));
     assert_eq!(due.len(), 1, "only the unknown address: {due:?}");
@@ -111,11 +95,7 @@ fn an_address_held_by_another_connected_peer_is_left_alone() {
     dialer.failed(connection(1), now);
     now += LAST_RETRY * 2;
     assert!(dialer.due(now, |peer_id| *peer_id == peer(3)).is_empty());
-    assert_eq!(
-        dialer.due(now, |_| false).len(),
-        1,
-        "tried again when it has gone"
-    );
+    assert_eq!(dialer.due(now, |_| false).len(), 1, "tried again when it has gone");
 }
 
 #[test]

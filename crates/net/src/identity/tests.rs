@@ -33,9 +33,7 @@ fn a_file_open_to_others_is_refused_with_the_remedy() {
     load_or_create(&path).expect("created");
     for mode in [0o640, 0o604, 0o660, 0o777] {
         set_mode(&path, mode);
-        let error = load_or_create(&path)
-            .expect_err("open to others")
-            .to_string();
+        let error = load_or_create(&path).expect_err("open to others").to_string();
         assert!(error.contains("chmod 600"), "{error}");
     }
     set_mode(&path, 0o400);
@@ -63,15 +61,8 @@ fn a_damaged_file_is_an_error_and_stays_as_it_is() {
         fs::write(&path, &content).expect("written");
         set_mode(&path, 0o600);
         let error = load_or_create(&path).expect_err("damaged");
-        assert!(
-            matches!(error, IdentityError::Corrupted { .. }),
-            "{content:?}: {error}"
-        );
-        assert_eq!(
-            fs::read_to_string(&path).expect("read"),
-            content,
-            "untouched"
-        );
+        assert!(matches!(error, IdentityError::Corrupted { .. }), "{content:?}: {error}");
+        assert_eq!(fs::read_to_string(&path).expect("read"), content, "untouched");
     }
 }
 
@@ -102,27 +93,20 @@ fn processes_that_create_at_once_agree() {
 /// RFC 8032, section 7.1, test 1: an outside witness for seed and public key.
 #[test]
 fn keys_and_peer_ids_convert_both_ways() {
-    let seed = parse(
-        "bzzz-identity-v1\n9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60\n",
-    )
-    .expect("a seed");
+    let seed =
+        parse("bzzz-identity-v1\n9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60\n").expect("a seed");
     let identity = Identity::from_seed(seed);
     let public = identity.public_key();
     assert_eq!(public[..4], [0xd7, 0x5a, 0x98, 0x01]);
     assert_eq!(public[28..], [0xf7, 0x07, 0x51, 0x1a]);
     assert_eq!(peer_id_of(&public), Some(identity.peer_id()));
     assert_eq!(public_key_of(&identity.peer_id()), Some(public));
-    assert!(
-        !format!("{identity:?}").contains("9d61"),
-        "the secret stays secret"
-    );
+    assert!(!format!("{identity:?}").contains("9d61"), "the secret stays secret");
 }
 
 #[test]
 fn a_peer_id_without_its_key_has_no_public_key() {
     // A SHA-256 peer id, as RSA keys have.
-    let peer: PeerId = "QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N"
-        .parse()
-        .expect("an id");
+    let peer: PeerId = "QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N".parse().expect("an id");
     assert_eq!(public_key_of(&peer), None);
 }

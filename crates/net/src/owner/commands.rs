@@ -50,10 +50,7 @@ impl Owner {
                 answer,
             } => {
                 // An error says that the peer has stopped waiting; its own event counts it.
-                let _ = self
-                    .protocols()
-                    .directed(channel)
-                    .send_response(response, answer);
+                let _ = self.protocols().directed(channel).send_response(response, answer);
             }
             Command::Dial { address, reply } => self.dial(address, reply),
             Command::Disconnect { peer, reply } => {
@@ -86,10 +83,7 @@ impl Owner {
     }
 
     fn publish(&mut self, topic: String, data: Vec<u8>) -> Result<Published, PublishError> {
-        let limit = self
-            .limits
-            .max_gossip_bytes
-            .saturating_sub(GOSSIP_OVERHEAD_BYTES);
+        let limit = self.limits.max_gossip_bytes.saturating_sub(GOSSIP_OVERHEAD_BYTES);
         if data.len() > limit {
             return Err(PublishError::TooLarge {
                 bytes: data.len(),
@@ -118,11 +112,7 @@ impl Owner {
         add(&self.counters.gossip_queue_dropped, dropped);
     }
 
-    fn try_publish(
-        &mut self,
-        topic: &str,
-        data: &[u8],
-    ) -> Result<gossipsub::MessageId, gossipsub::PublishError> {
+    fn try_publish(&mut self, topic: &str, data: &[u8]) -> Result<gossipsub::MessageId, gossipsub::PublishError> {
         let id = self
             .protocols()
             .gossip
@@ -180,10 +170,7 @@ impl Owner {
     }
 
     fn unsubscribe(&mut self, topic: String) -> bool {
-        let left = self
-            .protocols()
-            .gossip
-            .unsubscribe(&gossipsub::IdentTopic::new(topic));
+        let left = self.protocols().gossip.unsubscribe(&gossipsub::IdentTopic::new(topic));
         self.topics -= usize::from(left);
         left
     }
@@ -219,10 +206,7 @@ impl Owner {
             return;
         };
         count(&self.counters.requests_sent);
-        let id = self
-            .protocols()
-            .directed(channel)
-            .send_request(&peer, data.into());
+        let id = self.protocols().directed(channel).send_request(&peer, data.into());
         self.requests.sent((channel, id), peer, channel, answer);
     }
 
@@ -234,8 +218,7 @@ impl Owner {
         let (bare, peer) = split_peer(&address);
         match self.start_dial(peer, vec![bare]) {
             Ok(connection) => {
-                self.asked_dials
-                    .insert(connection, AskedDial { address, reply });
+                self.asked_dials.insert(connection, AskedDial { address, reply });
             }
             Err(error) => {
                 let reason = super::events::explain(&error);
@@ -252,10 +235,7 @@ impl Owner {
         // A new port for each dial: leaving from the listening port, a restarted node would run into the
         // remains of its old connections, and two nodes that dial each other would meet in one socket.
         let opts: DialOpts = match (peer, addresses.pop()) {
-            (None, Some(address)) => DialOpts::unknown_peer_id()
-                .address(address)
-                .allocate_new_port()
-                .build(),
+            (None, Some(address)) => DialOpts::unknown_peer_id().address(address).allocate_new_port().build(),
             (None, None) => return Err(libp2p::swarm::DialError::NoAddresses),
             (Some(peer), last) => {
                 addresses.extend(last);

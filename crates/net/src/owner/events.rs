@@ -36,9 +36,7 @@ impl Owner {
                 self.on_connected(peer_id, connection_id, addr, endpoint.is_dialer());
             }
             SwarmEvent::ConnectionClosed {
-                peer_id,
-                connection_id,
-                ..
+                peer_id, connection_id, ..
             } => {
                 let known = self.peers.get(&peer_id);
                 if known.is_some_and(|peer| peer.connection == connection_id) {
@@ -46,16 +44,12 @@ impl Owner {
                 }
             }
             SwarmEvent::OutgoingConnectionError {
-                connection_id,
-                error,
-                ..
+                connection_id, error, ..
             } => {
                 self.on_dial_failed(connection_id, &error);
             }
             SwarmEvent::IncomingConnectionError {
-                error,
-                send_back_addr,
-                ..
+                error, send_back_addr, ..
             } => {
                 count(&self.counters.connections_refused);
                 tracing::debug!(%error, %send_back_addr, "an incoming connection was refused");
@@ -63,9 +57,7 @@ impl Owner {
             SwarmEvent::NewListenAddr { address, .. } => {
                 self.backlog.push(NetEvent::Listening { addr: address });
             }
-            SwarmEvent::ListenerClosed {
-                addresses, reason, ..
-            } => {
+            SwarmEvent::ListenerClosed { addresses, reason, .. } => {
                 self.warn(listener_closed(&addresses, reason));
             }
             SwarmEvent::ListenerError { error, .. } => {
@@ -76,13 +68,7 @@ impl Owner {
         Flow::Continue
     }
 
-    fn on_connected(
-        &mut self,
-        peer: PeerId,
-        connection: ConnectionId,
-        remote_addr: Multiaddr,
-        outbound: bool,
-    ) {
+    fn on_connected(&mut self, peer: PeerId, connection: ConnectionId, remote_addr: Multiaddr, outbound: bool) {
         if let Some(asked) = self.asked_dials.remove(&connection) {
             let _ = asked.reply.send(Ok(peer));
         }
@@ -229,9 +215,7 @@ impl Owner {
 
 fn already_connected(error: &SwarmDialError) -> Option<PeerId> {
     match error {
-        SwarmDialError::Denied { cause } => cause
-            .downcast_ref::<AlreadyConnected>()
-            .map(|connected| connected.0),
+        SwarmDialError::Denied { cause } => cause.downcast_ref::<AlreadyConnected>().map(|connected| connected.0),
         _ => None,
     }
 }
@@ -262,16 +246,12 @@ pub(super) fn explain(error: &SwarmDialError) -> String {
                 .collect();
             reasons.join("; ")
         }
-        SwarmDialError::Denied { cause } => cause
-            .source()
-            .map_or_else(|| cause.to_string(), ToString::to_string),
+        SwarmDialError::Denied { cause } => cause.source().map_or_else(|| cause.to_string(), ToString::to_string),
         SwarmDialError::LocalPeerId { .. } => "this is the node itself".to_owned(),
         SwarmDialError::WrongPeerId { obtained, .. } => {
             format!("the peer there is {obtained}, not the expected one")
         }
-        SwarmDialError::DialPeerConditionFalse(_) => {
-            "a dial to this peer is already under way".into()
-        }
+        SwarmDialError::DialPeerConditionFalse(_) => "a dial to this peer is already under way".into(),
         // The swarm leaves out the addresses that it listens on, and none was left.
         SwarmDialError::NoAddresses => "this is the node itself".to_owned(),
         SwarmDialError::Aborted => "the attempt was given up".to_owned(),

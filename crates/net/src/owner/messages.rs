@@ -42,19 +42,11 @@ impl Owner {
         }
     }
 
-    fn on_message(
-        &mut self,
-        propagated_from: PeerId,
-        id: gossipsub::MessageId,
-        message: gossipsub::Message,
-    ) {
+    fn on_message(&mut self, propagated_from: PeerId, id: gossipsub::MessageId, message: gossipsub::Message) {
         self.is_alive(&propagated_from);
         let id = MessageId(id.0);
         count(&self.counters.gossip_received);
-        add(
-            &self.counters.gossip_received_bytes,
-            message.data.len() as u64,
-        );
+        add(&self.counters.gossip_received_bytes, message.data.len() as u64);
         // Strict validation has checked that the author is there and signed it.
         let Some(source) = message.source else {
             return self.report(&id, propagated_from, Verdict::Reject);
@@ -78,23 +70,16 @@ impl Owner {
         match event {
             RequestEvent::Message {
                 peer,
-                message:
-                    Request {
-                        request,
-                        channel: back,
-                        ..
-                    },
+                message: Request {
+                    request, channel: back, ..
+                },
                 ..
             } => {
                 self.on_request(peer, channel, request, back);
             }
             RequestEvent::Message {
                 peer,
-                message:
-                    Answered {
-                        request_id,
-                        response,
-                    },
+                message: Answered { request_id, response },
                 ..
             } => {
                 self.is_alive(&peer);
@@ -107,9 +92,7 @@ impl Owner {
                 let next = self.requests.finish(&(channel, request_id), result);
                 self.send_request(next);
             }
-            RequestEvent::OutboundFailure {
-                request_id, error, ..
-            } => {
+            RequestEvent::OutboundFailure { request_id, error, .. } => {
                 count(&self.counters.requests_failed);
                 let waited = self.limits.request_timeout;
                 let result = |peer| Err(request_error(peer, &error, waited));
@@ -137,10 +120,7 @@ impl Owner {
         let (Some(commands), false) = (commands, self.backlog.is_full(request.bytes.len())) else {
             count(&self.counters.requests_refused);
             // An error says that the peer has stopped waiting.
-            let _ = self
-                .protocols()
-                .directed(channel)
-                .send_response(back, Response::Busy);
+            let _ = self.protocols().directed(channel).send_response(back, Response::Busy);
             return;
         };
         let reply = ReplyHandle {

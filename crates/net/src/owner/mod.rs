@@ -160,8 +160,7 @@ impl Owner {
         }
         self.last_tick = now;
         let patience = self.limits.ping_interval + self.limits.ping_timeout;
-        let silent =
-            |peer: &Peer| peer.answers_pings && now.duration_since(peer.alive_at) > patience;
+        let silent = |peer: &Peer| peer.answers_pings && now.duration_since(peer.alive_at) > patience;
         let dead: Vec<PeerId> = self
             .peers
             .iter()

@@ -57,12 +57,7 @@ pub(crate) async fn start(config: NetConfig) -> Result<(Net, mpsc::Receiver<NetE
     let settings = swarm::Config::with_tokio_executor()
         .with_idle_connection_timeout(IDLE_LIMIT)
         .with_max_negotiating_inbound_streams(NEGOTIATING_STREAMS);
-    let mut swarm = Swarm::new(
-        transport,
-        SingleLink::new(local, protocols),
-        local,
-        settings,
-    );
+    let mut swarm = Swarm::new(transport, SingleLink::new(local, protocols), local, settings);
 
     let mut backlog = Backlog::default();
     if let Some(warning) = warning {
@@ -121,14 +116,10 @@ async fn listen(
     let mut waiting: HashMap<ListenerId, Multiaddr> = HashMap::new();
     for address in addresses {
         ensure_free(address)?;
-        let id = swarm
-            .listen_on(address.clone())
-            .map_err(|error| match error {
-                TransportError::MultiaddrNotSupported(address) => {
-                    NetError::AddressNotSupported { address }
-                }
-                TransportError::Other(source) => refused(address.clone(), source),
-            })?;
+        let id = swarm.listen_on(address.clone()).map_err(|error| match error {
+            TransportError::MultiaddrNotSupported(address) => NetError::AddressNotSupported { address },
+            TransportError::Other(source) => refused(address.clone(), source),
+        })?;
         waiting.insert(id, address.clone());
     }
     let mut early = Vec::new();
@@ -142,9 +133,7 @@ async fn listen(
         })?;
         match event {
             SwarmEvent::ListenerClosed {
-                listener_id,
-                reason,
-                ..
+                listener_id, reason, ..
             } => {
                 let address = waiting.remove(&listener_id).unwrap_or(address);
                 let closed = || io::Error::other("it was closed");
@@ -192,11 +181,7 @@ fn ensure_free(address: &Multiaddr) -> Result<(), NetError> {
 /// Binds as the transport does (IPv6 apart from IPv4, so that both may use one port number), only without
 /// sharing, and lets go again.
 fn try_bind(address: SocketAddr) -> io::Result<()> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(IpProtocol::TCP),
-    )?;
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(IpProtocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }

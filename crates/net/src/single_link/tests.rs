@@ -4,11 +4,7 @@ use crate::identity::Identity;
 fn peers() -> (PeerId, PeerId) {
     let a = Identity::from_seed([1; 32]).peer_id();
     let b = Identity::from_seed([2; 32]).peer_id();
-    if a.to_bytes() < b.to_bytes() {
-        (a, b)
-    } else {
-        (b, a)
-    }
+    if a.to_bytes() < b.to_bytes() { (a, b) } else { (b, a) }
 }
 
 /// Both sides of a simultaneous dial, whatever order they saw the two connections in.
@@ -27,14 +23,8 @@ fn a_simultaneous_dial_is_settled_alike_on_both_sides() {
 fn a_returning_peer_replaces_its_old_connection() {
     let (small, large) = peers();
     for (local, remote) in [(small, large), (large, small)] {
-        assert_eq!(
-            choose(&local, &remote, false, false, Duration::ZERO),
-            Keep::New
-        );
-        assert_eq!(
-            choose(&local, &remote, true, false, SIMULTANEOUS_DIAL),
-            Keep::New
-        );
+        assert_eq!(choose(&local, &remote, false, false, Duration::ZERO), Keep::New);
+        assert_eq!(choose(&local, &remote, true, false, SIMULTANEOUS_DIAL), Keep::New);
     }
 }
 
@@ -91,12 +81,7 @@ impl NetworkBehaviour for Recorder {
         }
     }
 
-    fn on_connection_handler_event(
-        &mut self,
-        _: PeerId,
-        _: ConnectionId,
-        event: THandlerOutEvent<Self>,
-    ) {
+    fn on_connection_handler_event(&mut self, _: PeerId, _: ConnectionId, event: THandlerOutEvent<Self>) {
         match event {}
     }
 
@@ -134,9 +119,9 @@ impl Bench {
     fn inbound(&mut self, n: usize, others: usize) -> bool {
         let connection_id = ConnectionId::new_unchecked(n);
         let (peer_id, addr) = (self.remote, self.addr.clone());
-        let handler =
-            self.link
-                .handle_established_inbound_connection(connection_id, peer_id, &addr, &addr);
+        let handler = self
+            .link
+            .handle_established_inbound_connection(connection_id, peer_id, &addr, &addr);
         if handler.is_err() {
             return false;
         }
@@ -154,21 +139,19 @@ impl Bench {
 
     fn closed(&mut self, n: usize, remaining: usize) {
         let endpoint = self.endpoint();
-        self.link
-            .on_swarm_event(FromSwarm::ConnectionClosed(ConnectionClosed {
-                peer_id: self.remote,
-                connection_id: ConnectionId::new_unchecked(n),
-                endpoint: &endpoint,
-                cause: None,
-                remaining_established: remaining,
-            }));
+        self.link.on_swarm_event(FromSwarm::ConnectionClosed(ConnectionClosed {
+            peer_id: self.remote,
+            connection_id: ConnectionId::new_unchecked(n),
+            endpoint: &endpoint,
+            cause: None,
+            remaining_established: remaining,
+        }));
     }
 
     fn closes(&mut self) -> Vec<ConnectionId> {
         let mut cx = Context::from_waker(Waker::noop());
         let mut closed = Vec::new();
-        while let Poll::Ready(ToSwarm::CloseConnection { connection, .. }) = self.link.poll(&mut cx)
-        {
+        while let Poll::Ready(ToSwarm::CloseConnection { connection, .. }) = self.link.poll(&mut cx) {
             match connection {
                 CloseConnection::One(connection) => closed.push(connection),
                 CloseConnection::All => panic!("only the replaced one may go"),
@@ -187,10 +170,7 @@ fn the_protocols_see_one_connection_after_the_other() {
     bench.closed(1, 1);
     bench.closed(2, 0);
     let log = &bench.link.inner().log;
-    assert_eq!(
-        log[..],
-        ["handler 1", "up 1", "down 1", "handler 2", "up 2", "down 2"]
-    );
+    assert_eq!(log[..], ["handler 1", "up 1", "down 1", "handler 2", "up 2", "down 2"]);
 }
 
 #[test]
@@ -201,10 +181,7 @@ fn closing_in_the_other_order_makes_no_difference() {
     bench.closed(2, 1);
     bench.closed(1, 0);
     assert!(bench.inbound(3, 0));
-    assert_eq!(
-        bench.link.inner().open,
-        Some(ConnectionId::new_unchecked(3))
-    );
+    assert_eq!(bench.link.inner().open, Some(ConnectionId::new_unchecked(3)));
 }
 
 #[test]
@@ -217,10 +194,7 @@ fn a_dropped_link_is_over_at_once_and_closed_once() {
     assert_eq!(bench.link.inner().open, None);
     assert_eq!(bench.closes(), [ConnectionId::new_unchecked(1)]);
     bench.closed(1, 0);
-    assert_eq!(
-        bench.link.inner().log.last().map(String::as_str),
-        Some("down 1")
-    );
+    assert_eq!(bench.link.inner().log.last().map(String::as_str), Some("down 1"));
 }
 
 #[test]

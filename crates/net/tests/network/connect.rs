@@ -30,10 +30,7 @@ async fn bad_listen_addresses_are_refused() {
         let mut bad = config(1, &[]);
         bad.listen = vec![address.parse().expect("an address")];
         let error = Net::start(bad).await.expect_err("refused").to_string();
-        assert!(
-            error.contains(address) && error.contains(expected),
-            "{error}"
-        );
+        assert!(error.contains(address) && error.contains(expected), "{error}");
     }
 }
 
@@ -45,10 +42,7 @@ async fn connections_tell_who_and_from_where() {
     a.wait_connected(b.peer).await;
     until("told", async || a.read(|seen| !seen.connects.is_empty())).await;
     until("told", async || b.read(|seen| !seen.connects.is_empty())).await;
-    assert_eq!(
-        a.read(|seen| seen.connects.clone()),
-        [(b.peer, false, true)]
-    );
+    assert_eq!(a.read(|seen| seen.connects.clone()), [(b.peer, false, true)]);
     assert_eq!(b.read(|seen| seen.connects.clone()), [(a.peer, true, true)]);
     until("identified", async || {
         let peers = a.net.peers().await;
@@ -60,10 +54,7 @@ async fn connections_tell_who_and_from_where() {
     assert!(a.net.disconnect(b.peer).await);
     until("told", async || b.read(|seen| seen.disconnects == [a.peer])).await;
     // A static peer is dialled again.
-    until("back again", async || {
-        a.read(|seen| seen.connects.len() == 2)
-    })
-    .await;
+    until("back again", async || a.read(|seen| seen.connects.len() == 2)).await;
 }
 
 #[tokio::test]
@@ -74,10 +65,7 @@ async fn a_peer_that_is_not_up_yet_is_dialled_until_it_is() {
     probe.net.shutdown().await;
 
     let early = node(2, &[&address]).await;
-    until("a first dial failed", async || {
-        early.net.metrics().dials_failed >= 2
-    })
-    .await;
+    until("a first dial failed", async || early.net.metrics().dials_failed >= 2).await;
     let warnings = early.read(|seen| seen.warnings.clone());
     assert_eq!(warnings.len(), 1, "told once: {warnings:?}");
     assert!(
@@ -113,41 +101,21 @@ async fn dialling_by_hand_reports_the_outcome() {
     let a = node(1, &[]).await;
     let b = node(2, &[]).await;
     assert_eq!(b.net.dial(a.addr.clone()).await, Ok(a.peer));
-    assert_eq!(
-        b.net.dial(a.full_addr()).await,
-        Ok(a.peer),
-        "connected already"
-    );
-    let wrong = format!("{}/p2p/{}", a.addr, peer(9))
-        .parse()
-        .expect("an address");
-    let error = b
-        .net
-        .dial(wrong)
-        .await
-        .expect_err("somebody else")
-        .to_string();
+    assert_eq!(b.net.dial(a.full_addr()).await, Ok(a.peer), "connected already");
+    let wrong = format!("{}/p2p/{}", a.addr, peer(9)).parse().expect("an address");
+    let error = b.net.dial(wrong).await.expect_err("somebody else").to_string();
     assert!(error.contains(&a.peer.to_string()), "{error}");
-    let own = b
-        .net
-        .dial(b.addr.clone())
-        .await
-        .expect_err("itself")
-        .to_string();
+    let own = b.net.dial(b.addr.clone()).await.expect_err("itself").to_string();
     assert!(own.contains("the node itself"), "{own}");
 }
 
 #[tokio::test]
 async fn a_peer_list_with_an_outdated_identity_does_no_harm() {
     let a = node(1, &[]).await;
-    let outdated = format!("{}/p2p/{}", a.addr, peer(9))
-        .parse()
-        .expect("an address");
+    let outdated = format!("{}/p2p/{}", a.addr, peer(9)).parse().expect("an address");
     let b = node(2, &[&outdated, &a.addr]).await;
     until("told", async || {
-        let is_told = |warning: &Warning| {
-            matches!(warning, Warning::WrongPeer { obtained, .. } if *obtained == a.peer)
-        };
+        let is_told = |warning: &Warning| matches!(warning, Warning::WrongPeer { obtained, .. } if *obtained == a.peer);
         b.read(|seen| seen.warnings.iter().any(is_told))
     })
     .await;
@@ -188,10 +156,7 @@ async fn denied_and_banned_peers_stay_out() {
     let denied = node(3, &[&wary.addr]).await;
     let other = node(2, &[&wary.addr]).await;
     other.wait_connected(wary.peer).await;
-    until("refused", async || {
-        wary.net.metrics().connections_refused >= 1
-    })
-    .await;
+    until("refused", async || wary.net.metrics().connections_refused >= 1).await;
     assert!(!wary.is_connected(denied.peer).await);
 
     assert!(wary.net.ban(other.peer).await);
@@ -253,10 +218,7 @@ async fn connections_are_limited() {
     assert_eq!(small.net.peers().await.len(), 2);
     // A place that becomes free is taken.
     let inside = small.net.peers().await[0].peer;
-    let leaver = others
-        .iter()
-        .find(|node| node.peer == inside)
-        .expect("one of them");
+    let leaver = others.iter().find(|node| node.peer == inside).expect("one of them");
     leaver.net.shutdown().await;
     until("another one got in", async || {
         let peers = small.net.peers().await;
@@ -272,10 +234,7 @@ async fn two_nodes_that_dial_each_other_at_once_end_with_one_connection() {
         let b = node(2, &[]).await;
         let (to_a, to_b) = (b.net.dial(a.full_addr()), a.net.dial(b.full_addr()));
         let (to_a, to_b) = tokio::join!(to_a, to_b);
-        assert!(
-            to_a.is_ok() || to_b.is_ok(),
-            "round {round}: {to_a:?} {to_b:?}"
-        );
+        assert!(to_a.is_ok() || to_b.is_ok(), "round {round}: {to_a:?} {to_b:?}");
         a.wait_connected(b.peer).await;
         b.wait_connected(a.peer).await;
         a.net.subscribe("t").await.expect("subscribed");
@@ -298,10 +257,7 @@ async fn shutdown_frees_the_port_and_ends_the_handles() {
     let b = node(2, &[&a.addr]).await;
     b.wait_connected(a.peer).await;
     a.net.shutdown().await;
-    until("the peer noticed", async || {
-        b.read(|seen| seen.disconnects == [a.peer])
-    })
-    .await;
+    until("the peer noticed", async || b.read(|seen| seen.disconnects == [a.peer])).await;
     assert!(a.net.peers().await.is_empty());
     assert!(a.net.publish("t", vec![]).await.is_err());
     a.net.shutdown().await;
@@ -319,8 +275,5 @@ async fn dropping_everything_ends_the_network() {
     let (net, events) = Net::start(settings).await.expect("started");
     b.wait_connected(net.local_peer_id()).await;
     drop((net, events));
-    until("the peer noticed", async || {
-        b.read(|seen| seen.disconnects.len() == 1)
-    })
-    .await;
+    until("the peer noticed", async || b.read(|seen| seen.disconnects.len() == 1)).await;
 }

@@ -31,19 +31,13 @@ async fn everybody_talks(nodes: &[Node]) {
     let expected = (nodes.len() - 1) * MESSAGES;
     let enough = expected - expected / 50;
     for node in nodes {
-        until("most messages have come", async || {
-            node.heard_once_each() >= enough
-        })
-        .await;
+        until("most messages have come", async || node.heard_once_each() >= enough).await;
         let own = node.read(|seen| seen.heard.iter().filter(|h| h.source == node.peer).count());
         assert_eq!(own, 0, "nobody hears their own messages");
         node.read(|seen| {
             for heard in &seen.heard {
                 let text = String::from_utf8(heard.data.clone()).expect("text");
-                assert!(
-                    text.starts_with(&heard.source.to_string()),
-                    "the source is the signer"
-                );
+                assert!(text.starts_with(&heard.source.to_string()), "the source is the signer");
                 assert_eq!(heard.topic, TOPIC);
                 assert_eq!(
                     heard.id.as_bytes()[..38],
@@ -91,10 +85,7 @@ async fn a_message_without_listeners_goes_out_when_one_comes() {
     }
     let b = node(2, &[&a.addr]).await;
     b.net.subscribe(TOPIC).await.expect("subscribed");
-    until("all have come", async || {
-        b.read(|seen| seen.heard.len()) == 100
-    })
-    .await;
+    until("all have come", async || b.read(|seen| seen.heard.len()) == 100).await;
     let order: Vec<u8> = b.read(|seen| seen.heard.iter().map(|heard| heard.data[0]).collect());
     assert_eq!(order, (0..100).collect::<Vec<u8>>());
     assert_eq!(a.net.metrics().gossip_queued, 100);
@@ -105,10 +96,7 @@ async fn a_message_without_listeners_goes_out_when_one_comes() {
 async fn the_queue_drops_the_oldest() {
     let a = node(1, &[]).await;
     for _ in 0..20 {
-        a.net
-            .publish(TOPIC, vec![0; 1024 * 1024 - 1024])
-            .await
-            .expect("taken");
+        a.net.publish(TOPIC, vec![0; 1024 * 1024 - 1024]).await.expect("taken");
     }
     assert_eq!(a.net.metrics().gossip_queue_dropped, 4, "16 MiB are kept");
 }
@@ -132,11 +120,7 @@ async fn only_accepted_messages_are_passed_on() {
     middle.verdict.store(0, Ordering::SeqCst);
     a.publish_sent(TOPIC, b"accepted").await;
     until("the end has it", async || c.has_heard(b"accepted")).await;
-    assert_eq!(
-        c.read(|seen| seen.heard.len()),
-        1,
-        "the other two stayed in the middle"
-    );
+    assert_eq!(c.read(|seen| seen.heard.len()), 1, "the other two stayed in the middle");
     assert_eq!(middle.net.metrics().gossip_rejected, 1);
 }
 
@@ -171,10 +155,7 @@ async fn the_longest_message_passes_and_a_longer_one_is_refused() {
     a.publish_sent(TOPIC, &longest).await;
     until("it has come", async || b.has_heard(&longest)).await;
     let too_long = a.net.publish(TOPIC, vec![7; longest.len() + 1]).await;
-    assert!(
-        matches!(too_long, Err(PublishError::TooLarge { .. })),
-        "{too_long:?}"
-    );
+    assert!(matches!(too_long, Err(PublishError::TooLarge { .. })), "{too_long:?}");
 }
 
 #[tokio::test]
@@ -185,18 +166,10 @@ async fn topics_are_bounded() {
     }
     assert!(!a.net.subscribe("t0").await.expect("followed already"));
     let refused = a.net.subscribe("one too many").await;
-    assert!(
-        matches!(refused, Err(SubscribeError::TooMany { .. })),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(SubscribeError::TooMany { .. })), "{refused:?}");
     assert!(a.net.unsubscribe("t5").await);
     assert!(!a.net.unsubscribe("t5").await);
-    assert!(
-        a.net
-            .subscribe("one more")
-            .await
-            .expect("there is room again")
-    );
+    assert!(a.net.subscribe("one more").await.expect("there is room again"));
     let name = "x".repeat(config::MAX_TOPIC_BYTES + 1);
     assert!(matches!(
         a.net.subscribe(name).await,

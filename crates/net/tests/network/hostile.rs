@@ -16,17 +16,10 @@ async fn garbage_and_silence_at_the_port_are_survived() {
     settings.limits.handshake_timeout = Duration::from_millis(300);
     let a = start(settings, Answers::Echo).await;
     let port = a.addr.to_string();
-    let port: u16 = port
-        .rsplit('/')
-        .next()
-        .expect("a port")
-        .parse()
-        .expect("a number");
+    let port: u16 = port.rsplit('/').next().expect("a port").parse().expect("a number");
     let mut silent = Vec::new();
     for n in 0..100_usize {
-        let mut stream = TcpStream::connect(("127.0.0.1", port))
-            .await
-            .expect("accepted");
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await.expect("accepted");
         match n % 4 {
             0 => {}
             1 => stream.write_all(&[0xFF; 4_096]).await.unwrap_or_default(),
@@ -76,14 +69,8 @@ async fn an_application_that_takes_no_events_costs_bounded_memory_and_blocks_nob
         lazy.metrics().gossip_backlog_dropped > 0
     })
     .await;
-    assert!(
-        lazy.metrics().gossip_received > 2_000,
-        "both queues were filled first"
-    );
-    let refused = busy
-        .net
-        .request(lazy.local_peer_id(), Channel::Direct, vec![1])
-        .await;
+    assert!(lazy.metrics().gossip_received > 2_000, "both queues were filled first");
+    let refused = busy.net.request(lazy.local_peer_id(), Channel::Direct, vec![1]).await;
     assert_eq!(
         refused,
         Err(RequestError::PeerBusy {
@@ -123,9 +110,6 @@ async fn without_memory_nobody_gets_in() {
     full.limits.memory = Some(MemoryLimit::Bytes(1));
     let full = start(full, Answers::Echo).await;
     let b = node(2, &[&full.addr]).await;
-    until("refused", async || {
-        full.net.metrics().connections_refused >= 2
-    })
-    .await;
+    until("refused", async || full.net.metrics().connections_refused >= 2).await;
     assert!(!b.is_connected(full.peer).await);
 }

@@ -24,11 +24,7 @@ async fn requests_of_all_sizes_are_answered_on_both_channels() {
         let data: Vec<u8> = (0..size).map(|i| (i % 249) as u8).collect();
         for channel in [Channel::Direct, Channel::Sync] {
             let answer = client.net.request(server.peer, channel, data.clone()).await;
-            assert!(
-                answer.as_ref() == Ok(&data),
-                "{size} bytes: {:?}",
-                answer.err()
-            );
+            assert!(answer.as_ref() == Ok(&data), "{size} bytes: {:?}", answer.err());
         }
     }
     // The other direction over the same connection.
@@ -41,10 +37,7 @@ async fn a_request_that_is_too_large_is_not_sent() {
     let (client, server) = pair(Answers::Echo, |_| {}).await;
     let data = vec![0; 8 * 1024 * 1024 + 1];
     let refused = client.net.request(server.peer, Channel::Direct, data).await;
-    assert!(
-        matches!(refused, Err(RequestError::TooLarge { .. })),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(RequestError::TooLarge { .. })), "{refused:?}");
     assert_eq!(server.read(|seen| seen.requests), 0);
 }
 
@@ -55,14 +48,8 @@ async fn a_peer_with_a_lower_limit_refuses_and_stays_connected() {
     let server = start(small, Answers::Echo).await;
     let client = node(2, &[&server.addr]).await;
     client.wait_connected(server.peer).await;
-    let refused = client
-        .net
-        .request(server.peer, Channel::Direct, vec![0; 500_000])
-        .await;
-    assert!(
-        matches!(refused, Err(RequestError::Broken { .. })),
-        "{refused:?}"
-    );
+    let refused = client.net.request(server.peer, Channel::Direct, vec![0; 500_000]).await;
+    assert!(matches!(refused, Err(RequestError::Broken { .. })), "{refused:?}");
     assert_eq!(server.read(|seen| seen.requests), 0);
     client.echo(server.peer, b"small").await;
     assert!(client.read(|seen| seen.disconnects.is_empty()));
@@ -70,18 +57,9 @@ async fn a_peer_with_a_lower_limit_refuses_and_stays_connected() {
 
 #[tokio::test]
 async fn an_answer_that_is_too_large_is_reported_as_such() {
-    let (client, server) = pair(Answers::Zeros(2_000), |limits| {
-        limits.max_message_bytes = 1_000
-    })
-    .await;
-    let refused = client
-        .net
-        .request(server.peer, Channel::Direct, vec![1])
-        .await;
-    assert_eq!(
-        refused,
-        Err(RequestError::AnswerTooLarge { peer: server.peer })
-    );
+    let (client, server) = pair(Answers::Zeros(2_000), |limits| limits.max_message_bytes = 1_000).await;
+    let refused = client.net.request(server.peer, Channel::Direct, vec![1]).await;
+    assert_eq!(refused, Err(RequestError::AnswerTooLarge { peer: server.peer }));
 }
 
 #[tokio::test]
@@ -89,10 +67,7 @@ async fn an_application_that_never_answers_costs_a_bounded_time() {
     let timeout = Duration::from_millis(300);
     let (client, server) = pair(Answers::Never, |limits| limits.request_timeout = timeout).await;
     let start = Instant::now();
-    let answer = client
-        .net
-        .request(server.peer, Channel::Direct, vec![1])
-        .await;
+    let answer = client.net.request(server.peer, Channel::Direct, vec![1]).await;
     assert_eq!(
         answer,
         Err(RequestError::Timeout {
@@ -111,15 +86,9 @@ async fn an_application_that_never_answers_costs_a_bounded_time() {
 async fn a_dropped_request_is_refused_at_once() {
     let (client, server) = pair(Answers::Drop, |_| {}).await;
     let start = Instant::now();
-    let answer = client
-        .net
-        .request(server.peer, Channel::Sync, vec![1])
-        .await;
+    let answer = client.net.request(server.peer, Channel::Sync, vec![1]).await;
     assert_eq!(answer, Err(RequestError::Unanswered { peer: server.peer }));
-    assert!(
-        start.elapsed() < Duration::from_secs(5),
-        "no timeout was needed"
-    );
+    assert!(start.elapsed() < Duration::from_secs(5), "no timeout was needed");
 }
 
 #[tokio::test]
@@ -138,10 +107,7 @@ async fn more_requests_than_the_gate_lets_through_wait_and_are_all_answered() {
         let (net, to) = (client.net.clone(), server.peer);
         tasks.spawn(async move {
             let data = n.to_be_bytes().to_vec();
-            assert_eq!(
-                net.request(to, Channel::Direct, data.clone()).await,
-                Ok(data)
-            );
+            assert_eq!(net.request(to, Channel::Direct, data.clone()).await, Ok(data));
         });
     }
     while let Some(done) = tasks.join_next().await {
@@ -165,14 +131,7 @@ async fn the_gate_holds_while_answers_are_due() {
     }
     while let Some(done) = tasks.join_next().await {
         let answer = done.expect("no panic");
-        assert!(
-            matches!(answer, Err(RequestError::Timeout { .. })),
-            "{answer:?}"
-        );
+        assert!(matches!(answer, Err(RequestError::Timeout { .. })), "{answer:?}");
     }
-    assert_eq!(
-        server.read(|seen| seen.requests),
-        3,
-        "the others never left"
-    );
+    assert_eq!(server.read(|seen| seen.requests), 3, "the others never left");
 }

@@ -23,14 +23,8 @@ async fn full_members_at_once(a: &Node, b: &Node) {
     })
     .await;
     within(AT_ONCE.saturating_sub(took), "requests", async || {
-        a.net
-            .request(b.peer, bzzz_net::Channel::Direct, vec![1])
-            .await
-            .is_ok()
-            && b.net
-                .request(a.peer, bzzz_net::Channel::Direct, vec![2])
-                .await
-                .is_ok()
+        a.net.request(b.peer, bzzz_net::Channel::Direct, vec![1]).await.is_ok()
+            && b.net.request(a.peer, bzzz_net::Channel::Direct, vec![2]).await.is_ok()
     })
     .await;
 }
@@ -94,10 +88,7 @@ async fn back_behind_a_dead_connection(a_dials: bool) {
     })
     .await;
     relay.go_dark();
-    assert!(
-        a.is_connected(old.peer).await,
-        "A holds the dead connection"
-    );
+    assert!(a.is_connected(old.peer).await, "A holds the dead connection");
 
     let b = node(2, &[&a.addr]).await;
     b.net.subscribe(TOPIC).await.expect("subscribed");
@@ -127,9 +118,6 @@ async fn a_dead_connection_is_noticed_by_ping() {
     let b = node(2, &[&relay.addr]).await;
     a.wait_connected(b.peer).await;
     relay.go_dark();
-    until("noticed", async || {
-        a.read(|seen| seen.disconnects == [b.peer])
-    })
-    .await;
+    until("noticed", async || a.read(|seen| seen.disconnects == [b.peer])).await;
     assert_eq!(a.net.metrics().ping_timeouts, 1);
 }

@@ -10,8 +10,7 @@ use std::{
 };
 
 use bzzz_net::{
-    Channel, Identity, MessageId, Multiaddr, Net, NetConfig, NetEvent, PeerId, Published,
-    ReplyHandle, Verdict, Warning,
+    Channel, Identity, MessageId, Multiaddr, Net, NetConfig, NetEvent, PeerId, Published, ReplyHandle, Verdict, Warning,
 };
 
 /// Long enough for a machine under load; a passing test does not come near it.
@@ -169,9 +168,7 @@ async fn record(
 impl Node {
     /// The address with the identity.
     pub fn full_addr(&self) -> Multiaddr {
-        format!("{}/p2p/{}", self.addr, self.peer)
-            .parse()
-            .expect("an address")
+        format!("{}/p2p/{}", self.addr, self.peer).parse().expect("an address")
     }
 
     pub fn read<T>(&self, look: impl FnOnce(&Seen) -> T) -> T {
@@ -206,12 +203,7 @@ impl Node {
     }
 
     pub async fn publish_sent(&self, topic: &str, data: &[u8]) -> MessageId {
-        match self
-            .net
-            .publish(topic, data.to_vec())
-            .await
-            .expect("published")
-        {
+        match self.net.publish(topic, data.to_vec()).await.expect("published") {
             Published::Sent(id) => id,
             Published::Queued => panic!("there was nobody to send to"),
         }
@@ -237,11 +229,7 @@ pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
 }
 
 /// Waits until `condition` holds, at most for `limit`. Returns how long it took.
-pub async fn within(
-    limit: Duration,
-    what: &str,
-    mut condition: impl AsyncFnMut() -> bool,
-) -> Duration {
+pub async fn within(limit: Duration, what: &str, mut condition: impl AsyncFnMut() -> bool) -> Duration {
     let start = Instant::now();
     loop {
         if condition().await {

@@ -22,16 +22,34 @@ pub(super) const RULES: &[Rule] = &[
         },
         check: Check::Doc(tls),
         bad: &[
-            new("a.py", "import requests\ndef f(url):\n    return requests.get(url, timeout=5, verify=False) <<<\n"),
+            new(
+                "a.py",
+                "import requests\ndef f(url):\n    return requests.get(url, timeout=5, verify=False) <<<\n",
+            ),
             new("a.py", "ctx.check_hostname = False <<<\n"),
-            new("a.js", "const agent = new https.Agent({ rejectUnauthorized: false }); <<<\n"),
+            new(
+                "a.js",
+                "const agent = new https.Agent({ rejectUnauthorized: false }); <<<\n",
+            ),
             new("a.ts", "process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0'; <<<\n"),
-            new("a.rs", "fn f() -> R {\n    Client::builder().danger_accept_invalid_certs(true).build() <<<\n}\n"),
+            new(
+                "a.rs",
+                "fn f() -> R {\n    Client::builder().danger_accept_invalid_certs(true).build() <<<\n}\n",
+            ),
         ],
         good: &[
-            new("a.py", "import requests\ndef f(url):\n    return requests.get(url, timeout=5, verify='/etc/ca.pem')\ndef g(image):\n    return image.save(verify=False)\n"),
-            new("a.js", "const agent = new https.Agent({ rejectUnauthorized: true, ca });\n"),
-            new("a.rs", "fn f() -> R {\n    Client::builder().danger_accept_invalid_certs(false).build()\n}\n"),
+            new(
+                "a.py",
+                "import requests\ndef f(url):\n    return requests.get(url, timeout=5, verify='/etc/ca.pem')\ndef g(image):\n    return image.save(verify=False)\n",
+            ),
+            new(
+                "a.js",
+                "const agent = new https.Agent({ rejectUnauthorized: true, ca });\n",
+            ),
+            new(
+                "a.rs",
+                "fn f() -> R {\n    Client::builder().danger_accept_invalid_certs(false).build()\n}\n",
+            ),
         ],
     },
     Rule {
@@ -46,9 +64,15 @@ pub(super) const RULES: &[Rule] = &[
             cwe: Some(489),
         },
         check: Check::Doc(debug),
-        bad: &[new("a.py", "app.run(host='0.0.0.0', debug=True) <<<\n"), new("shop/settings.py", "DEBUG = True <<<\n")],
+        bad: &[
+            new("a.py", "app.run(host='0.0.0.0', debug=True) <<<\n"),
+            new("shop/settings.py", "DEBUG = True <<<\n"),
+        ],
         good: &[
-            new("a.py", "app.run(debug=os.environ.get('DEBUG') == '1')\nlogger.run(level=1)\nDEBUG = True\nif __name__ == '__main__':\n    app.run(debug=False)\n"),
+            new(
+                "a.py",
+                "app.run(debug=os.environ.get('DEBUG') == '1')\nlogger.run(level=1)\nDEBUG = True\nif __name__ == '__main__':\n    app.run(debug=False)\n",
+            ),
             new("shop/settings_dev.py", "DEBUG = True\n"),
         ],
     },
@@ -61,12 +85,27 @@ fn tls(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
     for call in code::calls(doc) {
         let hit = match doc.lang {
             Lang::Python => {
-                let http = ["requests.", "httpx.", "session.", "self.session.", "client.", "self.client."].iter().any(|p| call.path.starts_with(p));
-                (http && call.keyword("verify").is_some_and(|v| v.text() == "False")) || call.path == "ssl._create_unverified_context"
+                let http = [
+                    "requests.",
+                    "httpx.",
+                    "session.",
+                    "self.session.",
+                    "client.",
+                    "self.client.",
+                ]
+                .iter()
+                .any(|p| call.path.starts_with(p));
+                (http && call.keyword("verify").is_some_and(|v| v.text() == "False"))
+                    || call.path == "ssl._create_unverified_context"
             }
             Lang::Rust => {
-                call.name_is(&["danger_accept_invalid_certs", "danger_accept_invalid_hostnames"]) && call.args.first().is_some_and(|a| a.text() == "true")
-                    || call.name == "set_verify" && call.args.first().is_some_and(|a| a.text().ends_with("SslVerifyMode::NONE"))
+                call.name_is(&["danger_accept_invalid_certs", "danger_accept_invalid_hostnames"])
+                    && call.args.first().is_some_and(|a| a.text() == "true")
+                    || call.name == "set_verify"
+                        && call
+                            .args
+                            .first()
+                            .is_some_and(|a| a.text().ends_with("SslVerifyMode::NONE"))
             }
             _ => false,
         };
@@ -75,8 +114,16 @@ fn tls(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
         }
     }
     for node in doc.all(&["assignment", "assignment_expression", "pair"]) {
-        let name = node.field("left").or(node.field("key")).map(|n| n.short_text(100)).unwrap_or_default();
-        let value = node.field("right").or(node.field("value")).map(|v| v.short_text(100)).unwrap_or_default();
+        let name = node
+            .field("left")
+            .or(node.field("key"))
+            .map(|n| n.short_text(100))
+            .unwrap_or_default();
+        let value = node
+            .field("right")
+            .or(node.field("value"))
+            .map(|v| v.short_text(100))
+            .unwrap_or_default();
         let hit = match doc.lang {
             Lang::Python => {
                 (name.ends_with(".check_hostname") && value == "False")
