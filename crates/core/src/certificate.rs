@@ -172,20 +172,22 @@ impl Certificate {
         if proposal_event.hash() != decision.decided.proposal {
             return None;
         }
-        let epoch = proposal_event.header().epoch;
+        let (meta, proposed) = state.ballots.get(&decision.decided.proposal)?.proposed.as_ref()?;
         let mut votes: Vec<Signed<FinalVote>> = decision
             .decided
             .votes
             .iter()
             .filter_map(|v| state.finals.get(&v.hash))
             .map(|f| f.vote.clone())
+            .filter(|v| v.statement.answers(meta, proposed) && proposed.panel.iter().any(|s| s.statement.agent == v.by))
             .collect();
-        votes.sort_by_key(|v| v.by);
+        // A voter that signed two different votes is kept with the one that the decision counted.
+        votes.sort_by_key(|v| (v.by, v.statement.choice != decision.decided.choice));
         votes.dedup_by_key(|v| v.by);
         Some(Certificate {
             version: CERTIFICATE_VERSION,
             genesis: state.rosters.genesis().encode().into(),
-            rosters: state.rosters.changes_to(epoch).to_vec(),
+            rosters: state.rosters.changes_to(meta.epoch).to_vec(),
             proposal: proposal_event.encode().into(),
             choice: decision.decided.choice,
             votes,
@@ -340,10 +342,15 @@ impl Certificate {
         let mut chain = RosterChain::new(genesis, &body);
         for change in &self.rosters {
             let epoch = change.roster.epoch;
-            chain
-                .latest()
-                .check_next(chain.project(), change)
-                .map_err(|why| CertificateError::Roster { epoch, why })?;
+            let before = chain.latest();
+            let refuse = |why| Err(CertificateError::Roster { epoch, why });
+            if let Err(why) = before.check_next(chain.project(), change) {
+                return refuse(why);
+            }
+            // Nothing in a certificate goes unchecked: a signature beyond the quorum has to be right as well.
+            if before.valid_signatures(chain.project(), change) != change.signatures {
+                return refuse(RosterError::Signature(epoch));
+            }
             chain
                 .extend(change)
                 .map_err(|why| CertificateError::Roster { epoch, why })?;

@@ -271,6 +271,7 @@ impl Event {
         OrderKey {
             hlc: self.header.hlc,
             node: self.header.node,
+            incarnation: self.header.incarnation,
             seq: self.header.seq,
         }
     }
@@ -281,13 +282,16 @@ impl Event {
     }
 }
 
-/// The total order of events in every fold: hybrid time, author, number.
+/// The total order of events in every fold: hybrid time, author, incarnation, number. Two events never have the same key,
+/// unless they are the halves of a fork, so a map keyed by it loses nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OrderKey {
     /// Hybrid time.
     pub hlc: Hlc,
     /// Author.
     pub node: PublicKey,
+    /// The author's life: a restored node may reach the same time and number again.
+    pub incarnation: u64,
     /// Number in the feed.
     pub seq: u64,
 }

@@ -55,6 +55,15 @@ impl Feed {
     }
 }
 
+/// What follows from the end of a feed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// Accepted events are beyond the end: the state has to be folded anew without them.
+    pub refold: bool,
+    /// Held events that rested on what will not come any more: offer them again.
+    pub ready: Vec<Event>,
+}
+
 /// What became of an offered event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Offer {
@@ -122,9 +131,8 @@ impl Feeds {
         self.feeds.range(range).next_back().map_or(0, |(id, _)| id.incarnation)
     }
 
-    /// Ends a feed at a number, for a fork or a cut. Returns whether accepted events are beyond it, so that the state has
-    /// to be folded anew without them.
-    pub fn end(&mut self, id: FeedId, at: u64) -> bool {
+    /// Ends a feed at a number, for a fork or a cut.
+    pub fn end(&mut self, id: FeedId, at: u64) -> Ended {
         let end = self.ends.entry(id).or_insert(at);
         *end = at.min(*end);
         let at = *end;
@@ -133,7 +141,10 @@ impl Feeds {
         let before = feed.held.len();
         feed.held.retain(|seq, _| *seq < at);
         self.held -= before - feed.held.len();
-        feed.len() > at
+        let refold = feed.len() > at;
+        let waiting = self.blocked.remove(&Blocker::Feed(id));
+        let ready = waiting.into_iter().flatten().filter_map(|w| self.release(w)).collect();
+        Ended { refold, ready }
     }
 
     /// Looks at an event from anywhere. Signatures were checked before.

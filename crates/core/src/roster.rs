@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::body::{
-    Genesis, JoinStatement, MemberSignature, Pool, Roster, RosterChanged, RosterStatement, Seat, Statement,
+    Genesis, JoinStatement, MAX_MEMBERS, MemberSignature, Pool, Roster, RosterChanged, RosterStatement, Seat, Statement,
 };
 use crate::codec;
 use crate::crypto::{self, Context, Hash, Keypair, PublicKey, Signature};
@@ -32,6 +32,17 @@ pub enum RosterError {
         /// The last known epoch.
         have: u32,
     },
+    /// Its form breaks a rule: unsorted, too large, a node twice, a weight out of range.
+    #[error("could not accept the roster of epoch {0}: its lists are unsorted, empty or too long")]
+    Form(u32),
+    /// Another roster has its epoch already: more than a third of the weight signed both.
+    #[error("could not accept the roster: epoch {0} is another roster already")]
+    Conflict(u32),
+    /// A certificate carries a signature under it that does not count.
+    #[error(
+        "could not accept the roster of epoch {0}: a signature under it is wrong, repeated or not a voting member's"
+    )]
+    Signature(u32),
     /// Too little weight signed it.
     #[error("could not accept the roster: {weight} of {total} weight signed it, more than two thirds are needed")]
     NoQuorum {
@@ -171,6 +182,24 @@ impl Roster {
         signers.iter().filter_map(|node| weights.get(node)).sum()
     }
 
+    /// The signatures under a change that count: right, by voting members, one each, sorted by node.
+    pub(crate) fn valid_signatures(&self, project: Hash, change: &RosterChanged) -> Vec<MemberSignature> {
+        let statement = codec::encode(&RosterStatement {
+            project,
+            roster: change.roster.hash(),
+        });
+        let mut out: Vec<MemberSignature> = change
+            .signatures
+            .iter()
+            .filter(|s| self.owner(&s.node).is_some())
+            .filter(|s| s.node.verify(RosterStatement::CONTEXT, &statement, &s.signature))
+            .cloned()
+            .collect();
+        out.sort_unstable_by_key(|s| (s.node, s.signature));
+        out.dedup_by_key(|s| s.node);
+        out
+    }
+
     /// Checks that `change` follows from this roster.
     pub fn check_next(&self, project: Hash, change: &RosterChanged) -> Result<(), RosterError> {
         let next = &change.roster;
@@ -179,6 +208,9 @@ impl Roster {
                 got: next.epoch,
                 have: self.epoch,
             });
+        }
+        if !next.is_bounded() || change.signatures.len() > MAX_MEMBERS {
+            return Err(RosterError::Form(next.epoch));
         }
         let (weight, total) = (
             self.signed_weight(project, next, &change.signatures),
@@ -236,15 +268,34 @@ impl RosterChain {
         &self.changes[..(epoch as usize).min(self.changes.len())]
     }
 
-    /// Adds the next roster. The same one again changes nothing.
+    /// Adds the next roster. The same one again, under other signatures, only adds those: members may gather a quorum
+    /// independently, and the chain must not depend on whose gathering arrives first.
     pub fn extend(&mut self, change: &RosterChanged) -> Result<(), RosterError> {
-        if self.epoch(change.roster.epoch) == Some(&change.roster) {
-            return Ok(());
+        let epoch = change.roster.epoch;
+        let before = epoch
+            .checked_sub(1)
+            .and_then(|e| self.epoch(e))
+            .unwrap_or(self.latest());
+        before.check_next(self.project, change)?;
+        let signatures = before.valid_signatures(self.project, change);
+        let at = epoch as usize - 1;
+        match self.changes.get_mut(at) {
+            None => {
+                self.changes.push(RosterChanged {
+                    roster: change.roster.clone(),
+                    signatures,
+                });
+                self.rosters.push(change.roster.clone());
+                Ok(())
+            }
+            Some(known) if known.roster == change.roster => {
+                known.signatures.extend(signatures);
+                known.signatures.sort_unstable_by_key(|s| (s.node, s.signature));
+                known.signatures.dedup_by_key(|s| s.node);
+                Ok(())
+            }
+            Some(_) => Err(RosterError::Conflict(epoch)),
         }
-        self.latest().check_next(self.project, change)?;
-        self.changes.push(change.clone());
-        self.rosters.push(change.roster.clone());
-        Ok(())
     }
 
     /// How many events of a feed stand, by the cuts of all rosters so far.

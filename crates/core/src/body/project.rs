@@ -136,7 +136,8 @@ pub struct Cut {
 }
 
 impl Roster {
-    pub(super) fn is_bounded(&self) -> bool {
+    /// Whether its lists are sorted, without repetition and within bounds.
+    pub(crate) fn is_bounded(&self) -> bool {
         let seats = self.pools.iter().map(|p| p.seats.len()).sum::<usize>();
         let sorted = |w: &[PublicKey]| w.windows(2).all(|w| w[0] < w[1]);
         seats > 0

@@ -71,7 +71,7 @@ pub struct Committed {
     /// The agent.
     #[n(1)]
     pub agent: PublicKey,
-    /// Hash of the [`Reveal`] to come, in [`Context::Commit`].
+    /// [`Reveal::commitment`] of the reveal to come.
     #[n(2)]
     pub commitment: Hash,
 }

@@ -46,9 +46,9 @@ impl Project {
         };
         let event = Event::sign(&ctx.cfg.key, draft, &body);
         // Nothing of our own is ever held: we rest only on what we have.
-        let released = self.feeds.accept(&event);
+        let mut released = self.feeds.accept(&event);
         let meta = Meta::of(&event);
-        self.take(&meta, &body);
+        released.extend(self.take(&meta, &body));
         self.have.extend(blobs.iter().map(Blob::hash));
         for blob in &blobs {
             self.blobs.insert(blob.clone());

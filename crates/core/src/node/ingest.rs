@@ -151,7 +151,7 @@ impl Project {
         let Some(body) = event.body() else { return released };
         let meta = Meta::of(event);
         let epoch = self.state.rosters.latest().epoch;
-        self.take(&meta, &body);
+        released.extend(self.take(&meta, &body));
         let now_epoch = self.state.rosters.latest().epoch;
         if now_epoch > epoch {
             released.extend(self.feeds.epoch_known(now_epoch));
@@ -204,7 +204,7 @@ impl Project {
         {
             return;
         }
-        let lost = self.feeds.end(feed, at);
+        let ended = self.feeds.end(feed, at);
         ctx.out.silent(Effect::StoreFork {
             project: self.id,
             a: a.clone(),
@@ -227,7 +227,10 @@ impl Project {
                 from: at,
             },
         );
-        if lost {
+        for event in ended.ready {
+            self.offer(ctx, event);
+        }
+        if ended.refold {
             ctx.out.silent(Effect::Reload);
         }
         self.dirty = true;

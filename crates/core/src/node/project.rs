@@ -101,12 +101,16 @@ impl Project {
         // Stored in the order of acceptance: nothing waits for it.
         self.feeds.accept(event);
         if let Some(body) = event.body() {
-            self.take(&Meta::of(event), &body);
+            // Nothing is held at the start.
+            let _ = self.take(&Meta::of(event), &body);
         }
     }
 
     /// Applies an accepted event to the state and to what is derived from it here.
-    pub(super) fn take(&mut self, meta: &Meta, body: &Body) {
+    /// Returns held events to offer again.
+    #[must_use]
+    pub(super) fn take(&mut self, meta: &Meta, body: &Body) -> Vec<Event> {
+        let mut released = Vec::new();
         self.clock = self.clock.max(meta.hlc);
         self.state.apply(meta, body);
         match body {
@@ -122,12 +126,13 @@ impl Project {
                         node: cut.node,
                         incarnation: cut.incarnation,
                     };
-                    self.feeds.end(feed, cut.events);
+                    released.extend(self.feeds.end(feed, cut.events).ready);
                 }
             }
             _ => {}
         }
         self.dirty = true;
+        released
     }
 
     /// Begins to work.

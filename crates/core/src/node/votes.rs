@@ -193,7 +193,7 @@ impl Project {
             .get(&(*id, voter.key))
             .copied()
             .unwrap_or_else(|| by_severity(&own));
-        let commitment = self.reveal_of(ctx, proposal, voter, choice).commitment();
+        let commitment = self.reveal_of(ctx, proposal, voter, choice).commitment(&voter.key);
         let body = Committed {
             proposal: *proposal,
             agent: voter.key,
@@ -223,7 +223,7 @@ impl Project {
         };
         let choices = [Choice::Approve, Choice::RequestChanges, Choice::Abstain];
         let candidates = choices.map(|choice| self.reveal_of(ctx, proposal, voter, choice));
-        let Some(reveal) = candidates.into_iter().find(|r| r.commitment() == commitment) else {
+        let Some(reveal) = candidates.into_iter().find(|r| r.commitment(&voter.key) == commitment) else {
             return;
         };
         let Some(key) = self.agents.get(&voter.id).map(|a| a.key.clone()) else {

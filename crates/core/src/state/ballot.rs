@@ -67,7 +67,7 @@ impl Ballot {
     /// An agent's revealed first vote, if it is the one that it committed to.
     pub fn revealed(&self, agent: &PublicKey) -> Option<&Signed<Reveal>> {
         let commitment = self.commitment(agent)?;
-        let matching = |reveal: &&(EventRef, Signed<Reveal>)| commitment_to(&reveal.1.statement) == commitment;
+        let matching = |reveal: &&(EventRef, Signed<Reveal>)| reveal.1.statement.commitment(agent) == commitment;
         self.reveals.get(agent)?.values().find(matching).map(|(_, r)| r)
     }
 
@@ -79,11 +79,6 @@ impl Ballot {
             .filter_map(|(a, _)| Some((a, self.revealed(&a)?.statement.choice)));
         votes.collect()
     }
-}
-
-/// The commitment to a first vote.
-pub fn commitment_to(reveal: &Reveal) -> Hash {
-    crypto::hash(Context::Commit, &codec::encode(reveal))
 }
 
 /// A final vote in its place.
@@ -160,7 +155,7 @@ impl Finals {
 
     /// The votes on a proposal that may be counted: one a voter, none of an equivocator, each by its own node.
     pub fn countable(&self, proposal: Hash, ballot: &Ballot) -> BTreeMap<PublicKey, &FinalEntry> {
-        let Some((meta, proposed)) = &ballot.proposed else {
+        let Some((meta, proposed)) = ballot.proposed.as_ref().filter(|(meta, _)| meta.hash() == proposal) else {
             return BTreeMap::new();
         };
         let question = (proposed.thread, proposed.subject, meta.epoch);
@@ -175,7 +170,7 @@ impl Finals {
                 .into_iter()
                 .flat_map(BTreeMap::values)
                 .filter_map(|h| self.get(h));
-            let mut mine = first.filter(|f| f.reference.feed.node == node && f.vote.statement.proposal == proposal);
+            let mut mine = first.filter(|f| f.reference.feed.node == node && f.vote.statement.answers(meta, proposed));
             if let (Some(entry), false) = (mine.next(), equivocators.contains(&agent)) {
                 out.insert(agent, entry);
             }
@@ -184,9 +179,24 @@ impl Finals {
     }
 }
 
+impl FinalVote {
+    /// Whether it answers this proposal: the same thread, subject, epoch and roster. One that names the proposal and something
+    /// else besides would break the certificate, so it counts nowhere.
+    pub fn answers(&self, meta: &Meta, proposed: &Proposed) -> bool {
+        self.proposal == meta.hash()
+            && self.thread == proposed.thread
+            && self.subject == proposed.subject
+            && self.epoch == meta.epoch
+            && self.roster == proposed.roster
+    }
+}
+
 impl Reveal {
-    /// The commitment to this vote.
-    pub fn commitment(&self) -> Hash {
-        commitment_to(self)
+    /// An agent's commitment to this vote: the hash of its key and the encoded vote. With the key in it, nobody can repeat
+    /// another's commitment and then sign the vote that the other reveals.
+    pub fn commitment(&self, agent: &PublicKey) -> Hash {
+        let mut bytes = agent.0.to_vec();
+        bytes.extend_from_slice(&codec::encode(self));
+        crypto::hash(Context::Commit, &bytes)
     }
 }

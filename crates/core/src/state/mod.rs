@@ -14,7 +14,7 @@ mod task;
 mod thread;
 
 pub use agents::{AgentRecord, Agents};
-pub use ballot::{Ballot, FinalEntry, Finals, commitment_to};
+pub use ballot::{Ballot, FinalEntry, Finals};
 pub use budget::{Account, DAY_MS, Shares, Spending};
 pub use escalation::{Escalation, EscalationStatus};
 pub use resource::{Resource, Version, WriteEntry};
@@ -70,6 +70,7 @@ impl Meta {
         OrderKey {
             hlc: self.hlc,
             node: self.node(),
+            incarnation: self.feed().incarnation,
             seq: self.reference.seq,
         }
     }
@@ -154,23 +155,10 @@ impl State {
             Body::RosterProposed(b) => {
                 let hash = b.roster.hash();
                 self.roster_proposals.insert(hash, b.roster.clone());
-                self.roster_votes
-                    .entry(b.roster.epoch)
-                    .or_default()
-                    .entry(hash)
-                    .or_default()
-                    .insert(meta.node(), b.signature);
+                self.sign_roster(b.roster.epoch, hash, meta.node(), b.signature);
             }
-            Body::RosterSigned(b) => {
-                let votes = self
-                    .roster_votes
-                    .entry(b.epoch)
-                    .or_default()
-                    .entry(b.roster)
-                    .or_default();
-                votes.insert(meta.node(), b.signature);
-            }
-            Body::RosterChanged(b) => self.extend_roster(b),
+            Body::RosterSigned(b) => self.sign_roster(b.epoch, b.roster, meta.node(), b.signature),
+            Body::RosterChanged(b) => self.extend_roster(meta, b),
             Body::AgentEndorsed(b) => self.agents.endorse(meta, b),
             Body::AgentRetired(b) => self.agents.retire(meta, b),
             Body::ThreadOpened(b) => self.threads.entry(meta.hash()).or_default().open(meta, b),
@@ -277,10 +265,20 @@ impl State {
         }
     }
 
-    /// Enters the next roster. Signatures were checked when the event was accepted; a roster that does not follow has no effect.
-    fn extend_roster(&mut self, change: &RosterChanged) {
-        // The error was decided on acceptance already, and is the same on every node.
-        let _ = self.rosters.extend(change);
+    /// Enters the next roster, if it follows. An event is accepted when the epoch that it names is known, so what this does is the
+    /// same on every node as long as the change is at most one epoch on from there.
+    fn extend_roster(&mut self, meta: &Meta, change: &RosterChanged) {
+        if change.roster.epoch <= meta.epoch.saturating_add(1) {
+            // A roster that does not follow has no effect.
+            let _ = self.rosters.extend(change);
+        }
+    }
+
+    /// Notes a member's signature under a roster to come. Should a member give two, the lesser one is kept, in any order.
+    fn sign_roster(&mut self, epoch: u32, roster: Hash, node: PublicKey, signature: crate::crypto::Signature) {
+        let votes = self.roster_votes.entry(epoch).or_default().entry(roster).or_default();
+        let kept = votes.entry(node).or_insert(signature);
+        *kept = signature.min(*kept);
     }
 
     /// Whether a key speaks for the node: the node itself, or an agent that it has endorsed.

@@ -33,7 +33,8 @@ pub struct Version<'a> {
 pub struct Resource {
     writes: BTreeMap<OrderKey, WriteEntry>,
     by_hash: BTreeMap<Hash, OrderKey>,
-    ordered: BTreeMap<PublicKey, BTreeMap<Hash, Option<u64>>>,
+    /// By home and write: the earliest decision, also over several lives of the home.
+    ordered: BTreeMap<PublicKey, BTreeMap<Hash, (OrderKey, Option<u64>)>>,
 }
 
 impl Resource {
@@ -49,11 +50,10 @@ impl Resource {
     }
 
     pub(super) fn order(&mut self, meta: &Meta, body: &WriteOrdered) {
-        self.ordered
-            .entry(meta.node())
-            .or_default()
-            .entry(body.write)
-            .or_insert(body.version);
+        let decision = (meta.order(), body.version);
+        let of_home = self.ordered.entry(meta.node()).or_default();
+        let kept = of_home.entry(body.write).or_insert(decision);
+        *kept = decision.min(*kept);
     }
 
     /// The home: as the first write names it.
@@ -61,7 +61,7 @@ impl Resource {
         self.writes.values().next().map(|w| w.body.home)
     }
 
-    fn decisions(&self) -> Option<&BTreeMap<Hash, Option<u64>>> {
+    fn decisions(&self) -> Option<&BTreeMap<Hash, (OrderKey, Option<u64>)>> {
         self.ordered.get(&self.home()?)
     }
 
@@ -71,7 +71,7 @@ impl Resource {
             .decisions()
             .into_iter()
             .flatten()
-            .filter_map(|(hash, version)| {
+            .filter_map(|(hash, (_, version))| {
                 Some(Version {
                     number: (*version)?,
                     write: self.get(hash)?,
@@ -92,7 +92,7 @@ impl Resource {
 
     /// What the home decided about a write: `None` if nothing yet, `Some(None)` if it was refused.
     pub fn decided(&self, write: &Hash) -> Option<Option<u64>> {
-        self.decisions()?.get(write).copied()
+        self.decisions()?.get(write).map(|(_, version)| *version)
     }
 
     /// A write by its event's hash.

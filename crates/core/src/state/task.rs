@@ -145,25 +145,21 @@ impl Task {
         if authority == Authority::Home || roster.weights().len() < 3 {
             return acks.get(&home).map(|ack| lease(ack, &home));
         }
-        let weights = roster.weights();
-        let mut by_owner: BTreeMap<(FeedId, PublicKey), (u64, u64)> = BTreeMap::new();
+        let mut by_owner: BTreeMap<(FeedId, PublicKey), BTreeMap<PublicKey, u64>> = BTreeMap::new();
         for (by, ack) in acks {
-            let l = lease(ack, by);
-            let entry = by_owner.entry((ack.owner, ack.agent)).or_insert((0, u64::MAX));
-            entry.0 += weights.get(&by.node).copied().unwrap_or(0);
-            // The owner may rely only on what every acknowledger grants.
-            entry.1 = entry.1.min(l.until_ms);
+            let granted = by_owner.entry((ack.owner, ack.agent)).or_default();
+            // A node has one say, however many lives it has had.
+            let until = granted.entry(by.node).or_default();
+            *until = lease(ack, by).until_ms.max(*until);
         }
-        let total = roster.total_weight();
-        by_owner
-            .into_iter()
-            .find(|(_, (weight, _))| u128::from(*weight) * 2 > u128::from(total))
-            .map(|((owner, agent), (_, until_ms))| Lease {
+        by_owner.into_iter().find_map(|((owner, agent), granted)| {
+            Some(Lease {
                 agent,
                 owner,
                 token,
-                until_ms,
+                until_ms: majority_until(&granted, roster)?,
             })
+        })
     }
 
     /// The lease with the highest acknowledged token.
@@ -215,6 +211,13 @@ impl Task {
             .map(|(c, _)| c)
     }
 
+    /// Whether a token was given back or finished under by its acknowledged owner. What others say of it does not
+    /// count, or a member could acknowledge itself, release at once, and so take the task from its owner.
+    pub fn token_is_over(&self, token: u64, authority: Authority, roster: &Roster) -> bool {
+        self.lease(token, authority, roster)
+            .is_some_and(|lease| self.is_over(&lease))
+    }
+
     /// How far it is at `now_ms`.
     pub fn status(&self, now_ms: u64, authority: Authority, roster: &Roster) -> TaskStatus {
         let Some((meta, _)) = &self.announced else {
@@ -234,8 +237,24 @@ impl Task {
         match self.current(authority, roster) {
             None => TaskStatus::Open,
             Some(lease) if self.is_over(&lease) => TaskStatus::Open,
-            Some(lease) if now_ms > lease.until_ms + MAX_SKEW_MS => TaskStatus::Expired(lease),
+            Some(lease) if now_ms > lease.until_ms.saturating_add(MAX_SKEW_MS) => TaskStatus::Expired(lease),
             Some(lease) => TaskStatus::Leased(lease),
         }
     }
+}
+
+/// The latest time to which more than half of the roster's weight has granted a lease; none if so much did not grant it.
+fn majority_until(granted: &BTreeMap<PublicKey, u64>, roster: &Roster) -> Option<u64> {
+    let weights = roster.weights();
+    let total = u128::from(roster.total_weight());
+    let mut latest_first: Vec<(u64, u64)> = granted
+        .iter()
+        .map(|(node, until)| (*until, weights.get(node).copied().unwrap_or(0)))
+        .collect();
+    latest_first.sort_unstable_by(|a, b| b.cmp(a));
+    let mut weight: u128 = 0;
+    latest_first.into_iter().find_map(|(until, w)| {
+        weight += u128::from(w);
+        (weight * 2 > total).then_some(until)
+    })
 }

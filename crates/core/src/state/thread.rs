@@ -168,8 +168,7 @@ fn carries(decided: &Decided, ballots: &BTreeMap<Hash, Ballot>, finals: &Finals,
         .votes
         .iter()
         .filter_map(|v| finals.get(&v.hash))
-        .filter(|f| f.vote.statement.proposal == decided.proposal && f.vote.statement.choice == decided.choice)
-        .filter(|f| f.vote.statement.epoch == meta.epoch && f.vote.statement.subject == proposed.subject)
+        .filter(|f| f.vote.statement.choice == decided.choice && f.vote.statement.answers(meta, proposed))
         .filter(|f| seen.insert(f.vote.by))
         .filter_map(|f| weights.get(&f.vote.by))
         .sum();

@@ -1,0 +1,505 @@
+//! Decision certificates: real ones hold, and every other one is refused for the right reason.
+
+use bzzz_core::body::*;
+use bzzz_core::certificate::{Certificate, CertificateError, Receipt};
+use bzzz_core::codec;
+use bzzz_core::crypto::Hash;
+use bzzz_core::event::{Draft, Event};
+use bzzz_core::roster::{RosterError, UNITS_PER_WEIGHT};
+use proptest::prelude::*;
+
+use crate::voting::{FIVE, Round, Voter};
+use crate::world::World;
+
+/// A finished ballot with its certificate: three nodes, five agents, one roster change before it, one dissent, one silent.
+pub struct Decision {
+    pub world: World,
+    pub round: Round,
+    pub certificate: Certificate,
+}
+
+/// Weights: ann 2, bob 2, cat 1, dan 1, so that any three of the panel's nodes but (ann, cat, dan)… are a quorum of 6.
+pub fn decision() -> Decision {
+    let mut w = World::new(&[("ann", 1, 1), ("bob", 2, 1), ("cat", 1, 1)], 1, Authority::Home);
+    // Ann's weight grows by a vote of all.
+    let mut next = w.next_roster();
+    next.pools[0].weight = 2;
+    let change = w.change(&next, &[0, 1, 2]);
+    w.append(0, Body::RosterChanged(change));
+    w.rosters.push(next);
+    let thread = w.thread(0);
+    let round = w.propose(0, thread, &FIVE);
+    let choices = [
+        Choice::Approve,
+        Choice::Approve,
+        Choice::Approve,
+        Choice::Approve,
+        Choice::RequestChanges,
+    ];
+    let votes: Vec<Event> = FIVE
+        .iter()
+        .zip(choices)
+        .map(|(voter, choice)| {
+            let vote = w.vote(&round, choice);
+            w.cast(*voter, vote)
+        })
+        .collect();
+    w.decide(1, &round, Choice::Approve, &votes);
+    let state = w.state();
+    let mut certificate = Certificate::gather(&state, &round.proposal, &thread).expect("a decision");
+    for (i, spent_microusd) in [(0, 1_250), (2, 40)] {
+        let receipt = Receipt {
+            project: w.project(),
+            thread,
+            spent_microusd,
+        };
+        certificate.receipts.push(Signed::new(&w.members[i].key, receipt));
+    }
+    Decision {
+        world: w,
+        round,
+        certificate,
+    }
+}
+
+fn wire(event: &Event) -> minicbor::bytes::ByteVec {
+    event.encode().into()
+}
+
+#[test]
+fn a_real_one_holds_and_says_what_was_decided() {
+    let d = decision();
+    let verified = d.certificate.verify(Some(d.world.project())).unwrap();
+    // By hand: pools 2 + 2 + 1, one seat each; ann's and bob's two agents share their node's weight; cat dissents.
+    assert_eq!(
+        (verified.weight, verified.total),
+        (4 * UNITS_PER_WEIGHT, 5 * UNITS_PER_WEIGHT)
+    );
+    let weight = |id: &str| verified.voters.iter().find(|v| v.id == id).unwrap().weight;
+    assert_eq!(
+        FIVE.map(|(_, id)| weight(id)),
+        [1, 1, 1, 1, 1].map(|n| n * UNITS_PER_WEIGHT)
+    );
+    assert_eq!((verified.nodes, verified.owners, verified.model_families), (2, 2, 1));
+    assert_eq!((verified.choice, verified.epoch), (Choice::Approve, 1));
+    assert_eq!(verified.subject, d.round.proposed.subject);
+    assert_eq!(verified.spent_microusd, 1_290);
+    assert_eq!(verified.project_name, "atlas");
+    assert!(verified.consensus && verified.pinned);
+    let dissent = verified
+        .voters
+        .iter()
+        .find(|v| v.choice == Some(Choice::RequestChanges));
+    assert_eq!(dissent.unwrap().owner, "cat");
+    assert!(!d.certificate.verify(None).unwrap().pinned);
+}
+
+#[test]
+fn weights_are_rounded_down_at_every_step() {
+    // 1,000,000 / 3 seats = 333,333; / 2 agents = 166,666; the roster's weight is what the seats have, not what the pool had.
+    let w = World::new(&[("ann", 1, 3), ("bob", 1, 1)], 0, Authority::Home);
+    let roster = w.roster();
+    assert_eq!(roster.total_weight(), 3 * 333_333 + 1_000_000);
+    let voters: Vec<_> = [(0, "a"), (0, "b"), (1, "c"), (3, "d")]
+        .iter()
+        .map(|(i, id)| (w.agent(*i, id).public(), w.members[*i].node()))
+        .collect();
+    let weights = roster.voter_weights(&voters);
+    assert_eq!(
+        voters.iter().map(|(a, _)| weights[a]).collect::<Vec<_>>(),
+        [166_666, 166_666, 333_333, 1_000_000]
+    );
+}
+
+#[test]
+fn more_agents_on_a_node_give_it_no_more_weight() {
+    let many: Vec<String> = (0..40).map(|n| format!("reviewer-{n}")).collect();
+    let mut panel: Vec<Voter> = many.iter().map(|id| (0, &*id.clone().leak())).collect();
+    panel.extend([(1, "one"), (2, "two")]);
+    let mut w = World::three();
+    let thread = w.thread(0);
+    let round = w.propose(0, thread, &panel);
+    let vote = w.vote(&round, Choice::Approve);
+    let certificate = |voters: &[Voter]| Certificate {
+        version: 1,
+        genesis: wire(&w.genesis),
+        rosters: vec![],
+        proposal: wire(&round.proposal),
+        choice: Choice::Approve,
+        votes: voters
+            .iter()
+            .map(|(n, id)| Signed::new(&w.agent(*n, id), vote.clone()))
+            .collect(),
+        receipts: vec![],
+    };
+    assert_eq!(
+        certificate(&panel[..41]).verify(None),
+        Err(CertificateError::NoQuorum {
+            weight: 2 * UNITS_PER_WEIGHT,
+            total: 3 * UNITS_PER_WEIGHT
+        })
+    );
+    assert_eq!(certificate(&panel).verify(None).unwrap().weight, 3 * UNITS_PER_WEIGHT);
+}
+
+#[test]
+fn pem_round_trips_and_survives_other_line_lengths() {
+    let certificate = decision().certificate;
+    let pem = certificate.to_pem();
+    assert_eq!(Certificate::from_pem(&pem), Ok(certificate.clone()));
+    let windows = format!("Mail text\r\n{}more text", pem.replace('\n', "\r\n  "));
+    assert_eq!(Certificate::from_pem(&windows), Ok(certificate));
+    let other_label = pem.replace("DECISION", "BIRTH");
+    for bad in [
+        "",
+        &pem[40..],
+        &pem[..pem.len() - 30],
+        &other_label,
+        &pem.replace('A', "!"),
+    ] {
+        assert_eq!(Certificate::from_pem(bad), Err(CertificateError::Pem));
+    }
+}
+
+#[test]
+fn a_vote_that_does_not_belong_is_refused() {
+    let d = decision();
+    let refused = |change: &dyn Fn(&mut FinalVote), why: &str| {
+        let mut c = d.certificate.clone();
+        let voter = FIVE
+            .into_iter()
+            .find(|v| d.world.agent(v.0, v.1).public() == c.votes[0].by);
+        let agent = voter.map(|(n, id)| d.world.agent(n, id)).unwrap();
+        let mut vote = c.votes[0].statement.clone();
+        change(&mut vote);
+        c.votes[0] = Signed::new(&agent, vote);
+        match c.verify(None) {
+            Err(CertificateError::Vote { why: got, .. }) => assert_eq!(got, why),
+            other => panic!("{other:?}, not: {why}"),
+        }
+    };
+    refused(&|v| v.project = Hash([1; 32]), "it is about something else");
+    refused(&|v| v.thread = Hash([1; 32]), "it is about something else");
+    refused(&|v| v.subject = Hash([1; 32]), "it is about something else");
+    refused(&|v| v.epoch = 0, "it names another roster");
+    refused(&|v| v.roster = d.world.rosters[0].hash(), "it names another roster");
+    refused(&|v| v.proposal = Hash([1; 32]), "it is about another proposal");
+
+    let with = |change: &dyn Fn(&mut Certificate)| {
+        let mut c = d.certificate.clone();
+        change(&mut c);
+        c.verify(None)
+    };
+    let why = |change: &dyn Fn(&mut Certificate)| match with(change) {
+        Err(CertificateError::Vote { why, .. }) => why,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(why(&|c| c.votes.push(c.votes[1].clone())), "it votes twice");
+    assert_eq!(
+        why(&|c| c.votes[0].signature.0[5] ^= 1),
+        "its signature is not the agent's"
+    );
+    assert_eq!(
+        why(&|c| c.votes[0].by = c.votes[1].by),
+        "its signature is not the agent's"
+    );
+    assert_eq!(
+        why(&|c| {
+            let stranger = d.world.agent(0, "nobody-1");
+            c.votes[0] = Signed::new(&stranger, c.votes[0].statement.clone());
+        }),
+        "it is not on the panel"
+    );
+    // A changed mind of another is a broken signature; a turned outcome lacks the votes.
+    assert_eq!(
+        why(&|c| c.votes[0].statement.lifts_veto ^= true),
+        "its signature is not the agent's"
+    );
+    assert_eq!(
+        with(&|c| c.choice = Choice::RequestChanges),
+        Err(CertificateError::NoQuorum {
+            weight: UNITS_PER_WEIGHT,
+            total: 5 * UNITS_PER_WEIGHT
+        })
+    );
+    assert!(matches!(
+        with(&|c| c.choice = Choice::Abstain),
+        Err(CertificateError::Proposal(_))
+    ));
+}
+
+#[test]
+fn too_few_votes_and_abstentions_are_no_quorum() {
+    let d = decision();
+    let approves = |c: &Certificate| {
+        c.votes
+            .iter()
+            .position(|v| v.statement.choice == Choice::Approve)
+            .unwrap()
+    };
+    let mut c = d.certificate.clone();
+    let at = approves(&c);
+    c.votes.remove(at);
+    assert_eq!(
+        c.verify(None),
+        Err(CertificateError::NoQuorum {
+            weight: 3 * UNITS_PER_WEIGHT,
+            total: 5 * UNITS_PER_WEIGHT
+        })
+    );
+    let mut c = d.certificate.clone();
+    let voter = FIVE
+        .into_iter()
+        .find(|v| d.world.agent(v.0, v.1).public() == c.votes[at].by)
+        .unwrap();
+    c.votes[at] = Signed::new(
+        &d.world.agent(voter.0, voter.1),
+        d.world.vote(&d.round, Choice::Abstain),
+    );
+    assert!(matches!(c.verify(None), Err(CertificateError::NoQuorum { .. })));
+    // A dissent may be left out: it does not count for the outcome.
+    let mut c = d.certificate.clone();
+    c.votes.retain(|v| v.statement.choice == Choice::Approve);
+    assert_eq!(c.verify(None).unwrap().weight, 4 * UNITS_PER_WEIGHT);
+}
+
+#[test]
+fn a_proposal_that_does_not_belong_is_refused() {
+    let d = decision();
+    let w = &d.world;
+    let proposal = |by: &bzzz_core::crypto::Keypair, change: &dyn Fn(&mut Draft, &mut Proposed)| {
+        let h = d.round.proposal.header();
+        let mut draft = Draft {
+            project: h.project,
+            incarnation: 0,
+            seq: h.seq,
+            prev: h.prev,
+            hlc: h.hlc,
+            epoch: h.epoch,
+            deps: vec![],
+        };
+        let mut proposed = d.round.proposed.clone();
+        change(&mut draft, &mut proposed);
+        let event = Event::sign(by, draft, &Body::Proposed(proposed.clone()));
+        let round = Round {
+            proposal: event.clone(),
+            proposed,
+            ..d.round.clone()
+        };
+        let vote = w.vote(&round, Choice::Approve);
+        Certificate {
+            proposal: wire(&event),
+            votes: FIVE
+                .iter()
+                .map(|(n, id)| Signed::new(&w.agent(*n, id), vote.clone()))
+                .collect(),
+            ..d.certificate.clone()
+        }
+    };
+    let ann = &w.members[0].key;
+    assert!(proposal(ann, &|_, _| ()).verify(None).is_ok());
+    assert!(
+        proposal(&w.members[3].key, &|_, _| ()).verify(None).is_ok(),
+        "a reader may propose"
+    );
+    let refused = |c: Certificate, want: &str| match c.verify(None) {
+        Err(CertificateError::Proposal(why)) => assert_eq!(why, want),
+        other => panic!("{other:?}, not: {want}"),
+    };
+    refused(
+        proposal(ann, &|d, _| d.project = Hash([1; 32])),
+        "it belongs to another project",
+    );
+    refused(proposal(ann, &|d, _| d.epoch = 0), "it names another roster");
+    refused(
+        proposal(ann, &|_, p| p.roster = w.rosters[0].hash()),
+        "it names another roster",
+    );
+    let stranger = bzzz_core::crypto::Keypair::from_seed([77; 32]);
+    refused(proposal(&stranger, &|_, _| ()), "its author is not a member");
+    let endorsement = "an endorsement in its panel does not hold";
+    refused(
+        proposal(ann, &|_, p| p.panel[0].statement.role = "architect".into()),
+        endorsement,
+    );
+    refused(proposal(ann, &|_, p| p.panel[0].signature.0[0] ^= 1), endorsement);
+    refused(
+        proposal(ann, &|_, p| {
+            let mut e = p.panel[0].statement.clone();
+            e.project = Hash([1; 32]);
+            let node = w.members.iter().find(|m| m.node() == p.panel[0].by).unwrap();
+            p.panel[0] = Signed::new(&node.key, e);
+        }),
+        endorsement,
+    );
+    // Agents that strangers endorse are there, and weigh nothing.
+    let foreign = proposal(ann, &|_, p| {
+        for seat in &mut p.panel {
+            *seat = Signed::new(&stranger, seat.statement.clone());
+        }
+    });
+    assert_eq!(
+        foreign.verify(None),
+        Err(CertificateError::NoQuorum {
+            weight: 0,
+            total: 5 * UNITS_PER_WEIGHT
+        })
+    );
+    let mut other_kind = d.certificate.clone();
+    other_kind.proposal = wire(&w.events[2]);
+    refused(other_kind, "it is another kind of event");
+}
+
+#[test]
+fn a_chain_that_does_not_follow_is_refused() {
+    let d = decision();
+    let w = &d.world;
+    let with = |change: &dyn Fn(&mut Certificate)| {
+        let mut c = d.certificate.clone();
+        change(&mut c);
+        c.verify(None)
+    };
+    let no_quorum = with(&|c| c.rosters[0] = w.change(&w.rosters[1], &[0, 2]));
+    assert!(matches!(
+        no_quorum,
+        Err(CertificateError::Roster {
+            epoch: 1,
+            why: RosterError::NoQuorum { .. }
+        })
+    ));
+    let by_strangers = with(&|c| {
+        c.rosters[0]
+            .signatures
+            .iter_mut()
+            .for_each(|s| s.node = w.members[3].node())
+    });
+    assert!(matches!(by_strangers, Err(CertificateError::Roster { .. })));
+    let beyond_quorum = with(&|c| c.rosters[0].signatures[0].signature.0[0] ^= 1);
+    assert!(matches!(
+        beyond_quorum,
+        Err(CertificateError::Roster {
+            why: RosterError::Signature(1) | RosterError::NoQuorum { .. },
+            ..
+        })
+    ));
+    let skipped = with(&|c| c.rosters[0].roster.epoch = 2);
+    assert!(matches!(
+        skipped,
+        Err(CertificateError::Roster {
+            why: RosterError::NotNext { .. },
+            ..
+        })
+    ));
+    let absent = with(&|c| c.rosters.clear());
+    assert_eq!(
+        absent,
+        Err(CertificateError::Proposal("it names another roster".into()))
+    );
+    let twice = with(&|c| c.rosters.push(c.rosters[0].clone()));
+    assert!(matches!(twice, Err(CertificateError::Roster { .. })));
+
+    // Signed by all, but out of bounds: sums over it could overflow, so no reader may accept it.
+    let heavy = with(&|c| {
+        let mut roster = w.rosters[1].clone();
+        roster.pools[0].weight = u32::MAX;
+        c.rosters[0] = w.change(&roster, &[0, 1, 2]);
+    });
+    assert_eq!(
+        heavy,
+        Err(CertificateError::Roster {
+            epoch: 1,
+            why: RosterError::Form(1)
+        })
+    );
+
+    let other_genesis = with(&|c| c.genesis = wire(&World::three().genesis));
+    assert!(matches!(other_genesis, Err(CertificateError::Roster { .. })));
+    let no_genesis = with(&|c| c.genesis = c.proposal.clone());
+    assert!(matches!(no_genesis, Err(CertificateError::Genesis(_))));
+    assert_eq!(
+        d.certificate.verify(Some(Hash([1; 32]))),
+        Err(CertificateError::OtherProject {
+            got: w.project(),
+            want: Hash([1; 32])
+        })
+    );
+    let mut newer = d.certificate.clone();
+    newer.version = 2;
+    assert_eq!(Certificate::decode(&newer.encode()), Err(CertificateError::Version(2)));
+}
+
+#[test]
+fn receipts_are_checked_too() {
+    let d = decision();
+    let with = |change: &dyn Fn(&mut Certificate)| {
+        let mut c = d.certificate.clone();
+        change(&mut c);
+        c.verify(None)
+    };
+    let ann = d.world.members[0].node();
+    let refused = Err(CertificateError::Receipt(ann));
+    assert_eq!(with(&|c| c.receipts[0].statement.spent_microusd = 1), refused);
+    assert_eq!(with(&|c| c.receipts.push(c.receipts[0].clone())), refused);
+    assert_eq!(with(&|c| c.receipts[0].statement.thread = Hash([1; 32])), refused);
+    let stranger = d.world.agent(0, "nobody-1");
+    let by_stranger = with(&|c| c.receipts[0] = Signed::new(&stranger, c.receipts[0].statement.clone()));
+    assert_eq!(by_stranger, Err(CertificateError::Receipt(stranger.public())));
+    assert_eq!(with(&|c| c.receipts.clear()).unwrap().spent_microusd, 0);
+}
+
+#[test]
+fn an_equivocator_does_not_spoil_the_certificate() {
+    let mut w = World::three();
+    let thread = w.thread(0);
+    let round = w.propose(0, thread, &FIVE);
+    let (yes, no) = (w.vote(&round, Choice::Approve), w.vote(&round, Choice::RequestChanges));
+    let mut votes: Vec<Event> = vec![w.cast(FIVE[4], no)];
+    votes.extend(FIVE.iter().map(|v| w.cast(*v, yes.clone())).collect::<Vec<_>>());
+    let aside = FinalVote {
+        thread: Hash([1; 32]),
+        ..yes
+    };
+    votes.push(w.cast(FIVE[0], aside));
+    w.decide(0, &round, Choice::Approve, &votes);
+    let state = w.state();
+    let certificate = Certificate::gather(&state, &round.proposal, &thread).expect("a decision");
+    assert_eq!(certificate.verify(None).unwrap().weight, 3 * UNITS_PER_WEIGHT);
+}
+
+#[test]
+fn one_node_or_no_model_is_a_report_and_not_a_consensus() {
+    let mut w = World::new(&[("ann", 1, 1), ("bob", 1, 1)], 0, Authority::Home);
+    let mut check = |panel: &[Voter], pools: &[(&str, u32, u8)], consensus: bool| {
+        w = World::new(pools, 0, Authority::Home);
+        let thread = w.thread(0);
+        let round = w.propose(0, thread, panel);
+        let vote = w.vote(&round, Choice::Approve);
+        let votes: Vec<Event> = panel.iter().map(|v| w.cast(*v, vote.clone())).collect();
+        w.decide(0, &round, Choice::Approve, &votes);
+        let certificate = Certificate::gather(&w.state(), &round.proposal, &thread).expect("a decision");
+        assert_eq!(certificate.verify(None).unwrap().consensus, consensus);
+    };
+    check(&[(0, "a"), (1, "b")], &[("ann", 1, 1), ("bob", 1, 1)], true);
+    check(&[(0, "a"), (0, "b")], &[("ann", 1_000, 1), ("bob", 1, 1)], false);
+    // Members 2 and 3 declare no model.
+    let four = &[("ann", 1, 1), ("bob", 1, 1), ("cat", 1_000, 1), ("dan", 1_000, 1)];
+    check(&[(2, "a"), (3, "b")], four, false);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 8, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_flipped_byte_breaks_it(flips in prop::collection::vec((any::<u32>(), 1u8..=255), 60)) {
+        let d = decision();
+        let bytes = d.certificate.encode();
+        prop_assert_eq!(codec::encode(&Certificate::decode(&bytes).unwrap()), bytes.clone());
+        for (at, mask) in flips {
+            let at = at as usize % bytes.len();
+            let mut bad = bytes.clone();
+            bad[at] ^= mask;
+            let verified = Certificate::decode(&bad).and_then(|c| c.verify(Some(d.world.project())));
+            prop_assert!(verified.is_err(), "byte {} xor {:02x}: {:?}", at, mask, verified);
+        }
+    }
+}

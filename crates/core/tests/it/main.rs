@@ -1,0 +1,10 @@
+//! Behaviour of the formats and folds of `bzzz-core`, seen from outside the crate.
+
+mod bodies;
+mod certificates;
+mod encoding;
+mod folds;
+mod generator;
+mod ownership;
+mod voting;
+mod world;
