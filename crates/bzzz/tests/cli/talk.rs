@@ -48,7 +48,6 @@ fn each_command_asks_its_endpoint() {
         (&["admit"], "GET /v1/admit"),
         (&["backup", "b.db"], "POST /v1/backup"),
         (&["rebuild"], "POST /v1/rebuild"),
-        (&["restore", "sim.log"], "POST /v1/restore"),
     ] {
         let (ran, asked, _) = ask(args, good("{}"));
         assert_eq!(ran.code, Some(0), "{args:?} {ran:?}");
