@@ -22,3 +22,5 @@ mod review;
 mod support;
 #[path = "cli/talk.rs"]
 mod talk;
+#[path = "cli/verify.rs"]
+mod verify;

@@ -130,3 +130,15 @@ fn the_node_of_the_data_folder_is_found() {
     place.file("d/node.json", "{");
     place.run(&["agents", "--data", "d"]).fails(6, &["node.json"]);
 }
+
+#[test]
+fn the_file_of_a_crashed_node_does_not_count() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("d")).expect("a folder");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let closed = listener.local_addr().expect("an address").to_string();
+    drop(listener);
+    let status = serde_json::json!({"peer_id": "x", "p2p": [], "http": closed, "data": "d"});
+    place.file("d/node.json", status.to_string());
+    place.run(&["agents", "--data", "d"]).fails(4, &["no node answered"]);
+}
