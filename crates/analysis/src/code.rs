@@ -9,6 +9,8 @@ use crate::tree::{Doc, Node};
 const MAX_CALLEE_BYTES: u32 = 160;
 /// Most operands of one built string that are looked at.
 const MAX_PIECES: usize = 64;
+/// Most parameters of one function that are looked at.
+const MAX_PARAMETERS: usize = 256;
 /// How often a name is followed to its assignment.
 const MAX_HOPS: u32 = 4;
 
@@ -265,17 +267,19 @@ fn format_parts<'d>(invocation: Node<'d>, built: &mut Built<'d>) -> bool {
     true
 }
 
-/// An assignment: where, in which function, and what.
+/// An assignment: where, and what.
 #[derive(Clone, Copy)]
 pub(crate) struct Assigned {
     at: u32,
-    scope: u32,
     value: u32,
 }
 
-fn assignments(doc: &Doc) -> &BTreeMap<String, Vec<Assigned>> {
+/// Assignments by the id of the function that they stand in (0: top level) and name, in the order of the text.
+pub(crate) type Assignments = BTreeMap<u32, BTreeMap<String, Vec<Assigned>>>;
+
+fn assignments(doc: &Doc) -> &Assignments {
     doc.assignments.get_or_init(|| {
-        let mut map: BTreeMap<String, Vec<Assigned>> = BTreeMap::new();
+        let mut map = Assignments::new();
         let kinds = ["assignment", "variable_declarator", "let_declaration", "assignment_expression", "const_item", "static_item"];
         for node in doc.all(&kinds) {
             let name = node.field("left").or_else(|| node.field("name")).or_else(|| node.field("pattern"));
@@ -284,9 +288,11 @@ fn assignments(doc: &Doc) -> &BTreeMap<String, Vec<Assigned>> {
                 && name.kind() == "identifier"
             {
                 let scope = enclosing_function(node).map_or(0, |f| f.id());
-                map.entry(name.text().to_owned()).or_default().push(Assigned { at: node.id(), scope, value: value.id() });
+                let names = map.entry(scope).or_default();
+                names.entry(name.text().to_owned()).or_default().push(Assigned { at: node.id(), value: value.id() });
             }
         }
+        map.values_mut().flat_map(|names| names.values_mut()).for_each(|list| list.sort_by_key(|a| a.at));
         map
     })
 }
@@ -302,9 +308,13 @@ pub(crate) fn resolve(name: Node<'_>) -> Option<Node<'_>> {
 
 /// Likewise for a name that is only text, as in a format string; `user` is where it is used.
 pub(crate) fn resolve_name<'d>(user: Node<'d>, name: &str) -> Option<Node<'d>> {
-    let list = assignments(user.doc).get(name)?;
+    let all = assignments(user.doc);
     let scope = enclosing_function(user).map_or(0, |f| f.id());
-    let pick = |scope: u32| list.iter().filter(|a| a.scope == scope && a.at < user.id()).max_by_key(|a| a.at);
+    let pick = |scope: u32| {
+        let list = all.get(&scope)?.get(name)?;
+        let before = list.partition_point(|a| a.at < user.id());
+        list.get(before.checked_sub(1)?)
+    };
     let found = pick(scope).or_else(|| if shadowed(user, name) { None } else { pick(0) })?;
     Some(user.doc.node(found.value))
 }
@@ -374,7 +384,7 @@ pub(crate) fn parameters(function: Node<'_>) -> Vec<Parameter<'_>> {
     };
     let mut out = Vec::new();
     let mut keyword_only = false;
-    for node in list.children() {
+    for node in list.children().take(MAX_PARAMETERS) {
         let (name, optional) = match node.kind() {
             "identifier" => (Some(node), false),
             "typed_parameter" => (node.children().next(), false),

@@ -28,7 +28,7 @@ use serde::Serialize;
 
 pub use lang::Lang;
 pub use rule::{MAX_FINDINGS_PER_RULE, RuleInfo};
-pub use tree::{MAX_LINE_BYTES, MAX_PARSE_BYTES, MAX_PARSE_STEPS, MAX_TREE_DEPTH, MAX_TREE_NODES};
+pub use tree::{MAX_LINE_BYTES, MAX_PARSE_BYTES, MAX_PARSE_TIME, MAX_TREE_DEPTH, MAX_TREE_NODES};
 
 use rule::{Check, Rule, Sink};
 
