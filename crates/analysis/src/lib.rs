@@ -19,6 +19,8 @@ mod tree;
 
 #[cfg(test)]
 mod example_tests;
+#[cfg(test)]
+mod hostile_tests;
 
 use std::sync::OnceLock;
 

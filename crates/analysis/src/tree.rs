@@ -124,6 +124,7 @@ impl Doc {
         Ok(Doc { lang, text, first_line, synthetic, whole, entries, kinds, assignments: OnceCell::new() })
     }
 
+    #[cfg(test)]
     pub(crate) fn root(&self) -> Node<'_> {
         Node { doc: self, id: 0 }
     }

@@ -31,11 +31,14 @@ pub(super) const RULES: &[Rule] = &[Rule {
     )],
 }];
 
+/// Most calls of `open` in one text that are followed.
+const MAX_OPENS: usize = 200;
+
 fn left_open(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
     if file.is_test {
         return;
     }
-    for call in code::calls(doc).filter(|c| c.path_is(&["open", "io.open", "gzip.open"])) {
+    for call in code::calls(doc).filter(|c| c.path_is(&["open", "io.open", "gzip.open"])).take(MAX_OPENS) {
         let Some(parent) = call.node.parent() else { continue };
         let reported = match parent.kind() {
             // `open(path).read()`
