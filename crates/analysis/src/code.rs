@@ -32,7 +32,10 @@ pub(crate) struct Call<'d> {
 
 impl<'d> Call<'d> {
     pub(crate) fn keyword(&self, name: &str) -> Option<Node<'d>> {
-        self.keywords.iter().find(|(k, _)| *k == name).map(|(_, v)| *v)
+        self.keywords
+            .iter()
+            .find(|(k, _)| *k == name)
+            .map(|(_, v)| *v)
     }
 
     pub(crate) fn path_is(&self, paths: &[&str]) -> bool {
@@ -52,7 +55,9 @@ pub(crate) fn call(node: Node<'_>) -> Option<Call<'_>> {
     if !node.is(CALLS) {
         return None;
     }
-    let mut callee = node.field("function").or_else(|| node.field("constructor"))?;
+    let mut callee = node
+        .field("function")
+        .or_else(|| node.field("constructor"))?;
     if callee.kind() == "generic_function" {
         callee = callee.field("function")?;
     }
@@ -63,7 +68,11 @@ pub(crate) fn call(node: Node<'_>) -> Option<Call<'_>> {
         "scoped_identifier" => (None, callee.field("name")?),
         _ => (None, callee),
     };
-    let path = callee.short_text(MAX_CALLEE_BYTES).chars().filter(|c| !c.is_whitespace()).collect();
+    let path = callee
+        .short_text(MAX_CALLEE_BYTES)
+        .chars()
+        .filter(|c| !c.is_whitespace())
+        .collect();
     let mut args = Vec::new();
     let mut keywords = Vec::new();
     if let Some(list) = node.field("arguments") {
@@ -78,7 +87,14 @@ pub(crate) fn call(node: Node<'_>) -> Option<Call<'_>> {
             }
         }
     }
-    Some(Call { node, path, name: last.short_text(MAX_CALLEE_BYTES), receiver, args, keywords })
+    Some(Call {
+        node,
+        path,
+        name: last.short_text(MAX_CALLEE_BYTES),
+        receiver,
+        args,
+        keywords,
+    })
 }
 
 /// All calls of a text.
@@ -88,7 +104,8 @@ pub(crate) fn calls(doc: &Doc) -> impl Iterator<Item = Call<'_>> {
 
 /// All Rust macro calls with their names.
 pub(crate) fn macros(doc: &Doc) -> impl Iterator<Item = (&str, Node<'_>)> {
-    doc.all(&["macro_invocation"]).filter_map(|n| Some((n.field("macro")?.short_text(80), n)))
+    doc.all(&["macro_invocation"])
+        .filter_map(|n| Some((n.field("macro")?.short_text(80), n)))
 }
 
 /// Undoes what stands between a value and its use: parentheses, `&`, `await`, `as`, `!`.
@@ -104,7 +121,9 @@ pub(crate) fn peel(mut node: Node<'_>) -> Node<'_> {
         "satisfies_expression",
     ];
     while node.is(WRAPPERS) {
-        let Some(inner) = node.field("value").or_else(|| node.children().next()) else { break };
+        let Some(inner) = node.field("value").or_else(|| node.children().next()) else {
+            break;
+        };
         node = inner;
     }
     node
@@ -113,7 +132,9 @@ pub(crate) fn peel(mut node: Node<'_>) -> Node<'_> {
 /// Whether a node is a string literal without anything put in.
 pub(crate) fn is_plain_string(node: Node<'_>) -> bool {
     match node.kind() {
-        "string" | "template_string" => !node.children().any(|c| c.is(&["interpolation", "template_substitution"])),
+        "string" | "template_string" => !node
+            .children()
+            .any(|c| c.is(&["interpolation", "template_substitution"])),
         "string_literal" | "raw_string_literal" => true,
         "concatenated_string" => node.children().all(is_plain_string),
         _ => false,
@@ -130,7 +151,11 @@ pub(crate) fn string_value(node: Node<'_>) -> Option<&str> {
     let body = body.trim_start_matches('#');
     for quote in ["\"\"\"", "'''", "\"", "'", "`"] {
         if let Some(rest) = body.strip_prefix(quote) {
-            return Some(rest.trim_end_matches('#').strip_suffix(quote).unwrap_or(rest));
+            return Some(
+                rest.trim_end_matches('#')
+                    .strip_suffix(quote)
+                    .unwrap_or(rest),
+            );
         }
     }
     None
@@ -140,10 +165,20 @@ pub(crate) fn string_value(node: Node<'_>) -> Option<&str> {
 pub(crate) fn is_literal(node: Node<'_>) -> bool {
     is_plain_string(node)
         || node.is(&[
-            "integer", "float", "number", "true", "false", "none", "null", "integer_literal", "float_literal",
-            "boolean_literal", "char_literal",
+            "integer",
+            "float",
+            "number",
+            "true",
+            "false",
+            "none",
+            "null",
+            "integer_literal",
+            "float_literal",
+            "boolean_literal",
+            "char_literal",
         ])
-        || (node.is(&["list", "tuple", "array", "array_expression"]) && node.children().all(is_literal_flat))
+        || (node.is(&["list", "tuple", "array", "array_expression"])
+            && node.children().all(is_literal_flat))
 }
 
 fn is_literal_flat(node: Node<'_>) -> bool {
@@ -162,7 +197,11 @@ pub(crate) struct Built<'d> {
 
 /// Reads a node as a string that is built by interpolation, concatenation or formatting.
 pub(crate) fn built_string(node: Node<'_>) -> Option<Built<'_>> {
-    let mut built = Built { fixed: String::new(), pieces: Vec::new(), captured: Vec::new() };
+    let mut built = Built {
+        fixed: String::new(),
+        pieces: Vec::new(),
+        captured: Vec::new(),
+    };
     let mut has_string = false;
     let mut work = vec![peel(node)];
     let mut seen = 0;
@@ -191,7 +230,9 @@ pub(crate) fn built_string(node: Node<'_>) -> Option<Built<'_>> {
                 work.push(left);
                 match right.kind() {
                     "tuple" => built.pieces.extend(right.children()),
-                    "dictionary" => built.pieces.extend(right.children().filter_map(|p| p.field("value"))),
+                    "dictionary" => built
+                        .pieces
+                        .extend(right.children().filter_map(|p| p.field("value"))),
                     _ => built.pieces.push(right),
                 }
             }
@@ -202,12 +243,19 @@ pub(crate) fn built_string(node: Node<'_>) -> Option<Built<'_>> {
                 _ => built.pieces.push(part),
             },
             "call" | "call_expression" => match call(part) {
-                Some(c) if c.name == "format" && c.receiver.is_some_and(|r| r.is(&["string", "concatenated_string"])) => {
+                Some(c)
+                    if c.name == "format"
+                        && c.receiver
+                            .is_some_and(|r| r.is(&["string", "concatenated_string"])) =>
+                {
                     work.extend(c.receiver);
                     built.pieces.extend(c.args);
                     built.pieces.extend(c.keywords.into_iter().map(|(_, v)| v));
                 }
-                Some(c) if c.name_is(&["as_str", "to_string", "to_owned", "into", "strip", "trim"]) && c.args.is_empty() => {
+                Some(c)
+                    if c.name_is(&["as_str", "to_string", "to_owned", "into", "strip", "trim"])
+                        && c.args.is_empty() =>
+                {
                     match c.receiver {
                         Some(receiver) => work.push(receiver),
                         None => built.pieces.push(part),
@@ -228,7 +276,9 @@ pub(crate) fn operator(node: Node<'_>) -> &str {
 
 fn string_parts<'d>(string: Node<'d>, built: &mut Built<'d>) {
     if is_plain_string(string) {
-        built.fixed.push_str(string_value(string).unwrap_or_default());
+        built
+            .fixed
+            .push_str(string_value(string).unwrap_or_default());
         built.fixed.push(' ');
         return;
     }
@@ -246,9 +296,16 @@ fn string_parts<'d>(string: Node<'d>, built: &mut Built<'d>) {
 
 /// A Rust format macro: the format string and the arguments behind it. Tells whether there is a string.
 fn format_parts<'d>(invocation: Node<'d>, built: &mut Built<'d>) -> bool {
-    let Some(tokens) = invocation.child("token_tree") else { return false };
+    let Some(tokens) = invocation.child("token_tree") else {
+        return false;
+    };
     let mut parts = tokens.children();
-    let Some(format) = parts.next().filter(|f| f.is(&["string_literal", "raw_string_literal"])) else { return false };
+    let Some(format) = parts
+        .next()
+        .filter(|f| f.is(&["string_literal", "raw_string_literal"]))
+    else {
+        return false;
+    };
     let text = string_value(format).unwrap_or_default();
     built.fixed.push_str(text);
     built.pieces.extend(parts);
@@ -259,8 +316,15 @@ fn format_parts<'d>(invocation: Node<'d>, built: &mut Built<'d>) -> bool {
             rest = after;
             continue;
         }
-        let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-        if name.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_') {
+        let name: String = rest
+            .chars()
+            .take_while(|c| c.is_alphanumeric() || *c == '_')
+            .collect();
+        if name
+            .chars()
+            .next()
+            .is_some_and(|c| c.is_alphabetic() || c == '_')
+        {
             built.captured.push(name);
         }
     }
@@ -280,19 +344,37 @@ pub(crate) type Assignments = BTreeMap<u32, BTreeMap<String, Vec<Assigned>>>;
 fn assignments(doc: &Doc) -> &Assignments {
     doc.assignments.get_or_init(|| {
         let mut map = Assignments::new();
-        let kinds = ["assignment", "variable_declarator", "let_declaration", "assignment_expression", "const_item", "static_item"];
+        let kinds = [
+            "assignment",
+            "variable_declarator",
+            "let_declaration",
+            "assignment_expression",
+            "const_item",
+            "static_item",
+        ];
         for node in doc.all(&kinds) {
-            let name = node.field("left").or_else(|| node.field("name")).or_else(|| node.field("pattern"));
+            let name = node
+                .field("left")
+                .or_else(|| node.field("name"))
+                .or_else(|| node.field("pattern"));
             let value = node.field("right").or_else(|| node.field("value"));
             if let (Some(name), Some(value)) = (name, value)
                 && name.kind() == "identifier"
             {
                 let scope = enclosing_function(node).map_or(0, |f| f.id());
                 let names = map.entry(scope).or_default();
-                names.entry(name.text().to_owned()).or_default().push(Assigned { at: node.id(), value: value.id() });
+                names
+                    .entry(name.text().to_owned())
+                    .or_default()
+                    .push(Assigned {
+                        at: node.id(),
+                        value: value.id(),
+                    });
             }
         }
-        map.values_mut().flat_map(|names| names.values_mut()).for_each(|list| list.sort_by_key(|a| a.at));
+        map.values_mut()
+            .flat_map(|names| names.values_mut())
+            .for_each(|list| list.sort_by_key(|a| a.at));
         map
     })
 }
@@ -351,19 +433,30 @@ pub(crate) const FUNCTIONS: &[&str] = &[
 ];
 
 /// Functions that have a body of their own name; closures are part of what surrounds them.
-pub(crate) const NAMED_FUNCTIONS: &[&str] =
-    &["function_definition", "function_item", "function_declaration", "generator_function_declaration", "method_definition"];
+pub(crate) const NAMED_FUNCTIONS: &[&str] = &[
+    "function_definition",
+    "function_item",
+    "function_declaration",
+    "generator_function_declaration",
+    "method_definition",
+];
 
 /// The function around a node. Closures in Rust count as part of their function.
 pub(crate) fn enclosing_function(node: Node<'_>) -> Option<Node<'_>> {
-    node.ancestors().find(|n| n.is(FUNCTIONS) && !n.is(&["closure_expression", "lambda"]))
+    node.ancestors()
+        .find(|n| n.is(FUNCTIONS) && !n.is(&["closure_expression", "lambda"]))
 }
 
 /// Whether a function is declared `async`.
 pub(crate) fn is_async(function: Node<'_>) -> bool {
-    function.all_children().take_while(|c| c.field_name() != "body").any(|c| {
-        c.kind() == "async" || (c.kind() == "function_modifiers" && c.text().split_whitespace().any(|w| w == "async"))
-    })
+    function
+        .all_children()
+        .take_while(|c| c.field_name() != "body")
+        .any(|c| {
+            c.kind() == "async"
+                || (c.kind() == "function_modifiers"
+                    && c.text().split_whitespace().any(|w| w == "async"))
+        })
 }
 
 /// A parameter.
@@ -380,7 +473,15 @@ pub(crate) struct Parameter<'d> {
 pub(crate) fn parameters(function: Node<'_>) -> Vec<Parameter<'_>> {
     let Some(list) = function.field("parameters") else {
         let single = function.field("parameter");
-        return single.map(|p| Parameter { name: p.text(), node: p, optional: false, keyword_only: false }).into_iter().collect();
+        return single
+            .map(|p| Parameter {
+                name: p.text(),
+                node: p,
+                optional: false,
+                keyword_only: false,
+            })
+            .into_iter()
+            .collect();
     };
     let mut out = Vec::new();
     let mut keyword_only = false;
@@ -411,7 +512,12 @@ pub(crate) fn parameters(function: Node<'_>) -> Vec<Parameter<'_>> {
         if matches!(text, "self" | "cls" | "this") {
             continue;
         }
-        out.push(Parameter { name: text, node, optional, keyword_only });
+        out.push(Parameter {
+            name: text,
+            node,
+            optional,
+            keyword_only,
+        });
     }
     out
 }
@@ -447,12 +553,22 @@ pub(crate) fn in_test_code(node: Node<'_>) -> bool {
     if node.doc.lang != Lang::Rust {
         return false;
     }
-    std::iter::once(node).chain(node.ancestors()).filter(|n| n.is(&["function_item", "mod_item", "impl_item"])).any(|item| {
-        attributes(item).any(|a| {
-            let text: String = a.short_text(200).chars().filter(|c| !c.is_whitespace()).collect();
-            text.contains("cfg(test)") || text.contains("test]") || text.contains("::test(") || text.contains("cfg(any(test")
+    std::iter::once(node)
+        .chain(node.ancestors())
+        .filter(|n| n.is(&["function_item", "mod_item", "impl_item"]))
+        .any(|item| {
+            attributes(item).any(|a| {
+                let text: String = a
+                    .short_text(200)
+                    .chars()
+                    .filter(|c| !c.is_whitespace())
+                    .collect();
+                text.contains("cfg(test)")
+                    || text.contains("test]")
+                    || text.contains("::test(")
+                    || text.contains("cfg(any(test")
+            })
         })
-    })
 }
 
 /// The attributes above a Rust item.
@@ -500,7 +616,9 @@ mod tests {
     use super::*;
 
     fn doc(lang: Lang, text: &str) -> Doc {
-        Doc::parse(lang, text.to_owned(), 1, false, true).ok().unwrap()
+        Doc::parse(lang, text.to_owned(), 1, false, true)
+            .ok()
+            .unwrap()
     }
 
     #[test]
@@ -509,26 +627,52 @@ mod tests {
             let doc = doc(lang, text);
             let call = calls(&doc).next().unwrap();
             let found = built_string(call.args[0]);
-            found.map(|b| (b.pieces.iter().map(|p| p.text().to_owned()).collect::<Vec<_>>(), b.captured))
+            found.map(|b| {
+                (
+                    b.pieces
+                        .iter()
+                        .map(|p| p.text().to_owned())
+                        .collect::<Vec<_>>(),
+                    b.captured,
+                )
+            })
         };
         let some = |p: &[&str], c: &[&str]| {
-            Some((p.iter().map(|s| s.to_string()).collect::<Vec<_>>(), c.iter().map(|s| s.to_string()).collect::<Vec<_>>()))
+            Some((
+                p.iter().map(|s| s.to_string()).collect::<Vec<_>>(),
+                c.iter().map(|s| s.to_string()).collect::<Vec<_>>(),
+            ))
         };
         assert_eq!(pieces(Lang::Python, "f(f'a {x} b')"), some(&["x"], &[]));
         assert_eq!(pieces(Lang::Python, "f('a' + x + 'b')"), some(&["x"], &[]));
-        assert_eq!(pieces(Lang::Python, "f('a %s' % (x, y))"), some(&["x", "y"], &[]));
-        assert_eq!(pieces(Lang::Python, "f('a {}'.format(x))"), some(&["x"], &[]));
+        assert_eq!(
+            pieces(Lang::Python, "f('a %s' % (x, y))"),
+            some(&["x", "y"], &[])
+        );
+        assert_eq!(
+            pieces(Lang::Python, "f('a {}'.format(x))"),
+            some(&["x"], &[])
+        );
         assert_eq!(pieces(Lang::Python, "f('a')"), None);
         assert_eq!(pieces(Lang::Python, "f(a + b)"), None);
         assert_eq!(pieces(Lang::JavaScript, "f(`a ${x}`)"), some(&["x"], &[]));
         assert_eq!(pieces(Lang::JavaScript, "f('a' + x)"), some(&["x"], &[]));
-        assert_eq!(pieces(Lang::Rust, "fn g() { f(&format!(\"a {x} {{y}}\", )); }"), some(&[], &["x"]));
-        assert_eq!(pieces(Lang::Rust, "fn g() { f(format!(\"a {}\", x)); }"), some(&["x"], &[]));
+        assert_eq!(
+            pieces(Lang::Rust, "fn g() { f(&format!(\"a {x} {{y}}\", )); }"),
+            some(&[], &["x"])
+        );
+        assert_eq!(
+            pieces(Lang::Rust, "fn g() { f(format!(\"a {}\", x)); }"),
+            some(&["x"], &[])
+        );
     }
 
     #[test]
     fn names_are_followed() {
-        let doc = doc(Lang::Python, "A = 'x'\ndef f(b):\n    q = A\n    q = q2\n    g(q, A, b)\n");
+        let doc = doc(
+            Lang::Python,
+            "A = 'x'\ndef f(b):\n    q = A\n    q = q2\n    g(q, A, b)\n",
+        );
         let call = calls(&doc).next().unwrap();
         let got: Vec<_> = call.args.iter().map(|a| follow(*a).text()).collect();
         assert_eq!(got, ["q2", "'x'", "b"]);

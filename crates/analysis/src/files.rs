@@ -60,7 +60,10 @@ impl<'a> File<'a> {
 
     /// Added lines with their numbers; those too long to be text are left out.
     pub(crate) fn added_lines(&self) -> impl Iterator<Item = (u32, &'a str)> {
-        self.added.iter().filter_map(|n| Some((*n, self.line(*n)?))).filter(|(_, l)| l.len() <= MAX_LINE_BYTES)
+        self.added
+            .iter()
+            .filter_map(|n| Some((*n, self.line(*n)?)))
+            .filter(|(_, l)| l.len() <= MAX_LINE_BYTES)
     }
 
     /// Whether the whole file after the change is known and parsed.
@@ -70,7 +73,11 @@ impl<'a> File<'a> {
 }
 
 /// Reads all files of a change; what could not be read is told in `skipped`.
-pub(crate) fn prepare<'a>(set: &'a ChangeSet, change: &'a Change, skipped: &mut Vec<Skipped>) -> Changed<'a> {
+pub(crate) fn prepare<'a>(
+    set: &'a ChangeSet,
+    change: &'a Change,
+    skipped: &mut Vec<Skipped>,
+) -> Changed<'a> {
     let mut count: BTreeMap<&str, usize> = BTreeMap::new();
     for file in &change.files {
         *count.entry(file.path()).or_default() += 1;
@@ -85,12 +92,26 @@ pub(crate) fn prepare<'a>(set: &'a ChangeSet, change: &'a Change, skipped: &mut 
             read(set, diff, once, begin, skipped)
         })
         .collect();
-    Changed { files, whole_files: &set.files }
+    Changed {
+        files,
+        whole_files: &set.files,
+    }
 }
 
-fn read<'a>(set: &'a ChangeSet, diff: &'a FileDiff, once: bool, begin: Instant, skipped: &mut Vec<Skipped>) -> File<'a> {
+fn read<'a>(
+    set: &'a ChangeSet,
+    diff: &'a FileDiff,
+    once: bool,
+    begin: Instant,
+    skipped: &mut Vec<Skipped>,
+) -> File<'a> {
     let path = diff.path();
-    let mut skip = |why: &str| skipped.push(Skipped { file: path.to_owned(), why: why.to_owned() });
+    let mut skip = |why: &str| {
+        skipped.push(Skipped {
+            file: path.to_owned(),
+            why: why.to_owned(),
+        })
+    };
     if diff.binary {
         skip("binary file: not read");
     }
@@ -113,7 +134,11 @@ fn read<'a>(set: &'a ChangeSet, diff: &'a FileDiff, once: bool, begin: Instant, 
         added: BTreeSet::new(),
         known: BTreeMap::new(),
     };
-    let whole = diff.new_path.as_deref().and_then(|p| set.files.get(p)).filter(|text| once && fits(text, diff));
+    let whole = diff
+        .new_path
+        .as_deref()
+        .and_then(|p| set.files.get(p))
+        .filter(|text| once && fits(text, diff));
     if let Some(text) = whole {
         file.known = (1..).zip(text.lines()).collect();
     }
@@ -139,13 +164,31 @@ fn read<'a>(set: &'a ChangeSet, diff: &'a FileDiff, once: bool, begin: Instant, 
     } else if let Some(lang) = lang {
         use bzzz_core::change::Side;
         if diff.new_path.is_some() && !diff.binary {
-            let text = whole.map_or_else(|| FileText::sparse(diff, Side::New), |t| FileText::whole(t));
-            file.docs = parse(lang, text, || FileText::sparse(diff, Side::New), begin, &mut skip);
+            let text =
+                whole.map_or_else(|| FileText::sparse(diff, Side::New), |t| FileText::whole(t));
+            file.docs = parse(
+                lang,
+                text,
+                || FileText::sparse(diff, Side::New),
+                begin,
+                &mut skip,
+            );
         }
         if diff.old_path.is_some() && !diff.binary {
-            let old = diff.old_path.as_deref().and_then(|p| set.old_files.get(p)).filter(|_| once);
-            let text = old.map_or_else(|| FileText::sparse(diff, Side::Old), |t| FileText::whole(t));
-            file.old_docs = parse(lang, text, || FileText::sparse(diff, Side::Old), begin, &mut |_| {});
+            let old = diff
+                .old_path
+                .as_deref()
+                .and_then(|p| set.old_files.get(p))
+                .filter(|_| once);
+            let text =
+                old.map_or_else(|| FileText::sparse(diff, Side::Old), |t| FileText::whole(t));
+            file.old_docs = parse(
+                lang,
+                text,
+                || FileText::sparse(diff, Side::Old),
+                begin,
+                &mut |_| {},
+            );
         }
     }
     file
@@ -154,28 +197,49 @@ fn read<'a>(set: &'a ChangeSet, diff: &'a FileDiff, once: bool, begin: Instant, 
 /// Whether a given whole file is the one that the diff leads to; a stale one would put findings on wrong lines.
 fn fits(text: &str, diff: &FileDiff) -> bool {
     let lines: Vec<&str> = text.lines().collect();
-    diff.hunks.iter().flat_map(|h| &h.lines).filter_map(|l| Some((l.new_no?, l))).all(|(number, line)| {
-        let at = usize::try_from(number).ok().and_then(|n| n.checked_sub(1));
-        at.and_then(|at| lines.get(at)).is_some_and(|l| l.trim_end() == line.text.trim_end())
-    })
+    diff.hunks
+        .iter()
+        .flat_map(|h| &h.lines)
+        .filter_map(|l| Some((l.new_no?, l)))
+        .all(|(number, line)| {
+            let at = usize::try_from(number).ok().and_then(|n| n.checked_sub(1));
+            at.and_then(|at| lines.get(at))
+                .is_some_and(|l| l.trim_end() == line.text.trim_end())
+        })
 }
 
-fn parse(lang: Lang, text: FileText, sparse: impl FnOnce() -> FileText, begin: Instant, skip: &mut impl FnMut(&str)) -> Vec<Doc> {
-    if text.whole && let [one] = text.fragments.as_slice() {
+fn parse(
+    lang: Lang,
+    text: FileText,
+    sparse: impl FnOnce() -> FileText,
+    begin: Instant,
+    skip: &mut impl FnMut(&str),
+) -> Vec<Doc> {
+    if text.whole
+        && let [one] = text.fragments.as_slice()
+    {
         match Doc::parse(lang, one.text.clone(), one.first_line, false, true) {
             Ok(doc) => return vec![doc],
             Err(NoTree::LongLine) => {
                 skip(NoTree::LongLine.why());
                 return Vec::new();
             }
-            Err(no) => skip(&format!("{}; looked at the changed regions alone", no.why())),
+            Err(no) => skip(&format!(
+                "{}; looked at the changed regions alone",
+                no.why()
+            )),
         }
         return parse_fragments(lang, sparse(), begin, skip);
     }
     parse_fragments(lang, text, begin, skip)
 }
 
-fn parse_fragments(lang: Lang, text: FileText, begin: Instant, skip: &mut impl FnMut(&str)) -> Vec<Doc> {
+fn parse_fragments(
+    lang: Lang,
+    text: FileText,
+    begin: Instant,
+    skip: &mut impl FnMut(&str),
+) -> Vec<Doc> {
     let mut docs = Vec::new();
     for fragment in text.fragments {
         if begin.elapsed() > MAX_PARSE_TIME {
@@ -200,7 +264,10 @@ fn parse_fragments(lang: Lang, text: FileText, begin: Instant, skip: &mut impl F
 fn settle(lang: Lang, fragment: &Fragment) -> (String, bool) {
     let section = fragment.section.trim();
     let opens = if lang == Lang::Python {
-        section.ends_with(':') && ["def ", "class ", "async def "].iter().any(|w| section.starts_with(w))
+        section.ends_with(':')
+            && ["def ", "class ", "async def "]
+                .iter()
+                .any(|w| section.starts_with(w))
     } else {
         section.ends_with('{')
     };
@@ -208,7 +275,11 @@ fn settle(lang: Lang, fragment: &Fragment) -> (String, bool) {
         return (fragment.text.clone(), false);
     }
     if lang != Lang::Python {
-        return if opens { (format!("{section}\n{}", fragment.text), true) } else { (fragment.text.clone(), false) };
+        return if opens {
+            (format!("{section}\n{}", fragment.text), true)
+        } else {
+            (fragment.text.clone(), false)
+        };
     }
     let indent = |line: &str| line.len() - line.trim_start_matches([' ', '\t']).len();
     let full = || fragment.text.lines().filter(|l| !l.trim().is_empty());
@@ -218,7 +289,11 @@ fn settle(lang: Lang, fragment: &Fragment) -> (String, bool) {
         return (fragment.text.clone(), false);
     }
     let header = if opens { section } else { "if True:" };
-    let starts_item = |l: &str| ["def ", "class ", "async def ", "@"].iter().any(|w| l.trim_start().starts_with(w));
+    let starts_item = |l: &str| {
+        ["def ", "class ", "async def ", "@"]
+            .iter()
+            .any(|w| l.trim_start().starts_with(w))
+    };
     let sibling = full().find(|l| indent(l) == least).is_some_and(starts_item) && first > least;
     let pad = if least == 0 || sibling { "" } else { "    " };
     let mut text = format!("{header}\n");
@@ -259,8 +334,11 @@ mod tests {
 
     #[test]
     fn indented_fragments_without_a_header_parse() {
-        let diff = "--- a/x.py\n+++ b/x.py\n@@ -40,2 +40,3 @@\n         a()\n+        b()\n         c()\n";
-        with_docs(diff, |file| assert!(!file.docs[0].root().has_error(), "{}", file.docs[0].text));
+        let diff =
+            "--- a/x.py\n+++ b/x.py\n@@ -40,2 +40,3 @@\n         a()\n+        b()\n         c()\n";
+        with_docs(diff, |file| {
+            assert!(!file.docs[0].root().has_error(), "{}", file.docs[0].text)
+        });
     }
 
     #[test]
@@ -284,6 +362,8 @@ mod tests {
     #[test]
     fn removals_touch_what_surrounds_them() {
         let diff = "--- a/x.py\n+++ b/x.py\n@@ -1,3 +1,2 @@\n def f():\n-    a()\n     b()\n";
-        with_docs(diff, |file| assert!(file.touches(1, 2) && !file.touches(3, 9) && !file.adds(1, 2)));
+        with_docs(diff, |file| {
+            assert!(file.touches(1, 2) && !file.touches(3, 9) && !file.adds(1, 2))
+        });
     }
 }

@@ -17,7 +17,11 @@ fn all_roles(diff: &[u8]) -> Vec<Analysis> {
         .map(|role| {
             let begin = Instant::now();
             let analysis = analyse(role, &set);
-            assert!(begin.elapsed() < DEADLINE, "{role} took {:?}", begin.elapsed());
+            assert!(
+                begin.elapsed() < DEADLINE,
+                "{role} took {:?}",
+                begin.elapsed()
+            );
             analysis
         })
         .collect()
@@ -32,10 +36,26 @@ fn new_file(path: &str, text: &str) -> Vec<u8> {
 #[test]
 fn long_repetitive_files_stay_linear() {
     let files = [
-        ("a.py", "def f(rows):\n    seen = []\n    q = ''\n    for row in rows:\n        pass\n", "        x = row in seen; seen.append(q); q += f'{q}'; cur.execute(q); open(q).read()\n"),
-        ("b.py", "", "a = a + a % a; token = hashlib.md5(token); assert a == None; b = a if a else os.environ['AAAA']\n"),
-        ("a.js", "function f(xs) {\n", "  x = x + `${x}` + x; y.innerHTML = x; if (x == y) { z = xs.includes(x) } console.log(process.env.AAA);\n"),
-        ("a.rs", "fn f() {\n", "    let a = format!(\"{a}\"); let _ = a.write(b); c.query(&a).parse().unwrap(); if a == a {} #[ignore]\n"),
+        (
+            "a.py",
+            "def f(rows):\n    seen = []\n    q = ''\n    for row in rows:\n        pass\n",
+            "        x = row in seen; seen.append(q); q += f'{q}'; cur.execute(q); open(q).read()\n",
+        ),
+        (
+            "b.py",
+            "",
+            "a = a + a % a; token = hashlib.md5(token); assert a == None; b = a if a else os.environ['AAAA']\n",
+        ),
+        (
+            "a.js",
+            "function f(xs) {\n",
+            "  x = x + `${x}` + x; y.innerHTML = x; if (x == y) { z = xs.includes(x) } console.log(process.env.AAA);\n",
+        ),
+        (
+            "a.rs",
+            "fn f() {\n",
+            "    let a = format!(\"{a}\"); let _ = a.write(b); c.query(&a).parse().unwrap(); if a == a {} #[ignore]\n",
+        ),
         ("b.rs", "", "pub fn f(a: u8) { g(a) }\n#[test]\nfn t() {}\n"),
     ];
     for (path, head, line) in files {
@@ -51,7 +71,14 @@ fn endless_lines_are_told_and_not_read() {
     let long = "x = \"".to_owned() + &"a".repeat(10 * 1024 * 1024) + "\"";
     for analysis in all_roles(&new_file("a.py", &long)) {
         assert!(analysis.findings.is_empty());
-        assert!(analysis.skipped.iter().any(|s| s.file == "a.py" && s.why.contains("20,000 bytes")), "{:?}", analysis.skipped);
+        assert!(
+            analysis
+                .skipped
+                .iter()
+                .any(|s| s.file == "a.py" && s.why.contains("20,000 bytes")),
+            "{:?}",
+            analysis.skipped
+        );
     }
 }
 
@@ -69,14 +96,26 @@ fn deep_nesting_is_told_and_not_read() {
 fn what_is_no_diff_is_told() {
     let analysis = analyse("security", &ChangeSet::from_diff("x", b"hello"));
     assert!(analysis.findings.is_empty());
-    assert!(analysis.skipped[0].why.contains("no unified diff"), "{:?}", analysis.skipped);
-    assert_eq!(analyse("no such role", &ChangeSet::from_diff("x", &new_file("a.py", "eval(x)"))), Analysis::default());
+    assert!(
+        analysis.skipped[0].why.contains("no unified diff"),
+        "{:?}",
+        analysis.skipped
+    );
+    assert_eq!(
+        analyse(
+            "no such role",
+            &ChangeSet::from_diff("x", &new_file("a.py", "eval(x)"))
+        ),
+        Analysis::default()
+    );
 }
 
 #[test]
 fn a_secret_beside_another_fault_is_masked() {
     let token = format!("ghp_{}", "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8");
-    let text = format!("import requests\nr = requests.get(url, headers={{'x': '{token}'}}, verify=False)\nprint('DEBUG', '{token}')\n");
+    let text = format!(
+        "import requests\nr = requests.get(url, headers={{'x': '{token}'}}, verify=False)\nprint('DEBUG', '{token}')\n"
+    );
     let mut count = 0;
     for analysis in all_roles(&new_file("a.py", &text)) {
         for finding in &analysis.findings {

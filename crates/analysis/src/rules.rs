@@ -10,9 +10,15 @@ use crate::rule::Rule;
 
 /// All rules, role by role.
 pub(crate) fn all() -> impl Iterator<Item = &'static Rule> {
-    [security::TABLES, reviewer::TABLES, performance::TABLES, architect::TABLES, documentation::TABLES]
-        .into_iter()
-        .flatten()
-        .copied()
-        .flatten()
+    [
+        security::TABLES,
+        reviewer::TABLES,
+        performance::TABLES,
+        architect::TABLES,
+        documentation::TABLES,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
+    .flatten()
 }

@@ -48,7 +48,9 @@ impl NoTree {
     pub(crate) fn why(self) -> &'static str {
         match self {
             NoTree::TooLarge => "the file is larger than 1 MiB: not parsed",
-            NoTree::LongLine => "it has a line of more than 20,000 bytes (minified or data): not parsed",
+            NoTree::LongLine => {
+                "it has a line of more than 20,000 bytes (minified or data): not parsed"
+            }
             NoTree::TooDeep => "its nesting is deeper than 500 levels: not parsed",
             NoTree::TooHard => "the parser met its limits: not parsed",
         }
@@ -99,7 +101,13 @@ impl PartialEq for Node<'_> {
 }
 
 impl Doc {
-    pub(crate) fn parse(lang: Lang, text: String, first_line: u32, synthetic: bool, whole: bool) -> Result<Doc, NoTree> {
+    pub(crate) fn parse(
+        lang: Lang,
+        text: String,
+        first_line: u32,
+        synthetic: bool,
+        whole: bool,
+    ) -> Result<Doc, NoTree> {
         if text.len() > MAX_PARSE_BYTES {
             return Err(NoTree::TooLarge);
         }
@@ -109,7 +117,10 @@ impl Doc {
         let grammar = lang.grammar();
         let mut trial = FIRST_TRIAL_BYTES;
         while trial < text.len() {
-            let end = (0..=trial).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+            let end = (0..=trial)
+                .rev()
+                .find(|at| text.is_char_boundary(*at))
+                .unwrap_or(0);
             max_depth_within_bounds(&parse_text(grammar, &text[..end])?)?;
             trial = trial.saturating_mul(2);
         }
@@ -121,7 +132,16 @@ impl Doc {
                 kinds.entry(entry.kind).or_default().push(id);
             }
         }
-        Ok(Doc { lang, text, first_line, synthetic, whole, entries, kinds, assignments: OnceCell::new() })
+        Ok(Doc {
+            lang,
+            text,
+            first_line,
+            synthetic,
+            whole,
+            entries,
+            kinds,
+            assignments: OnceCell::new(),
+        })
     }
 
     #[cfg(test)]
@@ -135,7 +155,11 @@ impl Doc {
 
     /// All named nodes of these kinds; kind by kind, each in the order of the text.
     pub(crate) fn all<'d>(&'d self, kinds: &'d [&str]) -> impl Iterator<Item = Node<'d>> {
-        kinds.iter().filter_map(|k| self.kinds.get(*k)).flatten().map(|id| Node { doc: self, id: *id })
+        kinds
+            .iter()
+            .filter_map(|k| self.kinds.get(*k))
+            .flatten()
+            .map(|id| Node { doc: self, id: *id })
     }
 }
 
@@ -149,18 +173,32 @@ fn parse_text(grammar: &tree_sitter::Language, text: &str) -> Result<tree_sitter
     let time = BASE_TIME + TIME_PER_KIB * u32::try_from(bytes.len() / 1024).unwrap_or(u32::MAX);
     let mut progress = |_: &tree_sitter::ParseState| {
         let over = read.get() > limit || begin.elapsed() > time;
-        if over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if over {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     };
     let options = tree_sitter::ParseOptions::new().progress_callback(&mut progress);
     let mut piece = |at: usize, _: tree_sitter::Point| {
         // Once the limit is passed the text ends, or a single step could go on reading.
-        let end = if read.get() > limit { at } else { at.saturating_add(READ_PIECE_BYTES).min(bytes.len()) };
+        let end = if read.get() > limit {
+            at
+        } else {
+            at.saturating_add(READ_PIECE_BYTES).min(bytes.len())
+        };
         let piece = bytes.get(at..end).unwrap_or_default();
         read.set(read.get().saturating_add(piece.len()));
         piece
     };
-    let tree = parser.parse_with_options(&mut piece, None, Some(options)).ok_or(NoTree::TooHard)?;
-    if read.get() > limit || begin.elapsed() > time { Err(NoTree::TooHard) } else { Ok(tree) }
+    let tree = parser
+        .parse_with_options(&mut piece, None, Some(options))
+        .ok_or(NoTree::TooHard)?;
+    if read.get() > limit || begin.elapsed() > time {
+        Err(NoTree::TooHard)
+    } else {
+        Ok(tree)
+    }
 }
 
 fn max_depth_within_bounds(tree: &tree_sitter::Tree) -> Result<(), NoTree> {
@@ -183,7 +221,10 @@ fn max_depth_within_bounds(tree: &tree_sitter::Tree) -> Result<(), NoTree> {
     }
 }
 
-fn flatten(tree: &tree_sitter::Tree, grammar: &'static tree_sitter::Language) -> Result<Vec<Entry>, NoTree> {
+fn flatten(
+    tree: &tree_sitter::Tree,
+    grammar: &'static tree_sitter::Language,
+) -> Result<Vec<Entry>, NoTree> {
     let mut cursor = tree.walk();
     let mut entries: Vec<Entry> = Vec::new();
     let mut open: Vec<u32> = Vec::new();
@@ -200,10 +241,17 @@ fn flatten(tree: &tree_sitter::Tree, grammar: &'static tree_sitter::Language) ->
         let id = row(entries.len());
         // A node that ends at the start of a row does not reach into it.
         let end = node.end_position();
-        let end_row = if end.column == 0 && end.row > node.start_position().row { end.row - 1 } else { end.row };
+        let end_row = if end.column == 0 && end.row > node.start_position().row {
+            end.row - 1
+        } else {
+            end.row
+        };
         entries.push(Entry {
             kind: grammar.node_kind_for_id(node.kind_id()).unwrap_or("ERROR"),
-            field: cursor.field_id().and_then(|f| grammar.field_name_for_id(f.get())).unwrap_or(""),
+            field: cursor
+                .field_id()
+                .and_then(|f| grammar.field_name_for_id(f.get()))
+                .unwrap_or(""),
             start: row(node.start_byte()),
             end: row(node.end_byte()),
             row: row(node.start_position().row),
@@ -269,13 +317,20 @@ impl<'d> Node<'d> {
 
     pub(crate) fn text(&self) -> &'d str {
         let entry = self.entry();
-        self.doc.text.get(entry.start as usize..entry.end as usize).unwrap_or_default()
+        self.doc
+            .text
+            .get(entry.start as usize..entry.end as usize)
+            .unwrap_or_default()
     }
 
     /// The text where it has at most `limit` bytes, else nothing: keeps rules linear on long chains.
     pub(crate) fn short_text(&self, limit: u32) -> &'d str {
         let entry = self.entry();
-        if entry.end - entry.start > limit { "" } else { self.text() }
+        if entry.end - entry.start > limit {
+            ""
+        } else {
+            self.text()
+        }
     }
 
     /// Number of the first line in the file.
@@ -325,7 +380,8 @@ impl<'d> Node<'d> {
 
     /// Named children without comments.
     pub(crate) fn children(&self) -> impl Iterator<Item = Node<'d>> + use<'d> {
-        self.all_children().filter(|c| c.entry().named && !c.is(COMMENTS))
+        self.all_children()
+            .filter(|c| c.entry().named && !c.is(COMMENTS))
     }
 
     pub(crate) fn child(&self, kind: &str) -> Option<Node<'d>> {
@@ -339,7 +395,9 @@ impl<'d> Node<'d> {
     /// Everything below this node, in the order of the text; named only.
     pub(crate) fn descendants(&self) -> impl Iterator<Item = Node<'d>> + use<'d> {
         let doc = self.doc;
-        (self.id + 1..self.entry().subtree_end).map(move |id| Node { doc, id }).filter(|n| n.entry().named)
+        (self.id + 1..self.entry().subtree_end)
+            .map(move |id| Node { doc, id })
+            .filter(|n| n.entry().named)
     }
 
     pub(crate) fn contains(&self, other: Node<'d>) -> bool {
@@ -382,35 +440,75 @@ mod tests {
 
     #[test]
     fn the_table_mirrors_the_tree() {
-        let doc = parse(Lang::Python, "def f(a):\n    # why\n    return g(a)\n").ok().unwrap();
+        let doc = parse(Lang::Python, "def f(a):\n    # why\n    return g(a)\n")
+            .ok()
+            .unwrap();
         let call = doc.all(&["call"]).next().unwrap();
         assert_eq!((call.text(), call.line()), ("g(a)", 3));
         let function = call.ancestor(&["function_definition"]).unwrap();
         assert_eq!(function.field("name").unwrap().text(), "f");
         assert_eq!((function.line(), function.end_line()), (1, 3));
         assert!(function.contains(call) && !call.contains(function));
-        assert_eq!(function.field("body").unwrap().previous().unwrap().kind(), "comment");
-        assert_eq!(doc.root().descendants().filter(|n| n.kind() == "identifier").count(), 4);
+        assert_eq!(
+            function.field("body").unwrap().previous().unwrap().kind(),
+            "comment"
+        );
+        assert_eq!(
+            doc.root()
+                .descendants()
+                .filter(|n| n.kind() == "identifier")
+                .count(),
+            4
+        );
     }
 
     #[test]
     fn hostile_text_is_refused_in_bounded_time() {
-        assert_eq!(parse(Lang::Rust, &"x".repeat(MAX_PARSE_BYTES + 1)).err(), Some(NoTree::TooLarge));
-        assert_eq!(parse(Lang::Rust, &"x".repeat(MAX_LINE_BYTES + 1)).err(), Some(NoTree::LongLine));
-        let deep = |open: &str, close: &str| format!("{}1{}", format!("{open}\n").repeat(9000), format!("{close}\n").repeat(9000));
+        assert_eq!(
+            parse(Lang::Rust, &"x".repeat(MAX_PARSE_BYTES + 1)).err(),
+            Some(NoTree::TooLarge)
+        );
+        assert_eq!(
+            parse(Lang::Rust, &"x".repeat(MAX_LINE_BYTES + 1)).err(),
+            Some(NoTree::LongLine)
+        );
+        let deep = |open: &str, close: &str| {
+            format!(
+                "{}1{}",
+                format!("{open}\n").repeat(9000),
+                format!("{close}\n").repeat(9000)
+            )
+        };
         for lang in crate::lang::ALL {
-            assert_eq!(parse(*lang, &deep("(", ")")).err(), Some(NoTree::TooDeep), "{lang:?}");
+            assert_eq!(
+                parse(*lang, &deep("(", ")")).err(),
+                Some(NoTree::TooDeep),
+                "{lang:?}"
+            );
         }
     }
 
     #[test]
     fn garbage_is_parsed_or_refused() {
-        let garbage = ["((((\n", "{[<\n", "def def def:\n", "\"'`\n", "fn x( {{\n", "/* \n", "<a<b<c\n", "${`\n", "else if\n"];
+        let garbage = [
+            "((((\n",
+            "{[<\n",
+            "def def def:\n",
+            "\"'`\n",
+            "fn x( {{\n",
+            "/* \n",
+            "<a<b<c\n",
+            "${`\n",
+            "else if\n",
+        ];
         for lang in crate::lang::ALL {
             for piece in garbage {
                 let begin = Instant::now();
                 let _ = parse(*lang, &piece.repeat(8_000));
-                assert!(begin.elapsed() < Duration::from_secs(20), "{lang:?} {piece:?}");
+                assert!(
+                    begin.elapsed() < Duration::from_secs(20),
+                    "{lang:?} {piece:?}"
+                );
             }
         }
     }

@@ -8,4 +8,10 @@ mod resources;
 
 use crate::rule::Rule;
 
-pub(super) const TABLES: &[&[Rule]] = &[errors::RULES, flow::RULES, compare::RULES, resources::RULES, leftovers::RULES];
+pub(super) const TABLES: &[&[Rule]] = &[
+    errors::RULES,
+    flow::RULES,
+    compare::RULES,
+    resources::RULES,
+    leftovers::RULES,
+];

@@ -12,4 +12,12 @@ use crate::rule::Rule;
 
 pub(super) use sql::{is_sql, is_sql_sink};
 
-pub(super) const TABLES: &[&[Rule]] = &[sql::RULES, injection::RULES, secret::RULES, crypto::RULES, paths::RULES, web::RULES, settings::RULES];
+pub(super) const TABLES: &[&[Rule]] = &[
+    sql::RULES,
+    injection::RULES,
+    secret::RULES,
+    crypto::RULES,
+    paths::RULES,
+    web::RULES,
+    settings::RULES,
+];

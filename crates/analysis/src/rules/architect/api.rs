@@ -24,16 +24,48 @@ pub(super) const RULES: &[Rule] = &[
         },
         check: Check::Change(removed),
         bad: &[
-            edit("src/lib.rs", "pub fn pay(x: u8) -> u8 {\n    x\n}\n\npub fn other() {}\n", "pub fn other() {}\n"),
-            edit("pay/core.py", "def pay(x):\n    return x\n\ndef other():\n    pass\n", "def other():\n    pass\n"),
-            edit("src/pay.ts", "export function pay(x: number) {\n  return x;\n}\nexport const other = 1;\n", "export const other = 1;\n"),
-            edit("src/pay.js", "export function pay(x) {\n  return x;\n}\nexport const other = 1;\n", "export const other = 1;\n"),
+            edit(
+                "src/lib.rs",
+                "pub fn pay(x: u8) -> u8 {\n    x\n}\n\npub fn other() {}\n",
+                "pub fn other() {}\n",
+            ),
+            edit(
+                "pay/core.py",
+                "def pay(x):\n    return x\n\ndef other():\n    pass\n",
+                "def other():\n    pass\n",
+            ),
+            edit(
+                "src/pay.ts",
+                "export function pay(x: number) {\n  return x;\n}\nexport const other = 1;\n",
+                "export const other = 1;\n",
+            ),
+            edit(
+                "src/pay.js",
+                "export function pay(x) {\n  return x;\n}\nexport const other = 1;\n",
+                "export const other = 1;\n",
+            ),
         ],
         good: &[
-            edit("src/lib.rs", "fn pay(x: u8) -> u8 {\n    x\n}\npub(crate) fn q() {}\npub fn other() {}\n", "pub fn other() {}\n"),
-            edit("pay/core.py", "def _pay(x):\n    return x\n\ndef other():\n    pass\n", "def other():\n    pass\n"),
-            edit("src/pay.ts", "export function pay(x: number) {\n  return x;\n}\n", "export const pay = (x: number) => x;\n"),
-            edit("tests/pay.py", "def pay(x):\n    return x\n", "def other():\n    pass\n"),
+            edit(
+                "src/lib.rs",
+                "fn pay(x: u8) -> u8 {\n    x\n}\npub(crate) fn q() {}\npub fn other() {}\n",
+                "pub fn other() {}\n",
+            ),
+            edit(
+                "pay/core.py",
+                "def _pay(x):\n    return x\n\ndef other():\n    pass\n",
+                "def other():\n    pass\n",
+            ),
+            edit(
+                "src/pay.ts",
+                "export function pay(x: number) {\n  return x;\n}\n",
+                "export const pay = (x: number) => x;\n",
+            ),
+            edit(
+                "tests/pay.py",
+                "def pay(x):\n    return x\n",
+                "def other():\n    pass\n",
+            ),
         ],
     },
     Rule {
@@ -49,16 +81,47 @@ pub(super) const RULES: &[Rule] = &[
         },
         check: Check::Change(signature),
         bad: &[
-            edit("src/lib.rs", "pub fn pay(x: u8) -> u8 {\n    x\n}\n", "pub fn pay(x: u8, y: u8) -> u8 { <<<\n    x + y\n}\n"),
-            edit("pay/core.py", "def pay(x):\n    return x\n", "def pay(x, y): <<<\n    return x + y\n"),
-            edit("src/pay.ts", "export function pay(x: number) {\n  return x;\n}\n", "export function pay(y: string, x: number) { <<<\n  return x;\n}\n"),
-            edit("src/pay.js", "export function pay(x) {\n  return x;\n}\n", "export function pay(x, y) { <<<\n  return x + y;\n}\n"),
+            edit(
+                "src/lib.rs",
+                "pub fn pay(x: u8) -> u8 {\n    x\n}\n",
+                "pub fn pay(x: u8, y: u8) -> u8 { <<<\n    x + y\n}\n",
+            ),
+            edit(
+                "pay/core.py",
+                "def pay(x):\n    return x\n",
+                "def pay(x, y): <<<\n    return x + y\n",
+            ),
+            edit(
+                "src/pay.ts",
+                "export function pay(x: number) {\n  return x;\n}\n",
+                "export function pay(y: string, x: number) { <<<\n  return x;\n}\n",
+            ),
+            edit(
+                "src/pay.js",
+                "export function pay(x) {\n  return x;\n}\n",
+                "export function pay(x, y) { <<<\n  return x + y;\n}\n",
+            ),
         ],
         good: &[
-            edit("src/lib.rs", "pub fn pay(x: u8) -> u8 {\n    x\n}\n", "pub fn pay(amount: u8) -> u8 {\n    amount\n}\n"),
-            edit("pay/core.py", "def pay(x):\n    return x\n", "def pay(x, y=1, *, z=2, **rest):\n    return x + y\n"),
-            edit("src/pay.ts", "export function pay(x: number) {\n  return x;\n}\n", "export function pay(x: number, y?: number, z = 1) {\n  return x;\n}\n"),
-            new("src/new.js", "export function pay(x, y) {\n  return x + y;\n}\n"),
+            edit(
+                "src/lib.rs",
+                "pub fn pay(x: u8) -> u8 {\n    x\n}\n",
+                "pub fn pay(amount: u8) -> u8 {\n    amount\n}\n",
+            ),
+            edit(
+                "pay/core.py",
+                "def pay(x):\n    return x\n",
+                "def pay(x, y=1, *, z=2, **rest):\n    return x + y\n",
+            ),
+            edit(
+                "src/pay.ts",
+                "export function pay(x: number) {\n  return x;\n}\n",
+                "export function pay(x: number, y?: number, z = 1) {\n  return x;\n}\n",
+            ),
+            new(
+                "src/new.js",
+                "export function pay(x, y) {\n  return x + y;\n}\n",
+            ),
         ],
     },
 ];
@@ -78,29 +141,65 @@ pub(crate) struct Item<'d> {
 pub(crate) fn public_items(doc: &Doc) -> Vec<Item<'_>> {
     match doc.lang {
         Lang::Rust => doc
-            .all(&["function_item", "struct_item", "enum_item", "trait_item", "const_item", "static_item", "type_item"])
-            .filter(|n| n.child("visibility_modifier").is_some_and(|v| v.text() == "pub") && !code::in_test_code(*n))
+            .all(&[
+                "function_item",
+                "struct_item",
+                "enum_item",
+                "trait_item",
+                "const_item",
+                "static_item",
+                "type_item",
+            ])
+            .filter(|n| {
+                n.child("visibility_modifier")
+                    .is_some_and(|v| v.text() == "pub")
+                    && !code::in_test_code(*n)
+            })
             .filter(|n| !n.ancestors().any(|a| a.is(&["function_item", "block"])))
-            .filter_map(|n| Some(Item { name: n.field("name")?.text(), node: n, inner: n }))
+            .filter_map(|n| {
+                Some(Item {
+                    name: n.field("name")?.text(),
+                    node: n,
+                    inner: n,
+                })
+            })
             .collect(),
         Lang::Python => doc
             .all(&["function_definition", "class_definition"])
             .filter_map(|inner| {
-                let node = inner.parent().filter(|p| p.kind() == "decorated_definition").unwrap_or(inner);
+                let node = inner
+                    .parent()
+                    .filter(|p| p.kind() == "decorated_definition")
+                    .unwrap_or(inner);
                 let name = inner.field("name")?.text();
-                (!name.starts_with('_') && node.parent().is_some_and(|p| p.kind() == "module")).then_some(Item { name, node, inner })
+                (!name.starts_with('_') && node.parent().is_some_and(|p| p.kind() == "module"))
+                    .then_some(Item { name, node, inner })
             })
             .collect(),
         _ => doc
             .all(&["export_statement"])
             .flat_map(|node| {
                 let declared = node.field("declaration");
-                let direct = declared.and_then(|d| Some(Item { name: d.field("name")?.text(), node, inner: d }));
-                let values = declared.into_iter().flat_map(|d| d.children()).filter(|c| c.kind() == "variable_declarator").filter_map(move |c| {
-                    let name = c.field("name").filter(|n| n.kind() == "identifier")?;
-                    let value = c.field("value").filter(|v| v.is(code::FUNCTIONS));
-                    Some(Item { name: name.text(), node, inner: value.unwrap_or(c) })
+                let direct = declared.and_then(|d| {
+                    Some(Item {
+                        name: d.field("name")?.text(),
+                        node,
+                        inner: d,
+                    })
                 });
+                let values = declared
+                    .into_iter()
+                    .flat_map(|d| d.children())
+                    .filter(|c| c.kind() == "variable_declarator")
+                    .filter_map(move |c| {
+                        let name = c.field("name").filter(|n| n.kind() == "identifier")?;
+                        let value = c.field("value").filter(|v| v.is(code::FUNCTIONS));
+                        Some(Item {
+                            name: name.text(),
+                            node,
+                            inner: value.unwrap_or(c),
+                        })
+                    });
                 direct.into_iter().chain(values).collect::<Vec<_>>()
             })
             .collect(),
@@ -114,8 +213,19 @@ pub(crate) fn is_library(file: &File<'_>) -> bool {
 
 /// Words of the added lines that import or export: an item that is named there stays public, wherever it moved.
 pub(crate) fn reexported<'a>(changed: &Changed<'a>) -> BTreeSet<&'a str> {
-    const STARTS: &[&str] = &["pub use", "export", "from ", "import ", "module.exports", "__all__"];
-    let lines = changed.files.iter().flat_map(|f| f.added_lines()).map(|(_, l)| l.trim_start());
+    const STARTS: &[&str] = &[
+        "pub use",
+        "export",
+        "from ",
+        "import ",
+        "module.exports",
+        "__all__",
+    ];
+    let lines = changed
+        .files
+        .iter()
+        .flat_map(|f| f.added_lines())
+        .map(|(_, l)| l.trim_start());
     lines
         .filter(|l| STARTS.iter().any(|s| l.starts_with(s)))
         .flat_map(|l| l.split(|c: char| !(c.is_alphanumeric() || c == '_')))
@@ -123,14 +233,30 @@ pub(crate) fn reexported<'a>(changed: &Changed<'a>) -> BTreeSet<&'a str> {
 }
 
 fn removed(changed: &Changed<'_>, sink: &mut Sink<'_>) {
-    let now: BTreeSet<&str> = changed.files.iter().flat_map(|f| &f.docs).flat_map(public_items).map(|i| i.name).collect();
+    let now: BTreeSet<&str> = changed
+        .files
+        .iter()
+        .flat_map(|f| &f.docs)
+        .flat_map(public_items)
+        .map(|i| i.name)
+        .collect();
     let reexported = reexported(changed);
     for file in changed.files.iter().filter(|f| is_library(f)) {
         for item in file.old_docs.iter().flat_map(public_items) {
             let line = item.inner.line();
-            let method = item.node.ancestors().any(|a| a.kind() == "impl_item" && a.field("trait").is_some());
-            if !method && item.node.is_real() && file.removed.contains_key(&line) && !now.contains(item.name) && !reexported.contains(item.name) {
-                sink.removed(file, line, |f| f.title = format!("Public `{}` is removed", shown(item.name)));
+            let method = item
+                .node
+                .ancestors()
+                .any(|a| a.kind() == "impl_item" && a.field("trait").is_some());
+            if !method
+                && item.node.is_real()
+                && file.removed.contains_key(&line)
+                && !now.contains(item.name)
+                && !reexported.contains(item.name)
+            {
+                sink.removed(file, line, |f| {
+                    f.title = format!("Public `{}` is removed", shown(item.name))
+                });
             }
         }
     }
@@ -148,14 +274,25 @@ fn signature(changed: &Changed<'_>, sink: &mut Sink<'_>) {
         }
         for (name, now) in new {
             // Overloads and methods of the same name on several types cannot be matched with certainty.
-            let (Some([before]), [now]) = (old.get(name).map(Vec::as_slice), now.as_slice()) else { continue };
+            let (Some([before]), [now]) = (old.get(name).map(Vec::as_slice), now.as_slice()) else {
+                continue;
+            };
             let functions = before.inner.is(code::FUNCTIONS) && now.inner.is(code::FUNCTIONS);
-            if !functions || !now.inner.is_real() || !before.inner.is_real() || !breaks(before.inner, now.inner) {
+            if !functions
+                || !now.inner.is_real()
+                || !before.inner.is_real()
+                || !breaks(before.inner, now.inner)
+            {
                 continue;
             }
-            let body = now.inner.field("body").map_or(now.inner.line(), |b| b.line());
+            let body = now
+                .inner
+                .field("body")
+                .map_or(now.inner.line(), |b| b.line());
             if file.touches(now.inner.line(), body) {
-                sink.lines(file, now.inner.line(), now.inner.line(), |f| f.title = format!("Public `{}` must be called in another way", shown(name)));
+                sink.lines(file, now.inner.line(), now.inner.line(), |f| {
+                    f.title = format!("Public `{}` must be called in another way", shown(name))
+                });
             }
         }
     }
@@ -165,18 +302,32 @@ fn signature(changed: &Changed<'_>, sink: &mut Sink<'_>) {
 /// are matched by position and type) other types.
 fn breaks(before: Node<'_>, now: Node<'_>) -> bool {
     let (old, new) = (code::parameters(before), code::parameters(now));
-    let gathers = new.iter().any(|p| p.node.is(&["list_splat_pattern", "dictionary_splat_pattern", "rest_pattern"]));
+    let gathers = new.iter().any(|p| {
+        p.node.is(&[
+            "list_splat_pattern",
+            "dictionary_splat_pattern",
+            "rest_pattern",
+        ])
+    });
     if new.len() < old.len() && !gathers {
         return true;
     }
     if new.iter().skip(old.len()).any(|p| !p.optional) {
         return true;
     }
-    let kind = |n: Node<'_>| n.field("type").map(|t| t.text().split_whitespace().collect::<String>());
+    let kind = |n: Node<'_>| {
+        n.field("type")
+            .map(|t| t.text().split_whitespace().collect::<String>())
+    };
     let typed = before.doc.lang != Lang::Python;
     old.iter().zip(&new).any(|(a, b)| {
-        let swapped = a.name != b.name && new.iter().any(|p| p.name == a.name) && old.len() <= new.len();
-        let retyped = typed && kind(a.node).is_some() && kind(b.node).is_some() && kind(a.node) != kind(b.node) && a.name != b.name;
+        let swapped =
+            a.name != b.name && new.iter().any(|p| p.name == a.name) && old.len() <= new.len();
+        let retyped = typed
+            && kind(a.node).is_some()
+            && kind(b.node).is_some()
+            && kind(a.node) != kind(b.node)
+            && a.name != b.name;
         swapped || retyped || (a.optional && !b.optional)
     })
 }

@@ -20,13 +20,25 @@ pub(super) const RULES: &[Rule] = &[Rule {
     check: Check::File(unpinned),
     bad: &[
         new("requirements.txt", "requests <<<\nflask>=2 <<<\n"),
-        new("package.json", "{\n  \"dependencies\": {\n    \"express\": \"*\", <<<\n    \"left-pad\": \"latest\" <<<\n  }\n}\n"),
+        new(
+            "package.json",
+            "{\n  \"dependencies\": {\n    \"express\": \"*\", <<<\n    \"left-pad\": \"latest\" <<<\n  }\n}\n",
+        ),
         new("Cargo.toml", "[dependencies]\nserde = \"*\" <<<\n"),
     ],
     good: &[
-        new("requirements.txt", "# tools\n-r base.txt\nrequests==2.32.3\nflask~=3.0\nurllib3>=2,<3\nlocal @ file:///x\n"),
-        new("package.json", "{\n  \"version\": \"1.0.0\",\n  \"files\": [\"*\"],\n  \"exports\": { \"./x\": \"*\" },\n  \"dependencies\": {\n    \"express\": \"^4.19.2\"\n  }\n}\n"),
-        new("Cargo.toml", "[dependencies]\nserde = \"1.0\"\nlocal = { path = \"x\" }\n"),
+        new(
+            "requirements.txt",
+            "# tools\n-r base.txt\nrequests==2.32.3\nflask~=3.0\nurllib3>=2,<3\nlocal @ file:///x\n",
+        ),
+        new(
+            "package.json",
+            "{\n  \"version\": \"1.0.0\",\n  \"files\": [\"*\"],\n  \"exports\": { \"./x\": \"*\" },\n  \"dependencies\": {\n    \"express\": \"^4.19.2\"\n  }\n}\n",
+        ),
+        new(
+            "Cargo.toml",
+            "[dependencies]\nserde = \"1.0\"\nlocal = { path = \"x\" }\n",
+        ),
     ],
 }];
 
@@ -41,8 +53,13 @@ fn unpinned(file: &File<'_>, sink: &mut Sink<'_>) {
             let bounded = ["==", "~=", "<", "@", "/"].iter().any(|m| spec.contains(m));
             starts && !bounded
         } else if name == "package.json" {
-            let value = text.trim_end_matches(',').rsplit_once(':').map(|(_, v)| v.trim()).unwrap_or_default();
-            matches!(value, "\"*\"" | "\"latest\"" | "\"\"" | "\"x\"") && in_dependencies(file, number)
+            let value = text
+                .trim_end_matches(',')
+                .rsplit_once(':')
+                .map(|(_, v)| v.trim())
+                .unwrap_or_default();
+            matches!(value, "\"*\"" | "\"latest\"" | "\"\"" | "\"x\"")
+                && in_dependencies(file, number)
         } else if name == "Cargo.toml" {
             text.ends_with("= \"*\"") || text.contains("version = \"*\"")
         } else {
@@ -56,5 +73,10 @@ fn unpinned(file: &File<'_>, sink: &mut Sink<'_>) {
 
 /// Whether a line of `package.json` stands in a list of dependencies, as far as the lines above are known.
 fn in_dependencies(file: &File<'_>, number: u32) -> bool {
-    (1..number).rev().take(500).map_while(|n| file.line(n)).find(|l| l.trim_end().ends_with('{')).is_some_and(|l| l.contains("ependencies\""))
+    (1..number)
+        .rev()
+        .take(500)
+        .map_while(|n| file.line(n))
+        .find(|l| l.trim_end().ends_with('{'))
+        .is_some_and(|l| l.contains("ependencies\""))
 }

@@ -33,13 +33,28 @@ pub(super) const RULES: &[Rule] = &[
         },
         check: Check::File(complexity),
         bad: &[
-            new("a.py", "def f(a, b):\n    if a == 1:\n        return 1\n    if a == 2:\n        return 1\n    if a == 3:\n        return 1\n    if a == 4:\n        return 1\n    if a == 5 and b:\n        return 1\n    if a == 6 or b:\n        return 1\n    if a == 7 and b:\n        return 1\n    if a == 8 or b:\n        return 1\n    for x in a:\n        while x:\n            if x and b:\n                return 2\n    return 0\n"),
-            new("a.js", "function f(a, b) {\n  if (a === 1 && b) return 1;\n  if (a === 2 && b) return 1;\n  if (a === 3 && b) return 1;\n  if (a === 4 || b) return 1;\n  if (a === 5 || b) return 1;\n  if (a === 6 || b) return 1;\n  if (a === 7 && b) return 1;\n  return a ? b : 0;\n}\n"),
-            new("a.rs", "fn f(a: u8, b: bool) -> u8 {\n    if a == 1 && b { return 1; }\n    if a == 2 && b { return 1; }\n    if a == 3 && b { return 1; }\n    if a == 4 || b { return 1; }\n    if a == 5 || b { return 1; }\n    if a == 6 || b { return 1; }\n    if a == 7 && b { return 1; }\n    for _ in 0..a { while b {} }\n    0\n}\n"),
+            new(
+                "a.py",
+                "def f(a, b):\n    if a == 1:\n        return 1\n    if a == 2:\n        return 1\n    if a == 3:\n        return 1\n    if a == 4:\n        return 1\n    if a == 5 and b:\n        return 1\n    if a == 6 or b:\n        return 1\n    if a == 7 and b:\n        return 1\n    if a == 8 or b:\n        return 1\n    for x in a:\n        while x:\n            if x and b:\n                return 2\n    return 0\n",
+            ),
+            new(
+                "a.js",
+                "function f(a, b) {\n  if (a === 1 && b) return 1;\n  if (a === 2 && b) return 1;\n  if (a === 3 && b) return 1;\n  if (a === 4 || b) return 1;\n  if (a === 5 || b) return 1;\n  if (a === 6 || b) return 1;\n  if (a === 7 && b) return 1;\n  return a ? b : 0;\n}\n",
+            ),
+            new(
+                "a.rs",
+                "fn f(a: u8, b: bool) -> u8 {\n    if a == 1 && b { return 1; }\n    if a == 2 && b { return 1; }\n    if a == 3 && b { return 1; }\n    if a == 4 || b { return 1; }\n    if a == 5 || b { return 1; }\n    if a == 6 || b { return 1; }\n    if a == 7 && b { return 1; }\n    for _ in 0..a { while b {} }\n    0\n}\n",
+            ),
         ],
         good: &[
-            new("a.py", "def f(a, b):\n    if a == 1 and b:\n        return 1\n    return TABLE.get(a, 0)\n"),
-            new("a.rs", "fn name(kind: Kind) -> &'static str {\n    match kind {\n        Kind::A => \"a\",\n        Kind::B => \"b\",\n        Kind::C => \"c\",\n        Kind::D => \"d\",\n        Kind::E => \"e\",\n        Kind::F => \"f\",\n        Kind::G => \"g\",\n        Kind::H => \"h\",\n        Kind::I => \"i\",\n        Kind::J => \"j\",\n        Kind::K => \"k\",\n        Kind::L => \"l\",\n        Kind::M => \"m\",\n        Kind::N => \"n\",\n        Kind::O => \"o\",\n        Kind::P => \"p\",\n        Kind::Q => \"q\",\n    }\n}\n"),
+            new(
+                "a.py",
+                "def f(a, b):\n    if a == 1 and b:\n        return 1\n    return TABLE.get(a, 0)\n",
+            ),
+            new(
+                "a.rs",
+                "fn name(kind: Kind) -> &'static str {\n    match kind {\n        Kind::A => \"a\",\n        Kind::B => \"b\",\n        Kind::C => \"c\",\n        Kind::D => \"d\",\n        Kind::E => \"e\",\n        Kind::F => \"f\",\n        Kind::G => \"g\",\n        Kind::H => \"h\",\n        Kind::I => \"i\",\n        Kind::J => \"j\",\n        Kind::K => \"k\",\n        Kind::L => \"l\",\n        Kind::M => \"m\",\n        Kind::N => \"n\",\n        Kind::O => \"o\",\n        Kind::P => \"p\",\n        Kind::Q => \"q\",\n    }\n}\n",
+            ),
         ],
     },
     Rule {
@@ -56,13 +71,25 @@ pub(super) const RULES: &[Rule] = &[
         check: Check::Doc(parameters),
         bad: &[
             new("a.py", "def f(a, b, c, d, e, g, h): <<<\n    pass\n"),
-            new("a.ts", "export function f(a: A, b: B, c: C, d: D, e: E, g: G, h: H) {} <<<\n"),
+            new(
+                "a.ts",
+                "export function f(a: A, b: B, c: C, d: D, e: E, g: G, h: H) {} <<<\n",
+            ),
             new("a.js", "function f(a, b, c, d, e, g, h) {} <<<\n"),
-            new("a.rs", "fn f(a: A, b: B, c: C, d: D, e: E, g: G, h: H) {} <<<\n"),
+            new(
+                "a.rs",
+                "fn f(a: A, b: B, c: C, d: D, e: E, g: G, h: H) {} <<<\n",
+            ),
         ],
         good: &[
-            new("a.py", "class A:\n    def f(self, a, b, c, *, d=1, e=2, g=3, h=4):\n        pass\n"),
-            new("a.rs", "fn f(&self, a: A, b: B, c: C, d: D, e: E, g: G) {}\n"),
+            new(
+                "a.py",
+                "class A:\n    def f(self, a, b, c, *, d=1, e=2, g=3, h=4):\n        pass\n",
+            ),
+            new(
+                "a.rs",
+                "fn f(&self, a: A, b: B, c: C, d: D, e: E, g: G) {}\n",
+            ),
             new("a.js", "function f({ a, b, c, d, e, g, h }) {}\n"),
         ],
     },
@@ -78,7 +105,11 @@ pub(super) const RULES: &[Rule] = &[
             cwe: Some(1080),
         },
         check: Check::File(length),
-        bad: &[new("a.py", LONG_PY), new("a.js", LONG_JS), new("a.rs", LONG_RS)],
+        bad: &[
+            new("a.py", LONG_PY),
+            new("a.js", LONG_JS),
+            new("a.rs", LONG_RS),
+        ],
         good: &[new("a.py", "def f():\n    a()\n    b()\n")],
     },
     Rule {
@@ -94,13 +125,28 @@ pub(super) const RULES: &[Rule] = &[
         },
         check: Check::Change(duplicates),
         bad: &[
-            new("a.py", "def f(x):\n    a = one(x)\n    b = two(a)\n    c = three(b)\n    d = four(c)\n    e = five(d)\n    g = six(e)\n    h = seven(g)\n    return h\n\ndef k(x):\n    a = one(x)\n    b = two(a)\n    c = three(b)\n    d = four(c)\n    e = five(d)\n    g = six(e)\n    h = seven(g)\n    return h\n"),
-            new("a.js", "function f(x) {\n  const a = one(x);\n  const b = two(a);\n  const c = three(b);\n  const d = four(c);\n  const e = five(d);\n  const g = six(e);\n  const h = seven(g);\n  return h + 1;\n}\nfunction k(x) {\n  const a = one(x);\n  const b = two(a);\n  const c = three(b);\n  const d = four(c);\n  const e = five(d);\n  const g = six(e);\n  const h = seven(g);\n  return h + 1;\n}\n"),
-            new("a.rs", "fn f(x: u8) -> u8 {\n    let a = one(x);\n    let b = two(a);\n    let c = three(b);\n    let d = four(c);\n    let e = five(d);\n    let g = six(e);\n    let h = seven(g);\n    finish(h)\n}\nfn k(x: u8) -> u8 {\n    let a = one(x);\n    let b = two(a);\n    let c = three(b);\n    let d = four(c);\n    let e = five(d);\n    let g = six(e);\n    let h = seven(g);\n    finish(h)\n}\n"),
+            new(
+                "a.py",
+                "def f(x):\n    a = one(x)\n    b = two(a)\n    c = three(b)\n    d = four(c)\n    e = five(d)\n    g = six(e)\n    h = seven(g)\n    return h\n\ndef k(x):\n    a = one(x)\n    b = two(a)\n    c = three(b)\n    d = four(c)\n    e = five(d)\n    g = six(e)\n    h = seven(g)\n    return h\n",
+            ),
+            new(
+                "a.js",
+                "function f(x) {\n  const a = one(x);\n  const b = two(a);\n  const c = three(b);\n  const d = four(c);\n  const e = five(d);\n  const g = six(e);\n  const h = seven(g);\n  return h + 1;\n}\nfunction k(x) {\n  const a = one(x);\n  const b = two(a);\n  const c = three(b);\n  const d = four(c);\n  const e = five(d);\n  const g = six(e);\n  const h = seven(g);\n  return h + 1;\n}\n",
+            ),
+            new(
+                "a.rs",
+                "fn f(x: u8) -> u8 {\n    let a = one(x);\n    let b = two(a);\n    let c = three(b);\n    let d = four(c);\n    let e = five(d);\n    let g = six(e);\n    let h = seven(g);\n    finish(h)\n}\nfn k(x: u8) -> u8 {\n    let a = one(x);\n    let b = two(a);\n    let c = three(b);\n    let d = four(c);\n    let e = five(d);\n    let g = six(e);\n    let h = seven(g);\n    finish(h)\n}\n",
+            ),
         ],
         good: &[
-            new("a.py", "import a\nimport b\nimport c\n\ndef f(x):\n    a = one(x)\n    b = two(a)\n    return b\n\ndef g(x):\n    a = one(x)\n    b = two(a)\n    return b\n"),
-            new("a.js", "const x = {\n  a: [\n    [\n    ],\n  ],\n};\nconst y = {\n  a: [\n    [\n    ],\n  ],\n};\n"),
+            new(
+                "a.py",
+                "import a\nimport b\nimport c\n\ndef f(x):\n    a = one(x)\n    b = two(a)\n    return b\n\ndef g(x):\n    a = one(x)\n    b = two(a)\n    return b\n",
+            ),
+            new(
+                "a.js",
+                "const x = {\n  a: [\n    [\n    ],\n  ],\n};\nconst y = {\n  a: [\n    [\n    ],\n  ],\n};\n",
+            ),
         ],
     },
 ];
@@ -122,25 +168,56 @@ const LONG_RS: &str = long!("fn f() {\n", "    step();\n", "}\n");
 /// a glance. Functions inside count for themselves.
 fn paths_through(function: Node<'_>) -> usize {
     const FORKS: &[&str] = &[
-        "if_statement", "elif_clause", "for_statement", "while_statement", "except_clause", "conditional_expression", "case_clause", "if_clause",
-        "for_in_statement", "do_statement", "catch_clause", "ternary_expression", "if_expression", "for_expression", "while_expression",
-        "loop_expression", "match_expression", "switch_statement", "boolean_operator",
+        "if_statement",
+        "elif_clause",
+        "for_statement",
+        "while_statement",
+        "except_clause",
+        "conditional_expression",
+        "case_clause",
+        "if_clause",
+        "for_in_statement",
+        "do_statement",
+        "catch_clause",
+        "ternary_expression",
+        "if_expression",
+        "for_expression",
+        "while_expression",
+        "loop_expression",
+        "match_expression",
+        "switch_statement",
+        "boolean_operator",
     ];
-    let inner: Vec<Node<'_>> = function.descendants().filter(|d| d.is(code::NAMED_FUNCTIONS)).collect();
+    let inner: Vec<Node<'_>> = function
+        .descendants()
+        .filter(|d| d.is(code::NAMED_FUNCTIONS))
+        .collect();
     let nested = |n: Node<'_>| inner.iter().any(|f| f.contains(n));
     1 + function
         .descendants()
-        .filter(|n| n.is(FORKS) || (n.kind() == "binary_expression" && matches!(code::operator(*n), "&&" | "||" | "??")))
+        .filter(|n| {
+            n.is(FORKS)
+                || (n.kind() == "binary_expression"
+                    && matches!(code::operator(*n), "&&" | "||" | "??"))
+        })
         .filter(|n| !nested(*n))
         .count()
 }
 
 fn functions(doc: &Doc) -> impl Iterator<Item = (&str, Node<'_>)> {
-    doc.all(code::NAMED_FUNCTIONS).filter(|f| f.is_real() && !code::in_test_code(*f)).filter_map(|f| Some((f.field("name")?.short_text(100), f)))
+    doc.all(code::NAMED_FUNCTIONS)
+        .filter(|f| f.is_real() && !code::in_test_code(*f))
+        .filter_map(|f| Some((f.field("name")?.short_text(100), f)))
 }
 
 /// Reports functions whose measure the change brings over a limit: they are touched, and were below it or not there.
-fn crossed(file: &File<'_>, sink: &mut Sink<'_>, limit: usize, measure: fn(Node<'_>) -> usize, say: impl Fn(&str, usize) -> String) {
+fn crossed(
+    file: &File<'_>,
+    sink: &mut Sink<'_>,
+    limit: usize,
+    measure: fn(Node<'_>) -> usize,
+    say: impl Fn(&str, usize) -> String,
+) {
     if file.is_test {
         return;
     }
@@ -156,19 +233,28 @@ fn crossed(file: &File<'_>, sink: &mut Sink<'_>, limit: usize, measure: fn(Node<
     }
     for (name, function) in file.docs.iter().flat_map(functions) {
         let now = measure(function);
-        if now > limit && before.get(name).is_none_or(|old| *old <= limit) && file.touches(function.line(), function.end_line()) {
-            sink.lines(file, function.line(), function.line(), |f| f.title = say(&shown(name), now));
+        if now > limit
+            && before.get(name).is_none_or(|old| *old <= limit)
+            && file.touches(function.line(), function.end_line())
+        {
+            sink.lines(file, function.line(), function.line(), |f| {
+                f.title = say(&shown(name), now)
+            });
         }
     }
 }
 
 fn complexity(file: &File<'_>, sink: &mut Sink<'_>) {
-    crossed(file, sink, MAX_COMPLEXITY, paths_through, |name, n| format!("`{name}` has {n} paths through it"));
+    crossed(file, sink, MAX_COMPLEXITY, paths_through, |name, n| {
+        format!("`{name}` has {n} paths through it")
+    });
 }
 
 fn length(file: &File<'_>, sink: &mut Sink<'_>) {
     let lines = |f: Node<'_>| (f.end_line() - f.line() + 1) as usize;
-    crossed(file, sink, MAX_FUNCTION_LINES as usize, lines, |name, n| format!("`{name}` has {n} lines"));
+    crossed(file, sink, MAX_FUNCTION_LINES as usize, lines, |name, n| {
+        format!("`{name}` has {n} lines")
+    });
 }
 
 fn parameters(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
@@ -176,11 +262,24 @@ fn parameters(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
         return;
     }
     for (name, function) in functions(doc) {
-        let positional = code::parameters(function).iter().filter(|p| !p.keyword_only).count();
+        let positional = code::parameters(function)
+            .iter()
+            .filter(|p| !p.keyword_only)
+            .count();
         // Python's framework code injects by name; a decorated function is called by its framework.
-        let injected = doc.lang == Lang::Python && function.parent().is_some_and(|p| p.kind() == "decorated_definition");
-        if positional > MAX_PARAMETERS && !injected && function.field("parameters").is_some_and(|p| file.adds(p.line(), p.end_line())) {
-            sink.node_as(file, function, |f| f.title = format!("`{}` takes {positional} parameters", shown(name)));
+        let injected = doc.lang == Lang::Python
+            && function
+                .parent()
+                .is_some_and(|p| p.kind() == "decorated_definition");
+        if positional > MAX_PARAMETERS
+            && !injected
+            && function
+                .field("parameters")
+                .is_some_and(|p| file.adds(p.line(), p.end_line()))
+        {
+            sink.node_as(file, function, |f| {
+                f.title = format!("`{}` takes {positional} parameters", shown(name))
+            });
         }
     }
 }
@@ -188,7 +287,11 @@ fn parameters(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
 /// Runs of equal added lines, found by the hash map of their first lines; each line is looked at once per run.
 fn duplicates(changed: &Changed<'_>, sink: &mut Sink<'_>) {
     let mut runs: Vec<(&File<'_>, Vec<(u32, &str)>)> = Vec::new();
-    for file in changed.files.iter().filter(|f| !f.is_test && f.lang.is_some()) {
+    for file in changed
+        .files
+        .iter()
+        .filter(|f| !f.is_test && f.lang.is_some())
+    {
         let mut run: Vec<(u32, &str)> = Vec::new();
         let mut last = 0;
         for (number, line) in file.added_lines() {
@@ -206,7 +309,10 @@ fn duplicates(changed: &Changed<'_>, sink: &mut Sink<'_>) {
     for (index, (file, run)) in runs.iter().enumerate() {
         let mut at = 0;
         while at + MIN_COPIED_LINES <= run.len() {
-            let window: Vec<&str> = run[at..at + MIN_COPIED_LINES].iter().map(|(_, l)| *l).collect();
+            let window: Vec<&str> = run[at..at + MIN_COPIED_LINES]
+                .iter()
+                .map(|(_, l)| *l)
+                .collect();
             let Some((other, start)) = first.get(&window).copied() else {
                 first.insert(window, (index, at));
                 at += 1;
@@ -217,10 +323,19 @@ fn duplicates(changed: &Changed<'_>, sink: &mut Sink<'_>) {
                 continue;
             }
             let (there, original) = (&runs[other].1, runs[other].0);
-            let length = run[at..].iter().zip(&there[start..]).take_while(|(a, b)| a.1 == b.1).count();
+            let length = run[at..]
+                .iter()
+                .zip(&there[start..])
+                .take_while(|(a, b)| a.1 == b.1)
+                .count();
             let (begin, end) = (run[at].0, run[at + length - 1].0);
             let from = there[start].0;
-            sink.lines(file, begin, end, |f| f.title = format!("{length} lines are the same as at {}:{from}", shown(original.path)));
+            sink.lines(file, begin, end, |f| {
+                f.title = format!(
+                    "{length} lines are the same as at {}:{from}",
+                    shown(original.path)
+                )
+            });
             at += length;
         }
     }
@@ -229,6 +344,10 @@ fn duplicates(changed: &Changed<'_>, sink: &mut Sink<'_>) {
 /// Whether a line says something of its own: not a brace, an import, a comment or a literal in a table.
 fn counts(line: &str) -> bool {
     let line = line.trim();
-    let import = ["import ", "from ", "use ", "#", "//", "*", "/*", "export {", "\"", "'", "@"].iter().any(|p| line.starts_with(p));
+    let import = [
+        "import ", "from ", "use ", "#", "//", "*", "/*", "export {", "\"", "'", "@",
+    ]
+    .iter()
+    .any(|p| line.starts_with(p));
     !import && line.chars().filter(|c| c.is_alphanumeric()).count() >= 4
 }

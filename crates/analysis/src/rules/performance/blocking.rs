@@ -21,14 +21,32 @@ pub(super) const RULES: &[Rule] = &[Rule {
     },
     check: Check::Doc(blocking),
     bad: &[
-        new("a.rs", "async fn f(p: &Path) -> R {\n    std::thread::sleep(PAUSE); <<<\n    let text = std::fs::read_to_string(p)?; <<<\n    Ok(text)\n}\n"),
-        new("a.py", "import time, requests\nasync def f(url):\n    time.sleep(1) <<<\n    return requests.get(url, timeout=5) <<<\n"),
-        new("a.ts", "export async function f(p: string) {\n  return fs.readFileSync(p); <<<\n}\n"),
+        new(
+            "a.rs",
+            "async fn f(p: &Path) -> R {\n    std::thread::sleep(PAUSE); <<<\n    let text = std::fs::read_to_string(p)?; <<<\n    Ok(text)\n}\n",
+        ),
+        new(
+            "a.py",
+            "import time, requests\nasync def f(url):\n    time.sleep(1) <<<\n    return requests.get(url, timeout=5) <<<\n",
+        ),
+        new(
+            "a.ts",
+            "export async function f(p: string) {\n  return fs.readFileSync(p); <<<\n}\n",
+        ),
     ],
     good: &[
-        new("a.rs", "async fn f(p: PathBuf) -> R {\n    tokio::time::sleep(PAUSE).await;\n    tokio::fs::read(&p).await?;\n    tokio::task::spawn_blocking(move || std::fs::read(p)).await\n}\nfn g(p: &Path) {\n    std::fs::read(p);\n}\n"),
-        new("a.py", "import asyncio, time\nasync def f(loop):\n    await asyncio.sleep(1)\n    def work():\n        time.sleep(1)\n    await asyncio.to_thread(work)\n    await loop.run_in_executor(None, lambda: time.sleep(1))\ndef g():\n    time.sleep(1)\n"),
-        new("a.ts", "const config = fs.readFileSync('c.json');\nexport async function f(p: string) {\n  return fs.promises.readFile(p);\n}\n"),
+        new(
+            "a.rs",
+            "async fn f(p: PathBuf) -> R {\n    tokio::time::sleep(PAUSE).await;\n    tokio::fs::read(&p).await?;\n    tokio::task::spawn_blocking(move || std::fs::read(p)).await\n}\nfn g(p: &Path) {\n    std::fs::read(p);\n}\n",
+        ),
+        new(
+            "a.py",
+            "import asyncio, time\nasync def f(loop):\n    await asyncio.sleep(1)\n    def work():\n        time.sleep(1)\n    await asyncio.to_thread(work)\n    await loop.run_in_executor(None, lambda: time.sleep(1))\ndef g():\n    time.sleep(1)\n",
+        ),
+        new(
+            "a.ts",
+            "const config = fs.readFileSync('c.json');\nexport async function f(p: string) {\n  return fs.promises.readFile(p);\n}\n",
+        ),
     ],
 }];
 
@@ -40,16 +58,49 @@ fn blocking(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
         let blocks = match doc.lang {
             Lang::Rust => {
                 let path = call.path.trim_start_matches("::");
-                const FS: &[&str] = &["read", "read_to_string", "write", "copy", "rename", "remove_file", "create_dir_all", "read_dir", "metadata"];
-                path == "std::thread::sleep" || path == "thread::sleep" || (path.starts_with("std::fs::") && FS.contains(&call.name)) || path.starts_with("reqwest::blocking::")
+                const FS: &[&str] = &[
+                    "read",
+                    "read_to_string",
+                    "write",
+                    "copy",
+                    "rename",
+                    "remove_file",
+                    "create_dir_all",
+                    "read_dir",
+                    "metadata",
+                ];
+                path == "std::thread::sleep"
+                    || path == "thread::sleep"
+                    || (path.starts_with("std::fs::") && FS.contains(&call.name))
+                    || path.starts_with("reqwest::blocking::")
             }
             Lang::Python => {
-                call.path_is(&["time.sleep", "subprocess.run", "subprocess.call", "subprocess.check_call", "subprocess.check_output", "os.system"])
-                    || matches!(call.path.rsplit_once('.'), Some(("requests", "get" | "post" | "put" | "patch" | "delete" | "head" | "request")))
+                call.path_is(&[
+                    "time.sleep",
+                    "subprocess.run",
+                    "subprocess.call",
+                    "subprocess.check_call",
+                    "subprocess.check_output",
+                    "os.system",
+                ]) || matches!(
+                    call.path.rsplit_once('.'),
+                    Some((
+                        "requests",
+                        "get" | "post" | "put" | "patch" | "delete" | "head" | "request"
+                    ))
+                )
             }
             _ => {
-                let module = call.receiver.is_some_and(|r| matches!(r.short_text(40), "fs" | "child_process" | "cp" | "crypto" | "zlib"));
-                call.name.ends_with("Sync") && (module || call.receiver.is_none()) && call.name.len() > 6 && !call.name_is(&["existsSync"])
+                let module = call.receiver.is_some_and(|r| {
+                    matches!(
+                        r.short_text(40),
+                        "fs" | "child_process" | "cp" | "crypto" | "zlib"
+                    )
+                });
+                call.name.ends_with("Sync")
+                    && (module || call.receiver.is_none())
+                    && call.name.len() > 6
+                    && !call.name_is(&["existsSync"])
             }
         };
         if blocks && runs_async(call.node) && !code::in_test_code(call.node) {

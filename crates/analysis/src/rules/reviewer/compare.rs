@@ -21,8 +21,14 @@ pub(super) const RULES: &[Rule] = &[
             cwe: None,
         },
         check: Check::Doc(none_comparison),
-        bad: &[new("a.py", "def f(x):\n    if x == None: <<<\n        return 1\n")],
-        good: &[new("a.py", "def f(x, q):\n    if x is None:\n        return 1\n    q.filter(Row.deleted_at == None)\n    return x == 'None'\n")],
+        bad: &[new(
+            "a.py",
+            "def f(x):\n    if x == None: <<<\n        return 1\n",
+        )],
+        good: &[new(
+            "a.py",
+            "def f(x, q):\n    if x is None:\n        return 1\n    q.filter(Row.deleted_at == None)\n    return x == 'None'\n",
+        )],
     },
     Rule {
         info: RuleInfo {
@@ -36,8 +42,14 @@ pub(super) const RULES: &[Rule] = &[
             cwe: Some(597),
         },
         check: Check::Doc(is_literal),
-        bad: &[new("a.py", "def f(x):\n    return x is 'paid' <<<\n"), new("a.py", "def f(x):\n    return x is not 0 <<<\n")],
-        good: &[new("a.py", "def f(x):\n    return x is None or x is True or x == 'paid' or x is MISSING\n")],
+        bad: &[
+            new("a.py", "def f(x):\n    return x is 'paid' <<<\n"),
+            new("a.py", "def f(x):\n    return x is not 0 <<<\n"),
+        ],
+        good: &[new(
+            "a.py",
+            "def f(x):\n    return x is None or x is True or x == 'paid' or x is MISSING\n",
+        )],
     },
     Rule {
         info: RuleInfo {
@@ -51,8 +63,14 @@ pub(super) const RULES: &[Rule] = &[
             cwe: None,
         },
         check: Check::Doc(loose),
-        bad: &[new("a.js", "const f = (x) => x == 1; <<<\n"), new("a.ts", "if (kind != other) stop(); <<<\n")],
-        good: &[new("a.js", "const f = (x) => x === 1 || x == null || x != undefined || typeof x == 'string';\n")],
+        bad: &[
+            new("a.js", "const f = (x) => x == 1; <<<\n"),
+            new("a.ts", "if (kind != other) stop(); <<<\n"),
+        ],
+        good: &[new(
+            "a.js",
+            "const f = (x) => x === 1 || x == null || x != undefined || typeof x == 'string';\n",
+        )],
     },
     Rule {
         info: RuleInfo {
@@ -69,12 +87,24 @@ pub(super) const RULES: &[Rule] = &[
         bad: &[
             new("a.py", "def f(a, b):\n    return a.total == a.total <<<\n"),
             new("a.js", "if (order.id === order.id) ship(); <<<\n"),
-            new("a.rs", "fn f(a: &A, b: &A) -> bool {\n    a.id == a.id && b.ok <<<\n}\n"),
+            new(
+                "a.rs",
+                "fn f(a: &A, b: &A) -> bool {\n    a.id == a.id && b.ok <<<\n}\n",
+            ),
         ],
         good: &[
-            new("a.py", "def f(a, b):\n    return a.total == b.total and next(a) == next(a)\n"),
-            new("a.js", "if (x !== x) skip();\nif (order.id === other.id) ship();\n"),
-            new("a.rs", "fn f(a: &A, b: &A) -> bool {\n    a.next() == a.next() && a.id == b.id\n}\n"),
+            new(
+                "a.py",
+                "def f(a, b):\n    return a.total == b.total and next(a) == next(a)\n",
+            ),
+            new(
+                "a.js",
+                "if (x !== x) skip();\nif (order.id === other.id) ship();\n",
+            ),
+            new(
+                "a.rs",
+                "fn f(a: &A, b: &A) -> bool {\n    a.next() == a.next() && a.id == b.id\n}\n",
+            ),
         ],
     },
 ];
@@ -85,18 +115,39 @@ fn sides<'d>(node: Node<'d>) -> Option<(Node<'d>, &'d str, Node<'d>)> {
     if operands.next().is_some() {
         return None;
     }
-    let between = node.doc.text.get(left.end() as usize..right.start() as usize)?;
+    let between = node
+        .doc
+        .text
+        .get(left.end() as usize..right.start() as usize)?;
     Some((left, between.trim(), right))
 }
 
 fn none_comparison(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
     for node in doc.all(&["comparison_operator"]) {
-        let Some((left, operator, right)) = sides(node) else { continue };
+        let Some((left, operator, right)) = sides(node) else {
+            continue;
+        };
         // Query builders overload `==` on their columns; there it is meant.
         let query = node.ancestors().take(6).any(|a| {
-            code::call(a).is_some_and(|c| c.name_is(&["filter", "where", "having", "and_", "or_", "filter_by", "select", "join", "on", "outerjoin"]))
+            code::call(a).is_some_and(|c| {
+                c.name_is(&[
+                    "filter",
+                    "where",
+                    "having",
+                    "and_",
+                    "or_",
+                    "filter_by",
+                    "select",
+                    "join",
+                    "on",
+                    "outerjoin",
+                ])
+            })
         });
-        if matches!(operator, "==" | "!=") && (left.kind() == "none" || right.kind() == "none") && !query {
+        if matches!(operator, "==" | "!=")
+            && (left.kind() == "none" || right.kind() == "none")
+            && !query
+        {
             sink.node(file, node);
         }
     }
@@ -104,8 +155,20 @@ fn none_comparison(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
 
 fn is_literal(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
     for node in doc.all(&["comparison_operator"]) {
-        let Some((left, operator, right)) = sides(node) else { continue };
-        let literal = |n: Node<'_>| n.is(&["string", "integer", "float", "concatenated_string", "list", "dictionary", "tuple"]);
+        let Some((left, operator, right)) = sides(node) else {
+            continue;
+        };
+        let literal = |n: Node<'_>| {
+            n.is(&[
+                "string",
+                "integer",
+                "float",
+                "concatenated_string",
+                "list",
+                "dictionary",
+                "tuple",
+            ])
+        };
         if operator.split_whitespace().next() == Some("is") && (literal(left) || literal(right)) {
             sink.node(file, node);
         }
@@ -116,7 +179,9 @@ fn loose(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
     for node in doc.all(&["binary_expression"]) {
         let operands = [node.field("left"), node.field("right")];
         let fine = operands.iter().flatten().any(|n| {
-            n.is(&["null", "undefined"]) || n.text() == "undefined" || (n.kind() == "unary_expression" && n.text().starts_with("typeof"))
+            n.is(&["null", "undefined"])
+                || n.text() == "undefined"
+                || (n.kind() == "unary_expression" && n.text().starts_with("typeof"))
         });
         if matches!(code::operator(node), "==" | "!=") && !fine && !node.has_error() {
             sink.node(file, node);
@@ -125,13 +190,38 @@ fn loose(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
 }
 
 fn same(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
-    for node in doc.all(&["comparison_operator", "binary_expression", "boolean_operator"]) {
-        let Some((left, operator, right)) = sides(node) else { continue };
+    for node in doc.all(&[
+        "comparison_operator",
+        "binary_expression",
+        "boolean_operator",
+    ]) {
+        let Some((left, operator, right)) = sides(node) else {
+            continue;
+        };
         let pure = !left.is(&["identifier"]) || !matches!(operator, "!=" | "!==" | "==" | "===");
-        let calls = left.descendants().chain([left]).any(|n| n.is(code::CALLS) || n.is(&["await", "await_expression", "macro_invocation", "update_expression"]));
-        let asks = matches!(operator, "==" | "!=" | "===" | "!==" | "<" | ">" | "<=" | ">=" | "&&" | "||" | "and" | "or");
+        let calls = left.descendants().chain([left]).any(|n| {
+            n.is(code::CALLS)
+                || n.is(&[
+                    "await",
+                    "await_expression",
+                    "macro_invocation",
+                    "update_expression",
+                ])
+        });
+        let asks = matches!(
+            operator,
+            "==" | "!=" | "===" | "!==" | "<" | ">" | "<=" | ">=" | "&&" | "||" | "and" | "or"
+        );
         let text = left.short_text(200);
-        if asks && pure && !calls && !text.is_empty() && text == right.short_text(200) && !code::is_literal(left) && !file.is_test && !code::in_test_code(node) {
+        if asks
+            && pure
+            && !calls
+            && !text.is_empty()
+            && text == right.short_text(200)
+            && !code::is_literal(left)
+            && !file.is_test
+            && !code::in_test_code(node)
+        {
             sink.node(file, node);
         }
     }

@@ -25,13 +25,25 @@ pub(super) const RULES: &[Rule] = &[
         check: Check::Doc(debug),
         bad: &[
             new("src/a.rs", "fn f(x: u8) -> u8 {\n    dbg!(x) <<<\n}\n"),
-            new("a.py", "def f(x):\n    breakpoint() <<<\n    import pdb; pdb.set_trace() <<<\n    return x\n"),
+            new(
+                "a.py",
+                "def f(x):\n    breakpoint() <<<\n    import pdb; pdb.set_trace() <<<\n    return x\n",
+            ),
             new("a.py", "def f(x):\n    print('DEBUG', x) <<<\n"),
-            new("a.js", "function f(x) {\n  debugger; <<<\n  console.log('x', x); <<<\n}\n"),
+            new(
+                "a.js",
+                "function f(x) {\n  debugger; <<<\n  console.log('x', x); <<<\n}\n",
+            ),
         ],
         good: &[
-            new("src/a.rs", "fn f(x: u8) -> u8 {\n    tracing::debug!(x);\n    x\n}\n"),
-            new("a.py", "def f(x):\n    log.debug('x %s', x)\n    print('Done.')\n"),
+            new(
+                "src/a.rs",
+                "fn f(x: u8) -> u8 {\n    tracing::debug!(x);\n    x\n}\n",
+            ),
+            new(
+                "a.py",
+                "def f(x):\n    log.debug('x %s', x)\n    print('Done.')\n",
+            ),
             new("scripts/a.js", "console.log('built');\n"),
             new("a.js", "console.error('failed');\nlogger.log('x');\n"),
         ],
@@ -49,14 +61,29 @@ pub(super) const RULES: &[Rule] = &[
         },
         check: Check::Doc(disabled),
         bad: &[
-            new("tests/test_a.py", "import pytest\n@pytest.mark.skip <<<\ndef test_pay():\n    pass\n"),
-            new("a.test.ts", "describe('pay', () => {\n  it.skip('refunds', () => {}); <<<\n  it.only('pays', () => {}); <<<\n});\n"),
+            new(
+                "tests/test_a.py",
+                "import pytest\n@pytest.mark.skip <<<\ndef test_pay():\n    pass\n",
+            ),
+            new(
+                "a.test.ts",
+                "describe('pay', () => {\n  it.skip('refunds', () => {}); <<<\n  it.only('pays', () => {}); <<<\n});\n",
+            ),
             new("src/a.rs", "#[test]\n#[ignore] <<<\nfn pays() {}\n"),
         ],
         good: &[
-            new("tests/test_a.py", "import pytest\n@pytest.mark.skipif(sys.platform == 'win32', reason='posix only')\ndef test_pay():\n    pass\n"),
-            new("a.test.ts", "it('skips what is paid', () => { list.skip(1); });\n"),
-            new("src/a.rs", "#[test]\n#[ignore = \"needs a database, see #12\"]\nfn pays() {}\n"),
+            new(
+                "tests/test_a.py",
+                "import pytest\n@pytest.mark.skipif(sys.platform == 'win32', reason='posix only')\ndef test_pay():\n    pass\n",
+            ),
+            new(
+                "a.test.ts",
+                "it('skips what is paid', () => { list.skip(1); });\n",
+            ),
+            new(
+                "src/a.rs",
+                "#[test]\n#[ignore = \"needs a database, see #12\"]\nfn pays() {}\n",
+            ),
         ],
     },
     Rule {
@@ -72,14 +99,38 @@ pub(super) const RULES: &[Rule] = &[
         },
         check: Check::Change(deleted),
         bad: &[
-            edit("tests/test_a.py", "def test_pay():\n    assert pay(1) == 1\n\ndef test_refund():\n    assert refund(1) == 1\n", "def test_pay():\n    assert pay(1) == 1\n"),
-            edit("src/a.rs", "#[test]\nfn pays() {\n    assert!(pay());\n}\n\n#[test]\nfn refunds() {\n    assert!(refund());\n}\n", "#[test]\nfn pays() {\n    assert!(pay());\n}\n"),
-            edit("a.test.js", "it('pays', () => {\n  pay();\n});\nit('refunds', () => {\n  refund();\n});\n", "it('pays', () => {\n  pay();\n});\n"),
+            edit(
+                "tests/test_a.py",
+                "def test_pay():\n    assert pay(1) == 1\n\ndef test_refund():\n    assert refund(1) == 1\n",
+                "def test_pay():\n    assert pay(1) == 1\n",
+            ),
+            edit(
+                "src/a.rs",
+                "#[test]\nfn pays() {\n    assert!(pay());\n}\n\n#[test]\nfn refunds() {\n    assert!(refund());\n}\n",
+                "#[test]\nfn pays() {\n    assert!(pay());\n}\n",
+            ),
+            edit(
+                "a.test.js",
+                "it('pays', () => {\n  pay();\n});\nit('refunds', () => {\n  refund();\n});\n",
+                "it('pays', () => {\n  pay();\n});\n",
+            ),
         ],
         good: &[
-            edit("tests/test_a.py", "def test_pay():\n    assert pay(1) == 1\n", "def test_payment():\n    assert pay(1) == 1\n"),
-            edit("tests/test_a.py", "def test_pay():\n    assert pay(1) == 1\n", "def test_pay():\n    assert pay(2) == 2\n"),
-            edit("src/a.rs", "fn helper() {}\n\n#[test]\nfn pays() {}\n", "#[test]\nfn pays() {}\n"),
+            edit(
+                "tests/test_a.py",
+                "def test_pay():\n    assert pay(1) == 1\n",
+                "def test_payment():\n    assert pay(1) == 1\n",
+            ),
+            edit(
+                "tests/test_a.py",
+                "def test_pay():\n    assert pay(1) == 1\n",
+                "def test_pay():\n    assert pay(2) == 2\n",
+            ),
+            edit(
+                "src/a.rs",
+                "fn helper() {}\n\n#[test]\nfn pays() {}\n",
+                "#[test]\nfn pays() {}\n",
+            ),
         ],
     },
     Rule {
@@ -94,8 +145,14 @@ pub(super) const RULES: &[Rule] = &[
             cwe: None,
         },
         check: Check::File(conflict),
-        bad: &[new("a.cfg", "<<<<<<< HEAD\na = 1\n=======\na = 2\n>>>>>>> feature\n")],
-        good: &[new("a.md", "Title\n=======\n\n> > > quoted\n`<<<<<<< HEAD` is the marker.\n")],
+        bad: &[new(
+            "a.cfg",
+            "<<<<<<< HEAD\na = 1\n=======\na = 2\n>>>>>>> feature\n",
+        )],
+        good: &[new(
+            "a.md",
+            "Title\n=======\n\n> > > quoted\n`<<<<<<< HEAD` is the marker.\n",
+        )],
     },
 ];
 
@@ -112,12 +169,25 @@ fn debug(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
         sink.node_as(file, node, |f| f.severity = Severity::Medium);
     }
     for call in code::calls(doc) {
-        let said = call.args.first().and_then(|a| code::string_value(*a)).unwrap_or_default().to_ascii_lowercase();
-        let marked = ["debug", "here", "xxx", ">>>", "!!!", "test123", "asdf"].iter().any(|m| said.starts_with(m));
+        let said = call
+            .args
+            .first()
+            .and_then(|a| code::string_value(*a))
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        let marked = ["debug", "here", "xxx", ">>>", "!!!", "test123", "asdf"]
+            .iter()
+            .any(|m| said.starts_with(m));
         match (doc.lang, call.path.as_str()) {
-            (Lang::Python, "breakpoint" | "pdb.set_trace" | "ipdb.set_trace") => sink.node_as(file, call.node, |f| f.severity = Severity::Medium),
+            (Lang::Python, "breakpoint" | "pdb.set_trace" | "ipdb.set_trace") => {
+                sink.node_as(file, call.node, |f| f.severity = Severity::Medium)
+            }
             (Lang::Python, "print") if marked => sink.node(file, call.node),
-            (_, "console.log" | "console.debug" | "console.dir" | "console.table") if !file.is_script => sink.node(file, call.node),
+            (_, "console.log" | "console.debug" | "console.dir" | "console.table")
+                if !file.is_script =>
+            {
+                sink.node(file, call.node)
+            }
             _ => {}
         }
     }
@@ -126,7 +196,11 @@ fn debug(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
 fn disabled(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
     for node in doc.all(&["decorator"]) {
         let text = node.short_text(300);
-        if text.starts_with("@pytest.mark.skip") && !text.starts_with("@pytest.mark.skipif") || text.starts_with("@unittest.skip") && !text.starts_with("@unittest.skipI") && !text.starts_with("@unittest.skipU") {
+        if text.starts_with("@pytest.mark.skip") && !text.starts_with("@pytest.mark.skipif")
+            || text.starts_with("@unittest.skip")
+                && !text.starts_with("@unittest.skipI")
+                && !text.starts_with("@unittest.skipU")
+        {
             sink.node(file, node);
         }
     }
@@ -139,13 +213,21 @@ fn disabled(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
         return;
     }
     for call in code::calls(doc) {
-        if call.path_is(&["it.skip", "test.skip", "describe.skip", "xit", "xdescribe", "xtest"]) {
+        if call.path_is(&[
+            "it.skip",
+            "test.skip",
+            "describe.skip",
+            "xit",
+            "xdescribe",
+            "xtest",
+        ]) {
             sink.node(file, call.node);
         }
         if call.path_is(&["it.only", "test.only", "describe.only", "fit", "fdescribe"]) {
             sink.node_as(file, call.node, |f| {
                 f.title = "Only one test is left on".to_owned();
-                f.why = "`only` switches all other tests of the run off, and the run still passes.".to_owned();
+                f.why = "`only` switches all other tests of the run off, and the run still passes."
+                    .to_owned();
             });
         }
     }
@@ -154,10 +236,17 @@ fn disabled(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
 /// The tests of a text by name, each with the node that starts it.
 fn tests<'d>(doc: &'d Doc, in_test_file: bool) -> Vec<(&'d str, Node<'d>)> {
     match doc.lang {
-        Lang::Python if in_test_file => doc.all(&["function_definition"]).filter_map(|f| Some((f.field("name")?.text(), f))).filter(|(n, _)| n.starts_with("test")).collect(),
+        Lang::Python if in_test_file => doc
+            .all(&["function_definition"])
+            .filter_map(|f| Some((f.field("name")?.text(), f)))
+            .filter(|(n, _)| n.starts_with("test"))
+            .collect(),
         Lang::Rust => doc
             .all(&["function_item"])
-            .filter(|f| code::attributes(*f).any(|a| a.short_text(80).trim_end_matches(']').ends_with("test")))
+            .filter(|f| {
+                code::attributes(*f)
+                    .any(|a| a.short_text(80).trim_end_matches(']').ends_with("test"))
+            })
             .filter_map(|f| Some((f.field("name")?.text(), f)))
             .collect(),
         lang if lang.is_js() && in_test_file => code::calls(doc)
@@ -170,10 +259,26 @@ fn tests<'d>(doc: &'d Doc, in_test_file: bool) -> Vec<(&'d str, Node<'d>)> {
 
 fn deleted(changed: &Changed<'_>, sink: &mut Sink<'_>) {
     // A test that moved to another file, or got another name there, is not deleted.
-    let now: BTreeSet<&str> = changed.files.iter().flat_map(|f| f.docs.iter().flat_map(|d| tests(d, f.is_test))).map(|(n, _)| n).collect();
+    let now: BTreeSet<&str> = changed
+        .files
+        .iter()
+        .flat_map(|f| f.docs.iter().flat_map(|d| tests(d, f.is_test)))
+        .map(|(n, _)| n)
+        .collect();
     for file in &changed.files {
-        let added = |file: &File<'_>| file.docs.iter().flat_map(|d| tests(d, file.is_test)).filter(|(_, n)| file.adds(n.line(), n.line())).count();
-        let mut renamed = added(file);
+        // A new test where one went is taken for the same under another name.
+        let before: BTreeSet<&str> = file
+            .old_docs
+            .iter()
+            .flat_map(|d| tests(d, file.is_test))
+            .map(|(n, _)| n)
+            .collect();
+        let mut renamed = file
+            .docs
+            .iter()
+            .flat_map(|d| tests(d, file.is_test))
+            .filter(|(name, n)| !before.contains(name) && file.adds(n.line(), n.line()))
+            .count();
         // With the file itself gone its subject is gone as well, as a rule.
         if file.diff.new_path.is_none() {
             continue;
@@ -186,7 +291,9 @@ fn deleted(changed: &Changed<'_>, sink: &mut Sink<'_>) {
                 renamed -= 1;
                 continue;
             }
-            sink.removed(file, node.line(), |f| f.title = format!("Test `{}` is deleted", shown(name)));
+            sink.removed(file, node.line(), |f| {
+                f.title = format!("Test `{}` is deleted", shown(name))
+            });
         }
     }
 }

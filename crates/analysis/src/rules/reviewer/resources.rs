@@ -22,8 +22,14 @@ pub(super) const RULES: &[Rule] = &[Rule {
     },
     check: Check::Doc(left_open),
     bad: &[
-        new("a.py", "import json\ndef f(path):\n    return json.load(open(path)) <<<\n"),
-        new("a.py", "def f(path):\n    handle = open(path) <<<\n    return handle.read()\n"),
+        new(
+            "a.py",
+            "import json\ndef f(path):\n    return json.load(open(path)) <<<\n",
+        ),
+        new(
+            "a.py",
+            "def f(path):\n    handle = open(path) <<<\n    return handle.read()\n",
+        ),
     ],
     good: &[new(
         "a.py",
@@ -38,24 +44,65 @@ fn left_open(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
     if file.is_test {
         return;
     }
-    for call in code::calls(doc).filter(|c| c.path_is(&["open", "io.open", "gzip.open"])).take(MAX_OPENS) {
-        let Some(parent) = call.node.parent() else { continue };
+    for call in code::calls(doc)
+        .filter(|c| c.path_is(&["open", "io.open", "gzip.open"]))
+        .take(MAX_OPENS)
+    {
+        let Some(parent) = call.node.parent() else {
+            continue;
+        };
         let reported = match parent.kind() {
             // `open(path).read()`
-            "attribute" => parent.field("attribute").is_some_and(|a| matches!(a.text(), "read" | "readlines" | "write" | "readline")),
+            "attribute" => parent
+                .field("attribute")
+                .is_some_and(|a| matches!(a.text(), "read" | "readlines" | "write" | "readline")),
             "argument_list" => parent.parent().and_then(code::call).is_some_and(|c| {
-                c.path_is(&["json.load", "json.dump", "yaml.safe_load", "yaml.load", "csv.reader", "csv.writer", "csv.DictReader", "pickle.load", "list", "sorted", "toml.load", "tomllib.load"])
+                c.path_is(&[
+                    "json.load",
+                    "json.dump",
+                    "yaml.safe_load",
+                    "yaml.load",
+                    "csv.reader",
+                    "csv.writer",
+                    "csv.DictReader",
+                    "pickle.load",
+                    "list",
+                    "sorted",
+                    "toml.load",
+                    "tomllib.load",
+                ])
             }),
             "assignment" => {
-                let (Some(name), Some(function)) = (parent.field("left"), code::enclosing_function(call.node)) else { continue };
+                let (Some(name), Some(function)) =
+                    (parent.field("left"), code::enclosing_function(call.node))
+                else {
+                    continue;
+                };
                 // Any other use than reading and writing through it may hand it on to whoever closes it.
                 name.kind() == "identifier"
                     && function.is_real()
-                    && function.descendants().filter(|n| n.kind() == "identifier" && n.text() == name.text() && *n != name).all(|n| {
-                        n.parent().filter(|p| p.kind() == "attribute").and_then(|p| p.field("attribute")).is_some_and(|a| {
-                            matches!(a.text(), "read" | "readlines" | "write" | "readline" | "writelines" | "flush" | "seek")
+                    && function
+                        .descendants()
+                        .filter(|n| {
+                            n.kind() == "identifier" && n.text() == name.text() && *n != name
                         })
-                    })
+                        .all(|n| {
+                            n.parent()
+                                .filter(|p| p.kind() == "attribute")
+                                .and_then(|p| p.field("attribute"))
+                                .is_some_and(|a| {
+                                    matches!(
+                                        a.text(),
+                                        "read"
+                                            | "readlines"
+                                            | "write"
+                                            | "readline"
+                                            | "writelines"
+                                            | "flush"
+                                            | "seek"
+                                    )
+                                })
+                        })
             }
             _ => false,
         };

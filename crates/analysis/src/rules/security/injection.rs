@@ -23,19 +23,49 @@ pub(super) const RULES: &[Rule] = &[
         },
         check: Check::Doc(command),
         bad: &[
-            new("a.py", "import os\ndef f(host):\n    os.system(f\"ping -c 1 {host}\") <<<\n"),
-            new("a.py", "import subprocess\ndef f(path):\n    subprocess.run(\"tar xf \" + path, shell=True, check=True) <<<\n"),
-            new("a.py", "import subprocess\ndef f(command):\n    return subprocess.check_output(command, shell=True) <<<\n"),
-            new("a.js", "const { exec } = require('child_process');\nfunction f(branch) {\n  exec(`git checkout ${branch}`); <<<\n}\n"),
-            new("a.ts", "import * as cp from 'child_process';\nexport const f = (x: string) => cp.execSync('ls ' + x); <<<\n"),
-            new("a.rs", "fn f(name: &str) -> R {\n    Command::new(\"sh\").arg(\"-c\").arg(format!(\"gzip {name}\")).status() <<<\n}\n"),
+            new(
+                "a.py",
+                "import os\ndef f(host):\n    os.system(f\"ping -c 1 {host}\") <<<\n",
+            ),
+            new(
+                "a.py",
+                "import subprocess\ndef f(path):\n    subprocess.run(\"tar xf \" + path, shell=True, check=True) <<<\n",
+            ),
+            new(
+                "a.py",
+                "import subprocess\ndef f(command):\n    return subprocess.check_output(command, shell=True) <<<\n",
+            ),
+            new(
+                "a.js",
+                "const { exec } = require('child_process');\nfunction f(branch) {\n  exec(`git checkout ${branch}`); <<<\n}\n",
+            ),
+            new(
+                "a.ts",
+                "import * as cp from 'child_process';\nexport const f = (x: string) => cp.execSync('ls ' + x); <<<\n",
+            ),
+            new(
+                "a.rs",
+                "fn f(name: &str) -> R {\n    Command::new(\"sh\").arg(\"-c\").arg(format!(\"gzip {name}\")).status() <<<\n}\n",
+            ),
         ],
         good: &[
-            new("a.py", "import subprocess\ndef f(path):\n    subprocess.run([\"tar\", \"xf\", path], check=True)\n    subprocess.run(\"ls | wc -l\", shell=True)\n"),
+            new(
+                "a.py",
+                "import subprocess\ndef f(path):\n    subprocess.run([\"tar\", \"xf\", path], check=True)\n    subprocess.run(\"ls | wc -l\", shell=True)\n",
+            ),
             new("a.py", "import os\ndef f():\n    os.system(\"clear\")\n"),
-            new("a.js", "const re = /x/;\nfunction f(s) {\n  return re.exec(`a ${s}`);\n}\n"),
-            new("a.ts", "import { execFile } from 'child_process';\nexport const f = (x: string) => execFile('ls', [x]);\n"),
-            new("a.rs", "fn f(name: &str) -> R {\n    Command::new(\"gzip\").arg(format!(\"--name={name}\")).status()\n}\n"),
+            new(
+                "a.js",
+                "const re = /x/;\nfunction f(s) {\n  return re.exec(`a ${s}`);\n}\n",
+            ),
+            new(
+                "a.ts",
+                "import { execFile } from 'child_process';\nexport const f = (x: string) => execFile('ls', [x]);\n",
+            ),
+            new(
+                "a.rs",
+                "fn f(name: &str) -> R {\n    Command::new(\"gzip\").arg(format!(\"--name={name}\")).status()\n}\n",
+            ),
         ],
     },
     Rule {
@@ -51,14 +81,26 @@ pub(super) const RULES: &[Rule] = &[
         },
         check: Check::Doc(eval),
         bad: &[
-            new("a.py", "def f(rule, row):\n    return eval(rule, {}, row) <<<\n"),
+            new(
+                "a.py",
+                "def f(rule, row):\n    return eval(rule, {}, row) <<<\n",
+            ),
             new("a.py", "def f(source):\n    exec(source) <<<\n"),
             new("a.js", "function f(text) {\n  return eval(text); <<<\n}\n"),
-            new("a.ts", "const f = (body: string) => new Function('row', body); <<<\n"),
+            new(
+                "a.ts",
+                "const f = (body: string) => new Function('row', body); <<<\n",
+            ),
         ],
         good: &[
-            new("a.py", "import ast\ndef f(text, model):\n    model.eval()\n    return ast.literal_eval(text)\nx = eval('1 + 1')\n"),
-            new("a.js", "const f = (re, s) => re.exec(s);\nsetTimeout(() => f(), 10);\n"),
+            new(
+                "a.py",
+                "import ast\ndef f(text, model):\n    model.eval()\n    return ast.literal_eval(text)\nx = eval('1 + 1')\n",
+            ),
+            new(
+                "a.js",
+                "const f = (re, s) => re.exec(s);\nsetTimeout(() => f(), 10);\n",
+            ),
         ],
     },
     Rule {
@@ -74,19 +116,42 @@ pub(super) const RULES: &[Rule] = &[
         },
         check: Check::Doc(deserialize),
         bad: &[
-            new("a.py", "import pickle\ndef f(body):\n    return pickle.loads(body) <<<\n"),
-            new("a.py", "import yaml\ndef f(stream):\n    return yaml.load(stream, Loader=yaml.Loader) <<<\n"),
-            new("a.py", "import yaml\ndef f(stream):\n    return yaml.load(stream) <<<\n"),
-            new("a.js", "const serialize = require('node-serialize');\nconst f = (body) => serialize.unserialize(body); <<<\n"),
+            new(
+                "a.py",
+                "import pickle\ndef f(body):\n    return pickle.loads(body) <<<\n",
+            ),
+            new(
+                "a.py",
+                "import yaml\ndef f(stream):\n    return yaml.load(stream, Loader=yaml.Loader) <<<\n",
+            ),
+            new(
+                "a.py",
+                "import yaml\ndef f(stream):\n    return yaml.load(stream) <<<\n",
+            ),
+            new(
+                "a.js",
+                "const serialize = require('node-serialize');\nconst f = (body) => serialize.unserialize(body); <<<\n",
+            ),
         ],
         good: &[
-            new("a.py", "import json, yaml, pickle\ndef f(stream):\n    a = yaml.load(stream, Loader=yaml.SafeLoader)\n    b = yaml.safe_load(stream)\n    pickle.dumps(a)\n    return json.loads(b)\n"),
+            new(
+                "a.py",
+                "import json, yaml, pickle\ndef f(stream):\n    a = yaml.load(stream, Loader=yaml.SafeLoader)\n    b = yaml.safe_load(stream)\n    pickle.dumps(a)\n    return json.loads(b)\n",
+            ),
             new("a.js", "const f = (body) => JSON.parse(body);\n"),
         ],
     },
 ];
 
-const SHELLS: &[&str] = &["\"sh\"", "\"bash\"", "\"/bin/sh\"", "\"/bin/bash\"", "\"zsh\"", "\"cmd\"", "\"powershell\""];
+const SHELLS: &[&str] = &[
+    "\"sh\"",
+    "\"bash\"",
+    "\"/bin/sh\"",
+    "\"/bin/bash\"",
+    "\"zsh\"",
+    "\"cmd\"",
+    "\"powershell\"",
+];
 
 fn command(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
     if file.is_test {
@@ -95,17 +160,36 @@ fn command(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
     for call in code::calls(doc) {
         let hit = match doc.lang {
             Lang::Python => {
-                let direct = call.path_is(&["os.system", "os.popen", "commands.getoutput", "subprocess.getoutput", "subprocess.getstatusoutput"]);
-                let shell = call.path.starts_with("subprocess.") && call.keyword("shell").is_some_and(|v| v.text() == "True");
+                let direct = call.path_is(&[
+                    "os.system",
+                    "os.popen",
+                    "commands.getoutput",
+                    "subprocess.getoutput",
+                    "subprocess.getstatusoutput",
+                ]);
+                let shell = call.path.starts_with("subprocess.")
+                    && call.keyword("shell").is_some_and(|v| v.text() == "True");
                 let asyncio = call.path == "asyncio.create_subprocess_shell";
-                (direct || shell || asyncio) && call.args.first().copied().or(call.keyword("args")).is_some_and(|a| !is_fixed_command(a))
+                (direct || shell || asyncio)
+                    && call
+                        .args
+                        .first()
+                        .copied()
+                        .or(call.keyword("args"))
+                        .is_some_and(|a| !is_fixed_command(a))
             }
             Lang::Rust => rust_shell(&call),
             _ => {
                 let bare = call.receiver.is_none() && call.path_is(&["exec", "execSync"]);
                 let module = call.name_is(&["exec", "execSync"])
-                    && call.receiver.is_some_and(|r| matches!(r.short_text(40), "cp" | "child_process" | "childProcess"));
-                (bare || module) && call.args.first().is_some_and(|a| code::built_string(code::follow(*a)).is_some_and(|b| b.pieces.iter().any(|p| !is_fixed_command(*p))))
+                    && call.receiver.is_some_and(|r| {
+                        matches!(r.short_text(40), "cp" | "child_process" | "childProcess")
+                    });
+                (bare || module)
+                    && call.args.first().is_some_and(|a| {
+                        code::built_string(code::follow(*a))
+                            .is_some_and(|b| b.pieces.iter().any(|p| !is_fixed_command(*p)))
+                    })
             }
         };
         if hit && !code::in_test_code(call.node) {
@@ -120,25 +204,44 @@ fn is_fixed_command(node: Node<'_>) -> bool {
         return true;
     }
     if let Some(call) = code::call(node) {
-        return call.name_is(&["quote", "join", "int", "len"]) && (call.path.starts_with("shlex.") || call.name_is(&["int", "len"]));
+        return call.name_is(&["quote", "join", "int", "len"])
+            && (call.path.starts_with("shlex.") || call.name_is(&["int", "len"]));
     }
-    code::built_string(node).is_some_and(|b| b.captured.is_empty() && b.pieces.iter().all(|p| {
-        let p = code::follow(*p);
-        code::is_literal(p) || code::is_constant_name(p.short_text(80)) || code::call(p).is_some_and(|c| c.path_is(&["shlex.quote", "shlex.join", "int"]))
-    }))
+    code::built_string(node).is_some_and(|b| {
+        b.captured.is_empty()
+            && b.pieces.iter().all(|p| {
+                let p = code::follow(*p);
+                code::is_literal(p)
+                    || code::is_constant_name(p.short_text(80))
+                    || code::call(p)
+                        .is_some_and(|c| c.path_is(&["shlex.quote", "shlex.join", "int"]))
+            })
+    })
 }
 
 /// `Command::new(SHELL)….arg("-c")….arg(format!(…))`: looked at from the argument that is built.
 fn rust_shell(call: &code::Call<'_>) -> bool {
-    if call.name != "arg" || !call.args.first().is_some_and(|a| code::built_string(code::follow(*a)).is_some_and(|b| !b.pieces.is_empty() || b.captured.iter().any(|c| !code::is_constant_name(c)))) {
+    if call.name != "arg"
+        || !call.args.first().is_some_and(|a| {
+            code::built_string(code::follow(*a)).is_some_and(|b| {
+                !b.pieces.is_empty() || b.captured.iter().any(|c| !code::is_constant_name(c))
+            })
+        })
+    {
         return false;
     }
     let (mut dash_c, mut shell) = (false, false);
     let mut next = call.receiver;
     // A builder chain longer than this is no command.
     for _ in 0..32 {
-        let Some(inner) = next.and_then(code::call) else { break };
-        let first = inner.args.first().map(|a| a.short_text(40)).unwrap_or_default();
+        let Some(inner) = next.and_then(code::call) else {
+            break;
+        };
+        let first = inner
+            .args
+            .first()
+            .map(|a| a.short_text(40))
+            .unwrap_or_default();
         dash_c |= inner.name == "arg" && matches!(first, "\"-c\"" | "\"/C\"" | "\"-Command\"");
         shell |= inner.path.ends_with("Command::new") && SHELLS.contains(&first);
         next = inner.receiver;
@@ -153,9 +256,16 @@ fn eval(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
     for call in code::calls(doc) {
         let runs = match doc.lang {
             Lang::Python => call.path_is(&["eval", "exec", "builtins.eval", "builtins.exec"]),
-            _ => call.path_is(&["eval", "window.eval", "globalThis.eval"]) || (call.path == "Function" && call.node.kind() == "new_expression"),
+            _ => {
+                call.path_is(&["eval", "window.eval", "globalThis.eval"])
+                    || (call.path == "Function" && call.node.kind() == "new_expression")
+            }
         };
-        let last = if call.path == "Function" { call.args.last() } else { call.args.first() };
+        let last = if call.path == "Function" {
+            call.args.last()
+        } else {
+            call.args.first()
+        };
         if runs && last.is_some_and(|a| !code::is_plain_string(code::follow(*a))) {
             sink.node(file, call.node);
         }
@@ -170,12 +280,25 @@ fn deserialize(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
         let module = call.path.rsplit_once('.').map_or("", |(m, _)| m);
         let hit = match doc.lang {
             Lang::Python => {
-                (matches!(module, "pickle" | "cPickle" | "dill" | "marshal" | "jsonpickle") && call.name_is(&["load", "loads", "decode", "Unpickler"]))
+                (matches!(
+                    module,
+                    "pickle" | "cPickle" | "dill" | "marshal" | "jsonpickle"
+                ) && call.name_is(&["load", "loads", "decode", "Unpickler"]))
                     || call.path_is(&["yaml.unsafe_load", "yaml.full_load", "yaml.unsafe_load_all"])
                     || (call.path_is(&["yaml.load", "yaml.load_all"])
-                        && !call.keyword("Loader").or(call.args.get(1).copied()).is_some_and(|l| l.text().contains("Safe") || l.text().ends_with("BaseLoader")))
+                        && !call
+                            .keyword("Loader")
+                            .or(call.args.get(1).copied())
+                            .is_some_and(|l| {
+                                l.text().contains("Safe") || l.text().ends_with("BaseLoader")
+                            }))
             }
-            _ => call.name == "unserialize" && call.receiver.is_some_and(|r| r.short_text(40).to_ascii_lowercase().contains("serialize")),
+            _ => {
+                call.name == "unserialize"
+                    && call.receiver.is_some_and(|r| {
+                        r.short_text(40).to_ascii_lowercase().contains("serialize")
+                    })
+            }
         };
         if hit {
             sink.node(file, call.node);

@@ -23,16 +23,40 @@ pub(super) const RULES: &[Rule] = &[
         },
         check: Check::File(token),
         bad: &[
-            new("a.env", concat!("AWS_ACCESS_KEY_ID=AKIA", "Q3EGRIXKT5ZPLM7W <<<\n")),
-            new("a.py", concat!("token = 'ghp", "_a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8' <<<\n")),
-            new("k.pem", concat!("-----BEGIN RSA PRIVATE", " KEY----- <<<\nMIIEow\n")),
-            new("a.yml", "url: postgres://app:s3cr3tpw@pg.internal:5432/shop <<<\n"),
+            new(
+                "a.env",
+                concat!("AWS_ACCESS_KEY_ID=AKIA", "Q3EGRIXKT5ZPLM7W <<<\n"),
+            ),
+            new(
+                "a.py",
+                concat!(
+                    "token = 'ghp",
+                    "_a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8' <<<\n"
+                ),
+            ),
+            new(
+                "k.pem",
+                concat!("-----BEGIN RSA PRIVATE", " KEY----- <<<\nMIIEow\n"),
+            ),
+            new(
+                "a.yml",
+                "url: postgres://app:s3cr3tpw@pg.internal:5432/shop <<<\n",
+            ),
         ],
         good: &[
-            new("a.env", "AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE\nGITHUB_TOKEN=ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n"),
-            new("a.yml", "url: postgres://app:${DB_PASSWORD}@pg.internal/shop\nlocal: postgres://app:postgres1@localhost/shop\n"),
+            new(
+                "a.env",
+                "AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE\nGITHUB_TOKEN=ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n",
+            ),
+            new(
+                "a.yml",
+                "url: postgres://app:${DB_PASSWORD}@pg.internal/shop\nlocal: postgres://app:postgres1@localhost/shop\n",
+            ),
             new("pub.pem", "-----BEGIN PUBLIC KEY-----\nMIIBIj\n"),
-            new("a.md", "The task-aaaabbbbccccddddeeeeffffgggghhhhiiiijjjj folder\n"),
+            new(
+                "a.md",
+                "The task-aaaabbbbccccddddeeeeffffgggghhhhiiiijjjj folder\n",
+            ),
         ],
     },
     Rule {
@@ -49,15 +73,30 @@ pub(super) const RULES: &[Rule] = &[
         check: Check::Doc(password),
         bad: &[
             new("a.py", "DB_PASSWORD = \"hunter2!x\" <<<\n"),
-            new("a.py", "def f():\n    return connect(host=\"db\", password=\"hunter2!x\") <<<\n"),
-            new("a.ts", "export const config = {\n  apiKey: 'q8Zr41kkPw02', <<<\n};\n"),
+            new(
+                "a.py",
+                "def f():\n    return connect(host=\"db\", password=\"hunter2!x\") <<<\n",
+            ),
+            new(
+                "a.ts",
+                "export const config = {\n  apiKey: 'q8Zr41kkPw02', <<<\n};\n",
+            ),
             new("a.js", "const clientSecret = 'q8Zr41kkPw02'; <<<\n"),
             new("a.rs", "const SIGNING_KEY: &str = \"q8Zr41kkPw02\"; <<<\n"),
         ],
         good: &[
-            new("a.py", "import os\nDB_PASSWORD = os.environ[\"DB_PASSWORD\"]\nPASSWORD_FIELD = \"password1\"\npassword = \"\"\nsecret_name = \"prod/db1\"\n"),
-            new("a.ts", "const labels = { password: 'Enter your password1 here', passwordHint: 'q8Zr41kkPw02' };\nconst apiKey = process.env.API_KEY1 ?? '';\n"),
-            new("a.rs", "const API_KEY_HEADER: &str = \"x-api-key-2\";\nconst PASSWORD: &str = \"<password1>\";\n"),
+            new(
+                "a.py",
+                "import os\nDB_PASSWORD = os.environ[\"DB_PASSWORD\"]\nPASSWORD_FIELD = \"password1\"\npassword = \"\"\nsecret_name = \"prod/db1\"\n",
+            ),
+            new(
+                "a.ts",
+                "const labels = { password: 'Enter your password1 here', passwordHint: 'q8Zr41kkPw02' };\nconst apiKey = process.env.API_KEY1 ?? '';\n",
+            ),
+            new(
+                "a.rs",
+                "const API_KEY_HEADER: &str = \"x-api-key-2\";\nconst PASSWORD: &str = \"<password1>\";\n",
+            ),
             new("tests/a.py", "PASSWORD = \"hunter2!x\"\n"),
         ],
     },
@@ -67,9 +106,13 @@ fn token(file: &File<'_>, sink: &mut Sink<'_>) {
     for (number, line) in file.added_lines() {
         let found = secrets::find(line);
         if let Some(first) = found.first() {
-            sink.lines(file, number, number, |f| f.title = format!("A secret is committed: {}", first.name));
+            sink.lines(file, number, number, |f| {
+                f.title = format!("A secret is committed: {}", first.name)
+            });
         } else if !file.is_test && !secrets::url_passwords(line).is_empty() {
-            sink.lines(file, number, number, |f| f.title = "A secret is committed: password in a URL".to_owned());
+            sink.lines(file, number, number, |f| {
+                f.title = "A secret is committed: password in a URL".to_owned()
+            });
         }
     }
 }
@@ -79,16 +122,36 @@ fn password(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
         return;
     }
     const HOLDERS: &[&str] = &[
-        "assignment", "assignment_expression", "variable_declarator", "pair", "keyword_argument", "const_item", "static_item",
-        "let_declaration", "field_initializer", "default_parameter", "typed_default_parameter", "public_field_definition",
+        "assignment",
+        "assignment_expression",
+        "variable_declarator",
+        "pair",
+        "keyword_argument",
+        "const_item",
+        "static_item",
+        "let_declaration",
+        "field_initializer",
+        "default_parameter",
+        "typed_default_parameter",
+        "public_field_definition",
     ];
     for node in doc.all(HOLDERS) {
-        let name = ["left", "name", "key", "pattern", "field"].iter().find_map(|f| node.field(f));
+        let name = ["left", "name", "key", "pattern", "field"]
+            .iter()
+            .find_map(|f| node.field(f));
         let value = node.field("right").or(node.field("value"));
-        let (Some(name), Some(value)) = (name, value) else { continue };
-        let Some(text) = code::string_value(code::peel(value)) else { continue };
+        let (Some(name), Some(value)) = (name, value) else {
+            continue;
+        };
+        let Some(text) = code::string_value(code::peel(value)) else {
+            continue;
+        };
         let name = name.short_text(100).rsplit('.').next().unwrap_or_default();
-        if secrets::is_secret_name(name) && secrets::looks_like_secret(text) && !code::in_test_code(node) && secrets::find(value.text()).is_empty() {
+        if secrets::is_secret_name(name)
+            && secrets::looks_like_secret(text)
+            && !code::in_test_code(node)
+            && secrets::find(value.text()).is_empty()
+        {
             sink.node(file, node);
         }
     }

@@ -22,16 +22,37 @@ pub(super) const RULES: &[Rule] = &[
         },
         check: Check::Doc(tls),
         bad: &[
-            new("a.py", "import requests\ndef f(url):\n    return requests.get(url, timeout=5, verify=False) <<<\n"),
+            new(
+                "a.py",
+                "import requests\ndef f(url):\n    return requests.get(url, timeout=5, verify=False) <<<\n",
+            ),
             new("a.py", "ctx.check_hostname = False <<<\n"),
-            new("a.js", "const agent = new https.Agent({ rejectUnauthorized: false }); <<<\n"),
-            new("a.ts", "process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0'; <<<\n"),
-            new("a.rs", "fn f() -> R {\n    Client::builder().danger_accept_invalid_certs(true).build() <<<\n}\n"),
+            new(
+                "a.js",
+                "const agent = new https.Agent({ rejectUnauthorized: false }); <<<\n",
+            ),
+            new(
+                "a.ts",
+                "process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0'; <<<\n",
+            ),
+            new(
+                "a.rs",
+                "fn f() -> R {\n    Client::builder().danger_accept_invalid_certs(true).build() <<<\n}\n",
+            ),
         ],
         good: &[
-            new("a.py", "import requests\ndef f(url):\n    return requests.get(url, timeout=5, verify='/etc/ca.pem')\ndef g(image):\n    return image.save(verify=False)\n"),
-            new("a.js", "const agent = new https.Agent({ rejectUnauthorized: true, ca });\n"),
-            new("a.rs", "fn f() -> R {\n    Client::builder().danger_accept_invalid_certs(false).build()\n}\n"),
+            new(
+                "a.py",
+                "import requests\ndef f(url):\n    return requests.get(url, timeout=5, verify='/etc/ca.pem')\ndef g(image):\n    return image.save(verify=False)\n",
+            ),
+            new(
+                "a.js",
+                "const agent = new https.Agent({ rejectUnauthorized: true, ca });\n",
+            ),
+            new(
+                "a.rs",
+                "fn f() -> R {\n    Client::builder().danger_accept_invalid_certs(false).build()\n}\n",
+            ),
         ],
     },
     Rule {
@@ -46,9 +67,15 @@ pub(super) const RULES: &[Rule] = &[
             cwe: Some(489),
         },
         check: Check::Doc(debug),
-        bad: &[new("a.py", "app.run(host='0.0.0.0', debug=True) <<<\n"), new("shop/settings.py", "DEBUG = True <<<\n")],
+        bad: &[
+            new("a.py", "app.run(host='0.0.0.0', debug=True) <<<\n"),
+            new("shop/settings.py", "DEBUG = True <<<\n"),
+        ],
         good: &[
-            new("a.py", "app.run(debug=os.environ.get('DEBUG') == '1')\nlogger.run(level=1)\nDEBUG = True\nif __name__ == '__main__':\n    app.run(debug=False)\n"),
+            new(
+                "a.py",
+                "app.run(debug=os.environ.get('DEBUG') == '1')\nlogger.run(level=1)\nDEBUG = True\nif __name__ == '__main__':\n    app.run(debug=False)\n",
+            ),
             new("shop/settings_dev.py", "DEBUG = True\n"),
         ],
     },
@@ -61,12 +88,29 @@ fn tls(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
     for call in code::calls(doc) {
         let hit = match doc.lang {
             Lang::Python => {
-                let http = ["requests.", "httpx.", "session.", "self.session.", "client.", "self.client."].iter().any(|p| call.path.starts_with(p));
-                (http && call.keyword("verify").is_some_and(|v| v.text() == "False")) || call.path == "ssl._create_unverified_context"
+                let http = [
+                    "requests.",
+                    "httpx.",
+                    "session.",
+                    "self.session.",
+                    "client.",
+                    "self.client.",
+                ]
+                .iter()
+                .any(|p| call.path.starts_with(p));
+                (http && call.keyword("verify").is_some_and(|v| v.text() == "False"))
+                    || call.path == "ssl._create_unverified_context"
             }
             Lang::Rust => {
-                call.name_is(&["danger_accept_invalid_certs", "danger_accept_invalid_hostnames"]) && call.args.first().is_some_and(|a| a.text() == "true")
-                    || call.name == "set_verify" && call.args.first().is_some_and(|a| a.text().ends_with("SslVerifyMode::NONE"))
+                call.name_is(&[
+                    "danger_accept_invalid_certs",
+                    "danger_accept_invalid_hostnames",
+                ]) && call.args.first().is_some_and(|a| a.text() == "true")
+                    || call.name == "set_verify"
+                        && call
+                            .args
+                            .first()
+                            .is_some_and(|a| a.text().ends_with("SslVerifyMode::NONE"))
             }
             _ => false,
         };
@@ -75,18 +119,29 @@ fn tls(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
         }
     }
     for node in doc.all(&["assignment", "assignment_expression", "pair"]) {
-        let name = node.field("left").or(node.field("key")).map(|n| n.short_text(100)).unwrap_or_default();
-        let value = node.field("right").or(node.field("value")).map(|v| v.short_text(100)).unwrap_or_default();
+        let name = node
+            .field("left")
+            .or(node.field("key"))
+            .map(|n| n.short_text(100))
+            .unwrap_or_default();
+        let value = node
+            .field("right")
+            .or(node.field("value"))
+            .map(|v| v.short_text(100))
+            .unwrap_or_default();
         let hit = match doc.lang {
             Lang::Python => {
                 (name.ends_with(".check_hostname") && value == "False")
                     || (name.ends_with(".verify_mode") && value == "ssl.CERT_NONE")
-                    || (name.ends_with("ssl._create_default_https_context") && value.contains("unverified"))
-                    || ((name == "session.verify" || name == "self.session.verify") && value == "False")
+                    || (name.ends_with("ssl._create_default_https_context")
+                        && value.contains("unverified"))
+                    || ((name == "session.verify" || name == "self.session.verify")
+                        && value == "False")
             }
             _ => {
                 (name.trim_matches(['"', '\'']) == "rejectUnauthorized" && value == "false")
-                    || (name.contains("NODE_TLS_REJECT_UNAUTHORIZED") && value.trim_matches(['"', '\'']) == "0")
+                    || (name.contains("NODE_TLS_REJECT_UNAUTHORIZED")
+                        && value.trim_matches(['"', '\'']) == "0")
             }
         };
         if hit {
