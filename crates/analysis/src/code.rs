@@ -467,10 +467,17 @@ pub(crate) struct Parameter<'d> {
     pub optional: bool,
     /// Whether it can only be given by name, or gathers the rest.
     pub keyword_only: bool,
+    /// Whether it gathers all that is given beyond the others.
+    pub gathers: bool,
 }
 
 /// The parameters of a function without `self`, `cls` and `this`.
 pub(crate) fn parameters(function: Node<'_>) -> Vec<Parameter<'_>> {
+    const SPLATS: &[&str] = &[
+        "list_splat_pattern",
+        "dictionary_splat_pattern",
+        "rest_pattern",
+    ];
     let Some(list) = function.field("parameters") else {
         let single = function.field("parameter");
         return single
@@ -479,6 +486,7 @@ pub(crate) fn parameters(function: Node<'_>) -> Vec<Parameter<'_>> {
                 node: p,
                 optional: false,
                 keyword_only: false,
+                gathers: false,
             })
             .into_iter()
             .collect();
@@ -494,29 +502,27 @@ pub(crate) fn parameters(function: Node<'_>) -> Vec<Parameter<'_>> {
                 keyword_only = true;
                 continue;
             }
-            "list_splat_pattern" | "dictionary_splat_pattern" => {
-                keyword_only = true;
-                (node.children().next(), true)
-            }
             "parameter" | "required_parameter" => {
                 (node.field("pattern"), node.field("value").is_some())
             }
             "optional_parameter" => (node.field("pattern"), true),
             "assignment_pattern" => (node.field("left"), true),
-            "rest_pattern" => (node.children().next(), true),
             "self_parameter" | "attribute_item" | "positional_separator" => continue,
             _ => (Some(node), false),
         };
         let Some(name) = name else { continue };
-        let text = name.short_text(200).trim_start_matches(['*', '&']);
+        let gathers = name.is(SPLATS);
+        keyword_only |= gathers && function.doc.lang == Lang::Python;
+        let text = name.short_text(200).trim_start_matches(['*', '&', '.']);
         if matches!(text, "self" | "cls" | "this") {
             continue;
         }
         out.push(Parameter {
             name: text,
             node,
-            optional,
+            optional: optional || gathers,
             keyword_only,
+            gathers,
         });
     }
     out

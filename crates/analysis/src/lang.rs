@@ -123,7 +123,16 @@ pub(crate) fn is_script_path(path: &str) -> bool {
     let folder = |f: &str| {
         matches!(
             f,
-            "bin" | "scripts" | "script" | "cli" | "tools" | "xtask" | "migrations"
+            "bin"
+                | "scripts"
+                | "script"
+                | "cli"
+                | "tools"
+                | "xtask"
+                | "migrations"
+                | "bench"
+                | "benchmarks"
+                | "example"
         )
     };
     let name = file_name(path);

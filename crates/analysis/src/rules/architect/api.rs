@@ -156,6 +156,7 @@ pub(crate) fn public_items(doc: &Doc) -> Vec<Item<'_>> {
                     && !code::in_test_code(*n)
             })
             .filter(|n| !n.ancestors().any(|a| a.is(&["function_item", "block"])))
+            .filter(|n| is_reachable(*n))
             .filter_map(|n| {
                 Some(Item {
                     name: n.field("name")?.text(),
@@ -204,6 +205,28 @@ pub(crate) fn public_items(doc: &Doc) -> Vec<Item<'_>> {
             })
             .collect(),
     }
+}
+
+/// Whether the modules and types around a Rust item, as far as this file tells, are public too.
+fn is_reachable(item: Node<'_>) -> bool {
+    let is_pub = |n: Node<'_>| {
+        n.child("visibility_modifier")
+            .is_some_and(|v| v.text() == "pub")
+    };
+    item.ancestors().all(|outer| match outer.kind() {
+        "mod_item" => is_pub(outer),
+        "impl_item" => {
+            let of = outer
+                .field("type")
+                .map(|t| t.short_text(200).split('<').next().unwrap_or_default())
+                .unwrap_or_default();
+            let mut types = item.doc.all(&["struct_item", "enum_item", "union_item"]);
+            types
+                .find(|t| t.field("name").is_some_and(|n| n.text() == of))
+                .is_none_or(is_pub)
+        }
+        _ => true,
+    })
 }
 
 /// Whether others can build on a file: not tests, scripts or binaries.
@@ -302,13 +325,7 @@ fn signature(changed: &Changed<'_>, sink: &mut Sink<'_>) {
 /// are matched by position and type) other types.
 fn breaks(before: Node<'_>, now: Node<'_>) -> bool {
     let (old, new) = (code::parameters(before), code::parameters(now));
-    let gathers = new.iter().any(|p| {
-        p.node.is(&[
-            "list_splat_pattern",
-            "dictionary_splat_pattern",
-            "rest_pattern",
-        ])
-    });
+    let gathers = new.iter().any(|p| p.gathers);
     if new.len() < old.len() && !gathers {
         return true;
     }

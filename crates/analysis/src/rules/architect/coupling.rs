@@ -147,7 +147,11 @@ fn wildcard(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
         let shown = node
             .ancestors()
             .any(|a| a.kind() == "use_declaration" && a.child("visibility_modifier").is_some());
-        if !variants && !matches!(last, "prelude" | "super") && !shown && !code::in_test_code(node)
+        if !variants
+            && last != "super"
+            && !last.ends_with("prelude")
+            && !shown
+            && !code::in_test_code(node)
         {
             sink.node(file, node);
         }

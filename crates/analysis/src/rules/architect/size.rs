@@ -197,8 +197,7 @@ fn paths_through(function: Node<'_>) -> usize {
         .descendants()
         .filter(|n| {
             n.is(FORKS)
-                || (n.kind() == "binary_expression"
-                    && matches!(code::operator(*n), "&&" | "||" | "??"))
+                || (n.kind() == "binary_expression" && matches!(code::operator(*n), "&&" | "||"))
         })
         .filter(|n| !nested(*n))
         .count()
@@ -264,7 +263,7 @@ fn parameters(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
     for (name, function) in functions(doc) {
         let positional = code::parameters(function)
             .iter()
-            .filter(|p| !p.keyword_only)
+            .filter(|p| !p.keyword_only && !(p.optional && doc.lang == Lang::Python))
             .count();
         // Python's framework code injects by name; a decorated function is called by its framework.
         let injected = doc.lang == Lang::Python
@@ -293,13 +292,25 @@ fn duplicates(changed: &Changed<'_>, sink: &mut Sink<'_>) {
         .filter(|f| !f.is_test && f.lang.is_some())
     {
         let mut run: Vec<(u32, &str)> = Vec::new();
+        // Test code inside a Rust file repeats itself on purpose.
+        let tests: Vec<(u32, u32)> = file
+            .docs
+            .iter()
+            .flat_map(|d| d.all(&["mod_item"]))
+            .filter(|m| code::in_test_code(*m))
+            .map(|m| (m.line(), m.end_line()))
+            .collect();
         let mut last = 0;
         for (number, line) in file.added_lines() {
             if number != last + 1 && !run.is_empty() {
                 runs.push((file, std::mem::take(&mut run)));
             }
             last = number;
-            if counts(line) {
+            if counts(line)
+                && !tests
+                    .iter()
+                    .any(|(from, to)| (*from..=*to).contains(&number))
+            {
                 run.push((number, line.trim()));
             }
         }
@@ -349,5 +360,10 @@ fn counts(line: &str) -> bool {
     ]
     .iter()
     .any(|p| line.starts_with(p));
-    !import && line.chars().filter(|c| c.is_alphanumeric()).count() >= 4
+    // Lists of parameters, arguments and values are alike where the things are alike.
+    let listed = line.ends_with(',') && !line.contains('(');
+    let signature = ["def ", "async def ", "fn ", "pub ", "function ", "export "]
+        .iter()
+        .any(|p| line.starts_with(p));
+    !import && !listed && !signature && line.chars().filter(|c| c.is_alphanumeric()).count() >= 4
 }

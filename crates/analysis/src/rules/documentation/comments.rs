@@ -45,7 +45,7 @@ pub(super) const RULES: &[Rule] = &[
         good: &[
             new(
                 "src/lib.rs",
-                "/// Pays.\n#[must_use]\npub fn pay() {}\nfn inner() {}\npub(crate) fn shared() {}\nimpl Display for Order {\n    fn fmt(&self) {}\n}\n#[cfg(test)]\nmod tests {\n    pub fn helper() {}\n}\n",
+                "/// Pays.\n#[must_use]\npub fn pay() {}\nfn inner() {}\npub(crate) fn shared() {}\nstruct Hidden;\nimpl Hidden {\n    pub fn new() {}\n}\nmod inner {\n    pub fn f() {}\n}\nimpl Display for Order {\n    fn fmt(&self) {}\n}\n#[cfg(test)]\nmod tests {\n    pub fn helper() {}\n}\n",
             ),
             new(
                 "pay/core.py",
@@ -264,9 +264,7 @@ fn mismatch(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
         };
         let Some((place, text)) = text else { continue };
         let parameters = code::parameters(function);
-        let gathers = parameters
-            .iter()
-            .any(|p| p.node.kind() == "dictionary_splat_pattern");
+        let gathers = parameters.iter().any(|p| p.gathers);
         let unnamed = parameters.iter().any(|p| p.name.starts_with(['{', '[']));
         let known = |name: &str| {
             parameters.iter().any(|p| p.name == name) || matches!(name, "self" | "cls" | "this")
@@ -308,7 +306,7 @@ fn python_parameters(text: &str) -> Vec<&str> {
                 out.extend(
                     head.split_whitespace()
                         .last()
-                        .map(|n| n.trim_start_matches('*').trim_start_matches('\\')),
+                        .map(|n| n.trim_start_matches(['*', '\\'])),
                 );
             }
             continue;
@@ -336,8 +334,7 @@ fn python_parameters(text: &str) -> Vec<&str> {
                 .split(['(', ' '])
                 .next()
                 .unwrap_or_default()
-                .trim_start_matches('*')
-                .trim_start_matches("\\*");
+                .trim_start_matches(['*', '\\']);
             let plain = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_');
             if plain {
                 out.push(name);

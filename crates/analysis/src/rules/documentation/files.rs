@@ -295,6 +295,7 @@ fn setting(changed: &Changed<'_>, sink: &mut Sink<'_>) {
     for file in changed.files.iter().filter(|f| !f.is_test && !f.is_script) {
         for (name, line) in file.docs.iter().flat_map(settings).take(MAX_SETTINGS) {
             let known = KNOWN.contains(&name.as_str())
+                || name.starts_with('_')
                 || name.starts_with("CARGO_")
                 || name.starts_with("npm_")
                 || name.starts_with("GITHUB_");

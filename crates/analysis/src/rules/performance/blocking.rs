@@ -97,10 +97,26 @@ fn blocking(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
                         "fs" | "child_process" | "cp" | "crypto" | "zlib"
                     )
                 });
-                call.name.ends_with("Sync")
-                    && (module || call.receiver.is_none())
-                    && call.name.len() > 6
-                    && !call.name_is(&["existsSync"])
+                const SYNC: &[&str] = &[
+                    "readFileSync",
+                    "writeFileSync",
+                    "appendFileSync",
+                    "copyFileSync",
+                    "mkdirSync",
+                    "readdirSync",
+                    "rmSync",
+                    "unlinkSync",
+                    "renameSync",
+                    "execSync",
+                    "execFileSync",
+                    "spawnSync",
+                    "pbkdf2Sync",
+                    "scryptSync",
+                    "gzipSync",
+                    "gunzipSync",
+                    "deflateSync",
+                ];
+                call.name_is(SYNC) && (module || call.receiver.is_none())
             }
         };
         if blocks && runs_async(call.node) && !code::in_test_code(call.node) {

@@ -79,7 +79,7 @@ pub(super) const RULES: &[Rule] = &[
         good: &[
             new(
                 "src/a.rs",
-                "pub fn port(text: &str) -> Option<u16> {\n    let home: IpAddr = \"127.0.0.1\".parse().unwrap();\n    let state = lock.lock().unwrap();\n    text.parse().ok()\n}\n#[cfg(test)]\nmod tests {\n    #[test]\n    fn t() {\n        \"1\".to_string().parse::<u8>().unwrap();\n    }\n}\n",
+                "pub fn port(text: &str) -> Option<u16> {\n    let home: IpAddr = \"127.0.0.1\".parse().unwrap();\n    let state = lock.lock().unwrap();\n    HeaderValue::from_str(&text.len().to_string()).unwrap();\n    text.parse().ok()\n}\n#[cfg(test)]\nmod tests {\n    #[test]\n    fn t() {\n        \"1\".to_string().parse::<u8>().unwrap();\n    }\n}\n",
             ),
             new(
                 "src/main.rs",
@@ -95,7 +95,7 @@ pub(super) const RULES: &[Rule] = &[
         info: RuleInfo {
             id: "reviewer/assert-as-check",
             role: "reviewer",
-            severity: Severity::Medium,
+            severity: Severity::Low,
             languages: lang::PYTHON,
             title: "Input is checked with `assert`",
             why: "`python -O` drops every assert: the check is gone exactly where it runs in production.",
@@ -252,7 +252,18 @@ fn panics(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
                     .all(|a| code::is_literal(code::follow(*a)))
                 && !inner.args.is_empty()
                 && inner.name != "var");
-        if inner.name_is(INPUT) && !fixed && !code::in_test_code(call.node) {
+        // What this code has just formatted itself is no input.
+        let own = inner
+            .args
+            .first()
+            .copied()
+            .or(inner.receiver)
+            .is_some_and(|a| {
+                let a = code::follow(a);
+                let made = code::call(a).is_some_and(|c| c.name_is(&["to_string", "format"]));
+                made || a.field("macro").is_some_and(|m| m.text() == "format")
+            });
+        if inner.name_is(INPUT) && !fixed && !own && !code::in_test_code(call.node) {
             // The line of the method: a chain may start far above.
             sink.node(
                 file,
@@ -279,7 +290,10 @@ fn asserts(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
         let narrows = text.contains("isinstance")
             || text.contains("is not None")
             || text.contains("callable(")
-            || text.contains("issubclass");
+            || text.contains("issubclass")
+            || code::call(condition).is_some_and(|c| {
+                c.name.trim_start_matches('_').starts_with("is_") || c.name.starts_with("has_")
+            });
         let parameters = code::parameters(function);
         let mut names = std::iter::once(condition)
             .chain(condition.descendants())

@@ -44,7 +44,7 @@ pub(super) const RULES: &[Rule] = &[
             ),
             new(
                 "a.ts",
-                "async function save(row: Row) {}\nexport async function f(row: Row) {\n  await save(row);\n  void save(row);\n  save(row).catch(report);\n  other.save(row);\n}\n",
+                "async function save(row: Row) {}\nexport async function f(row: Row) {\n  await save(row);\n  void save(row);\n  save(row).catch(report);\n  other.save(row);\n}\nfunction start() {\n  save(first);\n}\nsave(second);\n",
             ),
         ],
     },
@@ -199,9 +199,12 @@ fn missing_await(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
                 own && class_of(call.node).is_some_and(|c| methods.contains(&(c.id(), call.name)))
             }
         };
+        // A plain JavaScript function cannot await; there the call is the usual way to start.
+        let can_await = doc.lang == Lang::Python
+            || code::enclosing_function(call.node).is_some_and(code::is_async);
         // A local assignment hides the function.
         let hidden = code::resolve_name(call.node, call.name).is_some();
-        if hit && !hidden && !plain.contains(call.name) {
+        if hit && can_await && !hidden && !plain.contains(call.name) {
             sink.node(file, statement);
         }
     }
