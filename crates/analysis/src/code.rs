@@ -9,6 +9,8 @@ use crate::tree::{Doc, Node};
 const MAX_CALLEE_BYTES: u32 = 160;
 /// Most operands of one built string that are looked at.
 const MAX_PIECES: usize = 64;
+/// Most parameters of one function that are looked at.
+const MAX_PARAMETERS: usize = 256;
 /// How often a name is followed to its assignment.
 const MAX_HOPS: u32 = 4;
 
@@ -30,7 +32,10 @@ pub(crate) struct Call<'d> {
 
 impl<'d> Call<'d> {
     pub(crate) fn keyword(&self, name: &str) -> Option<Node<'d>> {
-        self.keywords.iter().find(|(k, _)| *k == name).map(|(_, v)| *v)
+        self.keywords
+            .iter()
+            .find(|(k, _)| *k == name)
+            .map(|(_, v)| *v)
     }
 
     pub(crate) fn path_is(&self, paths: &[&str]) -> bool {
@@ -50,7 +55,9 @@ pub(crate) fn call(node: Node<'_>) -> Option<Call<'_>> {
     if !node.is(CALLS) {
         return None;
     }
-    let mut callee = node.field("function").or_else(|| node.field("constructor"))?;
+    let mut callee = node
+        .field("function")
+        .or_else(|| node.field("constructor"))?;
     if callee.kind() == "generic_function" {
         callee = callee.field("function")?;
     }
@@ -144,7 +151,11 @@ pub(crate) fn string_value(node: Node<'_>) -> Option<&str> {
     let body = body.trim_start_matches('#');
     for quote in ["\"\"\"", "'''", "\"", "'", "`"] {
         if let Some(rest) = body.strip_prefix(quote) {
-            return Some(rest.trim_end_matches('#').strip_suffix(quote).unwrap_or(rest));
+            return Some(
+                rest.trim_end_matches('#')
+                    .strip_suffix(quote)
+                    .unwrap_or(rest),
+            );
         }
     }
     None
@@ -166,7 +177,8 @@ pub(crate) fn is_literal(node: Node<'_>) -> bool {
             "boolean_literal",
             "char_literal",
         ])
-        || (node.is(&["list", "tuple", "array", "array_expression"]) && node.children().all(is_literal_flat))
+        || (node.is(&["list", "tuple", "array", "array_expression"])
+            && node.children().all(is_literal_flat))
 }
 
 fn is_literal_flat(node: Node<'_>) -> bool {
@@ -218,7 +230,9 @@ pub(crate) fn built_string(node: Node<'_>) -> Option<Built<'_>> {
                 work.push(left);
                 match right.kind() {
                     "tuple" => built.pieces.extend(right.children()),
-                    "dictionary" => built.pieces.extend(right.children().filter_map(|p| p.field("value"))),
+                    "dictionary" => built
+                        .pieces
+                        .extend(right.children().filter_map(|p| p.field("value"))),
                     _ => built.pieces.push(right),
                 }
             }
@@ -230,7 +244,9 @@ pub(crate) fn built_string(node: Node<'_>) -> Option<Built<'_>> {
             },
             "call" | "call_expression" => match call(part) {
                 Some(c)
-                    if c.name == "format" && c.receiver.is_some_and(|r| r.is(&["string", "concatenated_string"])) =>
+                    if c.name == "format"
+                        && c.receiver
+                            .is_some_and(|r| r.is(&["string", "concatenated_string"])) =>
                 {
                     work.extend(c.receiver);
                     built.pieces.extend(c.args);
@@ -260,7 +276,9 @@ pub(crate) fn operator(node: Node<'_>) -> &str {
 
 fn string_parts<'d>(string: Node<'d>, built: &mut Built<'d>) {
     if is_plain_string(string) {
-        built.fixed.push_str(string_value(string).unwrap_or_default());
+        built
+            .fixed
+            .push_str(string_value(string).unwrap_or_default());
         built.fixed.push(' ');
         return;
     }
@@ -282,7 +300,10 @@ fn format_parts<'d>(invocation: Node<'d>, built: &mut Built<'d>) -> bool {
         return false;
     };
     let mut parts = tokens.children();
-    let Some(format) = parts.next().filter(|f| f.is(&["string_literal", "raw_string_literal"])) else {
+    let Some(format) = parts
+        .next()
+        .filter(|f| f.is(&["string_literal", "raw_string_literal"]))
+    else {
         return false;
     };
     let text = string_value(format).unwrap_or_default();
@@ -295,25 +316,34 @@ fn format_parts<'d>(invocation: Node<'d>, built: &mut Built<'d>) -> bool {
             rest = after;
             continue;
         }
-        let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-        if name.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_') {
+        let name: String = rest
+            .chars()
+            .take_while(|c| c.is_alphanumeric() || *c == '_')
+            .collect();
+        if name
+            .chars()
+            .next()
+            .is_some_and(|c| c.is_alphabetic() || c == '_')
+        {
             built.captured.push(name);
         }
     }
     true
 }
 
-/// An assignment: where, in which function, and what.
+/// An assignment: where, and what.
 #[derive(Clone, Copy)]
 pub(crate) struct Assigned {
     at: u32,
-    scope: u32,
     value: u32,
 }
 
-fn assignments(doc: &Doc) -> &BTreeMap<String, Vec<Assigned>> {
+/// Assignments by the id of the function that they stand in (0: top level) and name, in the order of the text.
+pub(crate) type Assignments = BTreeMap<u32, BTreeMap<String, Vec<Assigned>>>;
+
+fn assignments(doc: &Doc) -> &Assignments {
     doc.assignments.get_or_init(|| {
-        let mut map: BTreeMap<String, Vec<Assigned>> = BTreeMap::new();
+        let mut map = Assignments::new();
         let kinds = [
             "assignment",
             "variable_declarator",
@@ -332,13 +362,19 @@ fn assignments(doc: &Doc) -> &BTreeMap<String, Vec<Assigned>> {
                 && name.kind() == "identifier"
             {
                 let scope = enclosing_function(node).map_or(0, |f| f.id());
-                map.entry(name.text().to_owned()).or_default().push(Assigned {
-                    at: node.id(),
-                    scope,
-                    value: value.id(),
-                });
+                let names = map.entry(scope).or_default();
+                names
+                    .entry(name.text().to_owned())
+                    .or_default()
+                    .push(Assigned {
+                        at: node.id(),
+                        value: value.id(),
+                    });
             }
         }
+        map.values_mut()
+            .flat_map(|names| names.values_mut())
+            .for_each(|list| list.sort_by_key(|a| a.at));
         map
     })
 }
@@ -354,12 +390,12 @@ pub(crate) fn resolve(name: Node<'_>) -> Option<Node<'_>> {
 
 /// Likewise for a name that is only text, as in a format string; `user` is where it is used.
 pub(crate) fn resolve_name<'d>(user: Node<'d>, name: &str) -> Option<Node<'d>> {
-    let list = assignments(user.doc).get(name)?;
+    let all = assignments(user.doc);
     let scope = enclosing_function(user).map_or(0, |f| f.id());
     let pick = |scope: u32| {
-        list.iter()
-            .filter(|a| a.scope == scope && a.at < user.id())
-            .max_by_key(|a| a.at)
+        let list = all.get(&scope)?.get(name)?;
+        let before = list.partition_point(|a| a.at < user.id());
+        list.get(before.checked_sub(1)?)
     };
     let found = pick(scope).or_else(|| if shadowed(user, name) { None } else { pick(0) })?;
     Some(user.doc.node(found.value))
@@ -418,7 +454,8 @@ pub(crate) fn is_async(function: Node<'_>) -> bool {
         .take_while(|c| c.field_name() != "body")
         .any(|c| {
             c.kind() == "async"
-                || (c.kind() == "function_modifiers" && c.text().split_whitespace().any(|w| w == "async"))
+                || (c.kind() == "function_modifiers"
+                    && c.text().split_whitespace().any(|w| w == "async"))
         })
 }
 
@@ -430,10 +467,17 @@ pub(crate) struct Parameter<'d> {
     pub optional: bool,
     /// Whether it can only be given by name, or gathers the rest.
     pub keyword_only: bool,
+    /// Whether it gathers all that is given beyond the others.
+    pub gathers: bool,
 }
 
 /// The parameters of a function without `self`, `cls` and `this`.
 pub(crate) fn parameters(function: Node<'_>) -> Vec<Parameter<'_>> {
+    const SPLATS: &[&str] = &[
+        "list_splat_pattern",
+        "dictionary_splat_pattern",
+        "rest_pattern",
+    ];
     let Some(list) = function.field("parameters") else {
         let single = function.field("parameter");
         return single
@@ -442,13 +486,14 @@ pub(crate) fn parameters(function: Node<'_>) -> Vec<Parameter<'_>> {
                 node: p,
                 optional: false,
                 keyword_only: false,
+                gathers: false,
             })
             .into_iter()
             .collect();
     };
     let mut out = Vec::new();
     let mut keyword_only = false;
-    for node in list.children() {
+    for node in list.children().take(MAX_PARAMETERS) {
         let (name, optional) = match node.kind() {
             "identifier" => (Some(node), false),
             "typed_parameter" => (node.children().next(), false),
@@ -457,27 +502,27 @@ pub(crate) fn parameters(function: Node<'_>) -> Vec<Parameter<'_>> {
                 keyword_only = true;
                 continue;
             }
-            "list_splat_pattern" | "dictionary_splat_pattern" => {
-                keyword_only = true;
-                (node.children().next(), true)
+            "parameter" | "required_parameter" => {
+                (node.field("pattern"), node.field("value").is_some())
             }
-            "parameter" | "required_parameter" => (node.field("pattern"), node.field("value").is_some()),
             "optional_parameter" => (node.field("pattern"), true),
             "assignment_pattern" => (node.field("left"), true),
-            "rest_pattern" => (node.children().next(), true),
             "self_parameter" | "attribute_item" | "positional_separator" => continue,
             _ => (Some(node), false),
         };
         let Some(name) = name else { continue };
-        let text = name.short_text(200).trim_start_matches(['*', '&']);
+        let gathers = name.is(SPLATS);
+        keyword_only |= gathers && function.doc.lang == Lang::Python;
+        let text = name.short_text(200).trim_start_matches(['*', '&', '.']);
         if matches!(text, "self" | "cls" | "this") {
             continue;
         }
         out.push(Parameter {
             name: text,
             node,
-            optional,
+            optional: optional || gathers,
             keyword_only,
+            gathers,
         });
     }
     out
@@ -519,7 +564,11 @@ pub(crate) fn in_test_code(node: Node<'_>) -> bool {
         .filter(|n| n.is(&["function_item", "mod_item", "impl_item"]))
         .any(|item| {
             attributes(item).any(|a| {
-                let text: String = a.short_text(200).chars().filter(|c| !c.is_whitespace()).collect();
+                let text: String = a
+                    .short_text(200)
+                    .chars()
+                    .filter(|c| !c.is_whitespace())
+                    .collect();
                 text.contains("cfg(test)")
                     || text.contains("test]")
                     || text.contains("::test(")
@@ -573,7 +622,9 @@ mod tests {
     use super::*;
 
     fn doc(lang: Lang, text: &str) -> Doc {
-        Doc::parse(lang, text.to_owned(), 1, false, true).ok().unwrap()
+        Doc::parse(lang, text.to_owned(), 1, false, true)
+            .ok()
+            .unwrap()
     }
 
     #[test]
@@ -584,7 +635,10 @@ mod tests {
             let found = built_string(call.args[0]);
             found.map(|b| {
                 (
-                    b.pieces.iter().map(|p| p.text().to_owned()).collect::<Vec<_>>(),
+                    b.pieces
+                        .iter()
+                        .map(|p| p.text().to_owned())
+                        .collect::<Vec<_>>(),
                     b.captured,
                 )
             })
@@ -597,8 +651,14 @@ mod tests {
         };
         assert_eq!(pieces(Lang::Python, "f(f'a {x} b')"), some(&["x"], &[]));
         assert_eq!(pieces(Lang::Python, "f('a' + x + 'b')"), some(&["x"], &[]));
-        assert_eq!(pieces(Lang::Python, "f('a %s' % (x, y))"), some(&["x", "y"], &[]));
-        assert_eq!(pieces(Lang::Python, "f('a {}'.format(x))"), some(&["x"], &[]));
+        assert_eq!(
+            pieces(Lang::Python, "f('a %s' % (x, y))"),
+            some(&["x", "y"], &[])
+        );
+        assert_eq!(
+            pieces(Lang::Python, "f('a {}'.format(x))"),
+            some(&["x"], &[])
+        );
         assert_eq!(pieces(Lang::Python, "f('a')"), None);
         assert_eq!(pieces(Lang::Python, "f(a + b)"), None);
         assert_eq!(pieces(Lang::JavaScript, "f(`a ${x}`)"), some(&["x"], &[]));

@@ -1,13 +1,14 @@
 //! A change as the rules see it: for each file its trees before and after, and which lines are new.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 use bzzz_core::change::{ChangeSet, FileText, Fragment};
 use bzzz_core::diff::{Change, FileDiff, FileStatus, LineKind};
 
 use crate::Skipped;
 use crate::lang::{self, Lang};
-use crate::tree::{Doc, MAX_LINE_BYTES, NoTree};
+use crate::tree::{Doc, MAX_LINE_BYTES, MAX_PARSE_TIME, NoTree};
 
 /// A change with its trees.
 pub(crate) struct Changed<'a> {
@@ -72,18 +73,23 @@ impl<'a> File<'a> {
 }
 
 /// Reads all files of a change; what could not be read is told in `skipped`.
-pub(crate) fn prepare<'a>(set: &'a ChangeSet, change: &'a Change, skipped: &mut Vec<Skipped>) -> Changed<'a> {
+pub(crate) fn prepare<'a>(
+    set: &'a ChangeSet,
+    change: &'a Change,
+    skipped: &mut Vec<Skipped>,
+) -> Changed<'a> {
     let mut count: BTreeMap<&str, usize> = BTreeMap::new();
     for file in &change.files {
         *count.entry(file.path()).or_default() += 1;
     }
+    let begin = Instant::now();
     let files = change
         .files
         .iter()
         .map(|diff| {
             // Concatenated patches name a file twice; then line numbers of the first do not fit the whole file.
             let once = count.get(diff.path()).is_some_and(|n| *n == 1);
-            read(set, diff, once, skipped)
+            read(set, diff, once, begin, skipped)
         })
         .collect();
     Changed {
@@ -92,7 +98,13 @@ pub(crate) fn prepare<'a>(set: &'a ChangeSet, change: &'a Change, skipped: &mut 
     }
 }
 
-fn read<'a>(set: &'a ChangeSet, diff: &'a FileDiff, once: bool, skipped: &mut Vec<Skipped>) -> File<'a> {
+fn read<'a>(
+    set: &'a ChangeSet,
+    diff: &'a FileDiff,
+    once: bool,
+    begin: Instant,
+    skipped: &mut Vec<Skipped>,
+) -> File<'a> {
     let path = diff.path();
     let mut skip = |why: &str| {
         skipped.push(Skipped {
@@ -147,11 +159,20 @@ fn read<'a>(set: &'a ChangeSet, diff: &'a FileDiff, once: bool, skipped: &mut Ve
     if file.added_lines().count() < file.added.len() {
         skip("it has lines of more than 20,000 bytes: those were not read");
     }
-    if let Some(lang) = lang {
+    if lang.is_some() && begin.elapsed() > MAX_PARSE_TIME {
+        skip("the time for parsing was used up by the files before it: not parsed");
+    } else if let Some(lang) = lang {
         use bzzz_core::change::Side;
         if diff.new_path.is_some() && !diff.binary {
-            let text = whole.map_or_else(|| FileText::sparse(diff, Side::New), |t| FileText::whole(t));
-            file.docs = parse(lang, text, || FileText::sparse(diff, Side::New), &mut skip);
+            let text =
+                whole.map_or_else(|| FileText::sparse(diff, Side::New), |t| FileText::whole(t));
+            file.docs = parse(
+                lang,
+                text,
+                || FileText::sparse(diff, Side::New),
+                begin,
+                &mut skip,
+            );
         }
         if diff.old_path.is_some() && !diff.binary {
             let old = diff
@@ -159,8 +180,15 @@ fn read<'a>(set: &'a ChangeSet, diff: &'a FileDiff, once: bool, skipped: &mut Ve
                 .as_deref()
                 .and_then(|p| set.old_files.get(p))
                 .filter(|_| once);
-            let text = old.map_or_else(|| FileText::sparse(diff, Side::Old), |t| FileText::whole(t));
-            file.old_docs = parse(lang, text, || FileText::sparse(diff, Side::Old), &mut |_| {});
+            let text =
+                old.map_or_else(|| FileText::sparse(diff, Side::Old), |t| FileText::whole(t));
+            file.old_docs = parse(
+                lang,
+                text,
+                || FileText::sparse(diff, Side::Old),
+                begin,
+                &mut |_| {},
+            );
         }
     }
     file
@@ -180,7 +208,13 @@ fn fits(text: &str, diff: &FileDiff) -> bool {
         })
 }
 
-fn parse(lang: Lang, text: FileText, sparse: impl FnOnce() -> FileText, skip: &mut impl FnMut(&str)) -> Vec<Doc> {
+fn parse(
+    lang: Lang,
+    text: FileText,
+    sparse: impl FnOnce() -> FileText,
+    begin: Instant,
+    skip: &mut impl FnMut(&str),
+) -> Vec<Doc> {
     if text.whole
         && let [one] = text.fragments.as_slice()
     {
@@ -190,16 +224,28 @@ fn parse(lang: Lang, text: FileText, sparse: impl FnOnce() -> FileText, skip: &m
                 skip(NoTree::LongLine.why());
                 return Vec::new();
             }
-            Err(no) => skip(&format!("{}; looked at the changed regions alone", no.why())),
+            Err(no) => skip(&format!(
+                "{}; looked at the changed regions alone",
+                no.why()
+            )),
         }
-        return parse_fragments(lang, sparse(), skip);
+        return parse_fragments(lang, sparse(), begin, skip);
     }
-    parse_fragments(lang, text, skip)
+    parse_fragments(lang, text, begin, skip)
 }
 
-fn parse_fragments(lang: Lang, text: FileText, skip: &mut impl FnMut(&str)) -> Vec<Doc> {
+fn parse_fragments(
+    lang: Lang,
+    text: FileText,
+    begin: Instant,
+    skip: &mut impl FnMut(&str),
+) -> Vec<Doc> {
     let mut docs = Vec::new();
     for fragment in text.fragments {
+        if begin.elapsed() > MAX_PARSE_TIME {
+            skip("the time for parsing was used up: the rest of it was not parsed");
+            break;
+        }
         let (text, synthetic) = settle(lang, &fragment);
         let first_line = fragment.first_line - u32::from(synthetic && fragment.first_line > 0);
         match Doc::parse(lang, text, first_line, synthetic, false) {
@@ -218,7 +264,10 @@ fn parse_fragments(lang: Lang, text: FileText, skip: &mut impl FnMut(&str)) -> V
 fn settle(lang: Lang, fragment: &Fragment) -> (String, bool) {
     let section = fragment.section.trim();
     let opens = if lang == Lang::Python {
-        section.ends_with(':') && ["def ", "class ", "async def "].iter().any(|w| section.starts_with(w))
+        section.ends_with(':')
+            && ["def ", "class ", "async def "]
+                .iter()
+                .any(|w| section.starts_with(w))
     } else {
         section.ends_with('{')
     };
@@ -285,7 +334,8 @@ mod tests {
 
     #[test]
     fn indented_fragments_without_a_header_parse() {
-        let diff = "--- a/x.py\n+++ b/x.py\n@@ -40,2 +40,3 @@\n         a()\n+        b()\n         c()\n";
+        let diff =
+            "--- a/x.py\n+++ b/x.py\n@@ -40,2 +40,3 @@\n         a()\n+        b()\n         c()\n";
         with_docs(diff, |file| {
             assert!(!file.docs[0].root().has_error(), "{}", file.docs[0].text)
         });
