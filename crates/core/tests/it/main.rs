@@ -6,5 +6,6 @@ mod encoding;
 mod folds;
 mod generator;
 mod ownership;
+mod python;
 mod voting;
 mod world;
