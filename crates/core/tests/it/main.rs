@@ -7,5 +7,6 @@ mod folds;
 mod generator;
 mod ownership;
 mod python;
+mod vectors;
 mod voting;
 mod world;
