@@ -12,14 +12,9 @@ fuzz_target!(|data: &[u8]| {
     let address = match Address::parse(text) {
         Ok(address) => address,
         Err(error) => {
+            assert!(error.column >= 1 && error.column <= text.chars().count() + 1, "{error}");
             assert!(
-                error.column >= 1 && error.column <= text.chars().count() + 1,
-                "{error}"
-            );
-            assert!(
-                !error
-                    .to_string()
-                    .contains(|c: char| c.is_control() && c != '\n'),
+                !error.to_string().contains(|c: char| c.is_control() && c != '\n'),
                 "a terminal could be hijacked"
             );
             return;
@@ -38,22 +33,12 @@ fuzz_target!(|data: &[u8]| {
         assert!(address.clone().with_path(parent).matches(&address));
     }
     let versions = [1, 3, 4, u64::MAX];
-    if let Ok(version) = address
-        .temporal
-        .unwrap_or(Temporal::Latest)
-        .resolve(Some(3), &versions)
-    {
+    if let Ok(version) = address.temporal.unwrap_or(Temporal::Latest).resolve(Some(3), &versions) {
         assert!(versions.contains(&version));
     }
 
     let bytes = minicbor::to_vec(&address).expect("into memory");
-    assert_eq!(
-        minicbor::decode::<Address>(&bytes).expect("own encoding"),
-        address
-    );
+    assert_eq!(minicbor::decode::<Address>(&bytes).expect("own encoding"), address);
     let json = serde_json::to_string(&address).expect("into memory");
-    assert_eq!(
-        serde_json::from_str::<Address>(&json).expect("own encoding"),
-        address
-    );
+    assert_eq!(serde_json::from_str::<Address>(&json).expect("own encoding"), address);
 });

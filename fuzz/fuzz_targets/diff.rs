@@ -18,10 +18,7 @@ fuzz_target!(|data: &[u8]| {
         let mut old_end = 0;
         let mut new_end = 0;
         for hunk in &file.hunks {
-            assert!(
-                hunk.old_start >= old_end && hunk.new_start >= new_end,
-                "hunks ascend"
-            );
+            assert!(hunk.old_start >= old_end && hunk.new_start >= new_end, "hunks ascend");
             let count = |kind| hunk.lines.iter().filter(|line| line.kind != kind).count() as u64;
             assert_eq!(
                 count(LineKind::Added),

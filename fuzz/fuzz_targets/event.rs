@@ -14,12 +14,7 @@ fuzz_target!(|data: &[u8]| {
         Ok(event) => {
             assert_eq!(event.encode(), data, "one event has one encoding");
             assert_eq!(event.verify().is_ok(), accepted);
-            let _ = (
-                event.body(),
-                event.reference(),
-                event.order(),
-                event.project(),
-            );
+            let _ = (event.body(), event.reference(), event.order(), event.project());
         }
         Err(error) => {
             assert!(!accepted && !error.to_string().is_empty());

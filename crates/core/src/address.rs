@@ -25,6 +25,7 @@
 //! libraries refuse it, so addresses go through [`Address::parse`].
 
 mod codec;
+mod cursor;
 mod error;
 mod name;
 mod parse;

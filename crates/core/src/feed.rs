@@ -42,6 +42,13 @@ impl Feed {
         self.last.map_or(Hash::ZERO, |(hash, _)| hash)
     }
 
+    /// Whether this very event is accepted.
+    pub fn knows(&self, event: &Event) -> bool {
+        self.hashes
+            .get(event.header().seq as usize)
+            .is_some_and(|half| half[..] == event.hash().0[..16])
+    }
+
     /// Whether it was cut or forked and takes nothing from some number on.
     pub fn ended_at(&self) -> Option<u64> {
         self.end
@@ -155,14 +162,8 @@ impl Feeds {
                 Offer::Fork
             };
         }
-        if let Some(held) = feed.held.get(&header.seq) {
-            // The first half of a fork may still be refused for its place in the chain, so both must be
-            // signed events of one number: they are, and that alone is the proof.
-            return if held.hash() == event.hash() {
-                Offer::Held
-            } else {
-                Offer::Fork
-            };
+        if feed.held.contains_key(&header.seq) {
+            return Offer::Held;
         }
         match self.blocker(event, rosters, now_ms) {
             Ok(None) => Offer::Ready,

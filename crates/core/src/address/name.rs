@@ -8,8 +8,9 @@ use std::fmt;
 use super::error::AddressError;
 use super::parse;
 
-/// Longest name, bytes: the 64 hex digits of a project id fit exactly.
-pub const NAME_BYTES_MAX: usize = 64;
+/// Longest name, bytes: as long as names in events may be, so that every agent can be addressed. The 64 hexadecimal digits
+/// of a project id fit twice.
+pub const NAME_BYTES_MAX: usize = 128;
 
 /// A name of an address.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,13 +1,13 @@
 //! The reader of addresses: one pass from left to right, which stops at the first character that is wrong.
 //!
-//! Everything that is accepted is ASCII, so the cursor always stands on a character boundary and byte offsets are safe to
-//! slice at. Each reader returns its part in canonical form.
+//! Each reader returns its part in canonical form.
 
-use super::error::{AddressError, show};
+use super::cursor::{Cursor, is_name_byte, is_unreserved, is_uri_byte};
+use super::error::AddressError;
 use super::name::{Label, NAME_BYTES_MAX, Name};
 use super::path::{PATH_BYTES_MAX, PATH_DEPTH_MAX, Path};
 use super::temporal::Temporal;
-use super::{ADDRESS_BYTES_MAX, Address, FRAGMENT_BYTES_MAX, QUERY_BYTES_MAX, SCHEME};
+use super::{Address, FRAGMENT_BYTES_MAX, QUERY_BYTES_MAX, SCHEME};
 
 const NAME_CHARS: &str = "letters, digits, `_` or `-`";
 const SHAPE: &str = "`bzzz://agent:role@project:task/path`, with `*` for a name that is left open";
@@ -76,63 +76,7 @@ pub(super) fn fragment(input: &str) -> Result<Option<String>, AddressError> {
     Cursor::new("fragment", input)?.uri_text("fragment", FRAGMENT_BYTES_MAX, NOTHING)
 }
 
-struct Cursor<'a> {
-    subject: &'static str,
-    input: &'a str,
-    offset: usize,
-}
-
 impl<'a> Cursor<'a> {
-    fn new(subject: &'static str, input: &'a str) -> Result<Self, AddressError> {
-        let cursor = Cursor {
-            subject,
-            input,
-            offset: 0,
-        };
-        if input.len() <= ADDRESS_BYTES_MAX {
-            return Ok(cursor);
-        }
-        let end = input.floor_char_boundary(ADDRESS_BYTES_MAX);
-        Err(cursor.error_at(
-            end,
-            format!("{} bytes are too long", input.len()),
-            format!("at most {ADDRESS_BYTES_MAX} bytes"),
-        ))
-    }
-
-    fn peek(&self) -> Option<u8> {
-        self.input.as_bytes().get(self.offset).copied()
-    }
-
-    fn skip(&mut self, byte: u8) -> bool {
-        let found = self.peek() == Some(byte);
-        if found {
-            self.offset += 1;
-        }
-        found
-    }
-
-    /// At the end of the input, or on one of `closers`.
-    fn closed(&self, closers: &[u8]) -> bool {
-        self.peek().is_none_or(|byte| closers.contains(&byte))
-    }
-
-    /// The character under the cursor, for a message.
-    fn found(&self) -> String {
-        match self.input[self.offset..].chars().next() {
-            Some(c) => show(c),
-            None => "the end".to_owned(),
-        }
-    }
-
-    fn error(&self, what: impl Into<String>, expected: impl Into<String>) -> AddressError {
-        self.error_at(self.offset, what, expected)
-    }
-
-    fn error_at(&self, offset: usize, what: impl Into<String>, expected: impl Into<String>) -> AddressError {
-        AddressError::new(self.subject, self.input, offset, what, expected)
-    }
-
     fn scheme(&mut self) -> Result<(), AddressError> {
         if self.input.is_empty() {
             return Err(self.error("it is empty", SHAPE));
@@ -360,43 +304,4 @@ impl<'a> Cursor<'a> {
         }
         Ok((!text.is_empty()).then_some(text))
     }
-
-    /// The byte that an escape under the cursor stands for.
-    fn escape(&self) -> Option<u8> {
-        let digits = self.input.as_bytes().get(self.offset + 1..self.offset + 3)?;
-        let hex = |digit: u8| {
-            char::from(digit)
-                .to_digit(16)
-                .and_then(|value| u8::try_from(value).ok())
-        };
-        Some(hex(digits[0])? << 4 | hex(digits[1])?)
-    }
-
-    /// How the character under the cursor is written in a query or fragment.
-    fn escaped_form(&self) -> String {
-        let Some(c) = self.input[self.offset..].chars().next() else {
-            return "a URI character".to_owned();
-        };
-        let mut buffer = [0; 4];
-        let escaped: String = c
-            .encode_utf8(&mut buffer)
-            .bytes()
-            .map(|byte| format!("%{byte:02X}"))
-            .collect();
-        format!("it escaped, `{escaped}`")
-    }
-}
-
-fn is_name_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
-}
-
-/// RFC 3986 §2.3.
-fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
-}
-
-/// What may stand unescaped in a query or fragment: `pchar`, `/` and `?` (RFC 3986 §3.3 to §3.5).
-fn is_uri_byte(byte: u8) -> bool {
-    is_unreserved(byte) || b"!$&'()*+,;=:@/?".contains(&byte)
 }

@@ -15,7 +15,7 @@ mod thread;
 
 pub use agents::{AgentRecord, Agents};
 pub use ballot::{Ballot, FinalEntry, Finals};
-pub use budget::{Shares, Spending};
+pub use budget::{Account, DAY_MS, Shares, Spending};
 pub use escalation::{Escalation, EscalationStatus};
 pub use resource::{Resource, Version, WriteEntry};
 pub use task::{Lease, Task, TaskStatus};

@@ -192,6 +192,25 @@ impl Task {
         self.released.contains(&key) || self.completed.contains_key(&key)
     }
 
+    /// How many of an agent's claims from a feed were acknowledged by `by`.
+    pub fn acks_for(&self, by: &FeedId, owner: &FeedId, agent: &PublicKey) -> usize {
+        let mine = self.acks.values().filter_map(|acks| acks.get(by));
+        mine.filter(|a| a.owner == *owner && a.agent == *agent).count()
+    }
+
+    /// The claimant that most weight stands behind for a token, if anybody does.
+    pub fn leading(&self, token: u64, roster: &Roster) -> Option<(FeedId, PublicKey)> {
+        let weights = roster.weights();
+        let mut by_owner: BTreeMap<(FeedId, PublicKey), u64> = BTreeMap::new();
+        for (by, ack) in self.acks.get(&token)? {
+            *by_owner.entry((ack.owner, ack.agent)).or_default() += weights.get(&by.node).copied().unwrap_or(0);
+        }
+        by_owner
+            .into_iter()
+            .max_by_key(|(claimant, weight)| (*weight, std::cmp::Reverse(*claimant)))
+            .map(|(c, _)| c)
+    }
+
     /// Whether a token was given back or finished under by its acknowledged owner. What others say of it does not
     /// count, or a member could acknowledge itself, release at once, and so take the task from its owner.
     pub fn token_is_over(&self, token: u64, authority: Authority, roster: &Roster) -> bool {

@@ -6,7 +6,7 @@ use super::*;
 fn name() -> impl Strategy<Value = Name> {
     prop_oneof![
         3 => Just(Name::Any),
-        4 => prop_oneof!["[ab]", "[a-zA-Z0-9_-]{1,64}"]
+        4 => prop_oneof!["[ab]", "[a-zA-Z0-9_-]{1,128}"]
             .prop_filter("`any` is `*`", |text| text != "any")
             .prop_map(|text| Name::exact(&text).expect("in the grammar")),
     ]

@@ -1,0 +1,319 @@
+//! A change as the rules see it: for each file its trees before and after, and which lines are new.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bzzz_core::change::{ChangeSet, FileText, Fragment};
+use bzzz_core::diff::{Change, FileDiff, FileStatus, LineKind};
+
+use crate::Skipped;
+use crate::lang::{self, Lang};
+use crate::tree::{Doc, MAX_LINE_BYTES, NoTree};
+
+/// A change with its trees.
+pub(crate) struct Changed<'a> {
+    pub files: Vec<File<'a>>,
+    /// Whole files after the change, where known.
+    pub whole_files: &'a BTreeMap<String, String>,
+}
+
+/// One file of a change.
+pub(crate) struct File<'a> {
+    pub path: &'a str,
+    pub diff: &'a FileDiff,
+    pub lang: Option<Lang>,
+    pub is_test: bool,
+    pub is_script: bool,
+    /// Trees after the change: one of the whole file, or one for each hunk.
+    pub docs: Vec<Doc>,
+    /// Trees before the change, likewise.
+    pub old_docs: Vec<Doc>,
+    /// Removed lines by their number before the change.
+    pub removed: BTreeMap<u32, &'a str>,
+    added: BTreeSet<u32>,
+    /// Known lines after the change.
+    known: BTreeMap<u32, &'a str>,
+}
+
+impl<'a> File<'a> {
+    /// Whether a line of `line..=end` is new.
+    pub(crate) fn adds(&self, line: u32, end: u32) -> bool {
+        line <= end && self.added.range(line..=end).next().is_some()
+    }
+
+    /// Whether the change adds or removes something in `line..=end` (after the change).
+    pub(crate) fn touches(&self, line: u32, end: u32) -> bool {
+        self.adds(line, end)
+            || self.diff.hunks.iter().any(|h| {
+                let mut next = h.new_start;
+                h.lines.iter().any(|l| {
+                    next = l.new_no.map_or(next, |n| n.saturating_add(1));
+                    l.kind == LineKind::Removed && next > line && next <= end
+                })
+            })
+    }
+
+    /// A line after the change, where it is known.
+    pub(crate) fn line(&self, number: u32) -> Option<&'a str> {
+        self.known.get(&number).copied()
+    }
+
+    /// Added lines with their numbers; those too long to be text are left out.
+    pub(crate) fn added_lines(&self) -> impl Iterator<Item = (u32, &'a str)> {
+        self.added
+            .iter()
+            .filter_map(|n| Some((*n, self.line(*n)?)))
+            .filter(|(_, l)| l.len() <= MAX_LINE_BYTES)
+    }
+
+    /// Whether the whole file after the change is known and parsed.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.docs.first().is_some_and(|d| d.whole)
+    }
+}
+
+/// Reads all files of a change; what could not be read is told in `skipped`.
+pub(crate) fn prepare<'a>(set: &'a ChangeSet, change: &'a Change, skipped: &mut Vec<Skipped>) -> Changed<'a> {
+    let mut count: BTreeMap<&str, usize> = BTreeMap::new();
+    for file in &change.files {
+        *count.entry(file.path()).or_default() += 1;
+    }
+    let files = change
+        .files
+        .iter()
+        .map(|diff| {
+            // Concatenated patches name a file twice; then line numbers of the first do not fit the whole file.
+            let once = count.get(diff.path()).is_some_and(|n| *n == 1);
+            read(set, diff, once, skipped)
+        })
+        .collect();
+    Changed {
+        files,
+        whole_files: &set.files,
+    }
+}
+
+fn read<'a>(set: &'a ChangeSet, diff: &'a FileDiff, once: bool, skipped: &mut Vec<Skipped>) -> File<'a> {
+    let path = diff.path();
+    let mut skip = |why: &str| {
+        skipped.push(Skipped {
+            file: path.to_owned(),
+            why: why.to_owned(),
+        })
+    };
+    if diff.binary {
+        skip("binary file: not read");
+    }
+    if diff.lossy {
+        skip("not all of it is UTF-8: read with replacement characters");
+    }
+    let lang = Lang::of_path(path);
+    if lang.is_none() && !diff.binary && diff.status != FileStatus::Deleted {
+        skip("no grammar for this kind of file: only the rules over plain text looked at it");
+    }
+    let mut file = File {
+        path,
+        diff,
+        lang,
+        is_test: lang::is_test_path(path),
+        is_script: lang::is_script_path(path),
+        docs: Vec::new(),
+        old_docs: Vec::new(),
+        removed: BTreeMap::new(),
+        added: BTreeSet::new(),
+        known: BTreeMap::new(),
+    };
+    let whole = diff
+        .new_path
+        .as_deref()
+        .and_then(|p| set.files.get(p))
+        .filter(|text| once && fits(text, diff));
+    if let Some(text) = whole {
+        file.known = (1..).zip(text.lines()).collect();
+    }
+    for line in diff.hunks.iter().flat_map(|h| &h.lines) {
+        match (line.kind, line.new_no, line.old_no) {
+            (LineKind::Removed, _, Some(number)) => {
+                file.removed.insert(number, &line.text);
+            }
+            (kind, Some(number), _) => {
+                file.known.insert(number, &line.text);
+                if kind == LineKind::Added {
+                    file.added.insert(number);
+                }
+            }
+            _ => {}
+        }
+    }
+    if file.added_lines().count() < file.added.len() {
+        skip("it has lines of more than 20,000 bytes: those were not read");
+    }
+    if let Some(lang) = lang {
+        use bzzz_core::change::Side;
+        if diff.new_path.is_some() && !diff.binary {
+            let text = whole.map_or_else(|| FileText::sparse(diff, Side::New), |t| FileText::whole(t));
+            file.docs = parse(lang, text, || FileText::sparse(diff, Side::New), &mut skip);
+        }
+        if diff.old_path.is_some() && !diff.binary {
+            let old = diff
+                .old_path
+                .as_deref()
+                .and_then(|p| set.old_files.get(p))
+                .filter(|_| once);
+            let text = old.map_or_else(|| FileText::sparse(diff, Side::Old), |t| FileText::whole(t));
+            file.old_docs = parse(lang, text, || FileText::sparse(diff, Side::Old), &mut |_| {});
+        }
+    }
+    file
+}
+
+/// Whether a given whole file is the one that the diff leads to; a stale one would put findings on wrong lines.
+fn fits(text: &str, diff: &FileDiff) -> bool {
+    let lines: Vec<&str> = text.lines().collect();
+    diff.hunks
+        .iter()
+        .flat_map(|h| &h.lines)
+        .filter_map(|l| Some((l.new_no?, l)))
+        .all(|(number, line)| {
+            let at = usize::try_from(number).ok().and_then(|n| n.checked_sub(1));
+            at.and_then(|at| lines.get(at))
+                .is_some_and(|l| l.trim_end() == line.text.trim_end())
+        })
+}
+
+fn parse(lang: Lang, text: FileText, sparse: impl FnOnce() -> FileText, skip: &mut impl FnMut(&str)) -> Vec<Doc> {
+    if text.whole
+        && let [one] = text.fragments.as_slice()
+    {
+        match Doc::parse(lang, one.text.clone(), one.first_line, false, true) {
+            Ok(doc) => return vec![doc],
+            Err(NoTree::LongLine) => {
+                skip(NoTree::LongLine.why());
+                return Vec::new();
+            }
+            Err(no) => skip(&format!("{}; looked at the changed regions alone", no.why())),
+        }
+        return parse_fragments(lang, sparse(), skip);
+    }
+    parse_fragments(lang, text, skip)
+}
+
+fn parse_fragments(lang: Lang, text: FileText, skip: &mut impl FnMut(&str)) -> Vec<Doc> {
+    let mut docs = Vec::new();
+    for fragment in text.fragments {
+        let (text, synthetic) = settle(lang, &fragment);
+        let first_line = fragment.first_line - u32::from(synthetic && fragment.first_line > 0);
+        match Doc::parse(lang, text, first_line, synthetic, false) {
+            Ok(doc) => docs.push(doc),
+            Err(no) => {
+                skip(no.why());
+                break;
+            }
+        }
+    }
+    docs
+}
+
+/// Makes a fragment parseable: the enclosing function's first line, which the hunk header tells, is put before it, and
+/// in Python the indentation is made to fit. Lines stay lines, so that numbers hold.
+fn settle(lang: Lang, fragment: &Fragment) -> (String, bool) {
+    let section = fragment.section.trim();
+    let opens = if lang == Lang::Python {
+        section.ends_with(':') && ["def ", "class ", "async def "].iter().any(|w| section.starts_with(w))
+    } else {
+        section.ends_with('{')
+    };
+    if fragment.first_line < 2 {
+        return (fragment.text.clone(), false);
+    }
+    if lang != Lang::Python {
+        return if opens {
+            (format!("{section}\n{}", fragment.text), true)
+        } else {
+            (fragment.text.clone(), false)
+        };
+    }
+    let indent = |line: &str| line.len() - line.trim_start_matches([' ', '\t']).len();
+    let full = || fragment.text.lines().filter(|l| !l.trim().is_empty());
+    let least = full().map(indent).min().unwrap_or(0);
+    let first = full().next().map_or(0, indent);
+    if first == 0 {
+        return (fragment.text.clone(), false);
+    }
+    let header = if opens { section } else { "if True:" };
+    let starts_item = |l: &str| {
+        ["def ", "class ", "async def ", "@"]
+            .iter()
+            .any(|w| l.trim_start().starts_with(w))
+    };
+    let sibling = full().find(|l| indent(l) == least).is_some_and(starts_item) && first > least;
+    let pad = if least == 0 || sibling { "" } else { "    " };
+    let mut text = format!("{header}\n");
+    for line in fragment.text.lines() {
+        if !line.trim().is_empty() {
+            text.push_str(pad);
+            text.push_str(line.get(least..).unwrap_or(line));
+        }
+        text.push('\n');
+    }
+    (text, true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_docs(diff: &str, test: impl FnOnce(&File<'_>)) {
+        let set = ChangeSet::from_diff("x", diff.as_bytes());
+        let change = set.change().unwrap();
+        let changed = prepare(&set, &change, &mut Vec::new());
+        test(&changed.files[0]);
+    }
+
+    #[test]
+    fn python_fragments_keep_their_lines() {
+        let diff = "--- a/x.py\n+++ b/x.py\n@@ -40,2 +40,5 @@ async def load(self, key):\n         a()\n+        b()\n+\n+    def next(self):\n         c()\n";
+        with_docs(diff, |file| {
+            let doc = &file.docs[0];
+            assert!(!doc.root().has_error(), "{}", doc.text);
+            let lines: Vec<_> = doc.all(&["call"]).map(|n| (n.text(), n.line())).collect();
+            assert_eq!(lines, [("a()", 40), ("b()", 41), ("c()", 44)]);
+            let function = doc.all(&["function_definition"]).next().unwrap();
+            assert!(crate::code::is_async(function) && !function.is_real());
+            assert!(file.adds(41, 41) && !file.adds(40, 40));
+        });
+    }
+
+    #[test]
+    fn indented_fragments_without_a_header_parse() {
+        let diff = "--- a/x.py\n+++ b/x.py\n@@ -40,2 +40,3 @@\n         a()\n+        b()\n         c()\n";
+        with_docs(diff, |file| {
+            assert!(!file.docs[0].root().has_error(), "{}", file.docs[0].text)
+        });
+    }
+
+    #[test]
+    fn rust_fragments_get_their_function() {
+        let diff = "--- a/x.rs\n+++ b/x.rs\n@@ -40,2 +40,3 @@ async fn load() {\n     a();\n+    b();\n     c();\n";
+        with_docs(diff, |file| {
+            let call = file.docs[0].all(&["call_expression"]).nth(1).unwrap();
+            assert_eq!((call.text(), call.line()), ("b()", 41));
+        });
+    }
+
+    #[test]
+    fn a_stale_whole_file_is_not_used() {
+        let diff = "--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-a()\n+b()\n";
+        let mut set = ChangeSet::from_diff("x", diff.as_bytes());
+        set.files.insert("x.py".into(), "something else\n".into());
+        let change = set.change().unwrap();
+        assert!(!prepare(&set, &change, &mut Vec::new()).files[0].is_whole());
+    }
+
+    #[test]
+    fn removals_touch_what_surrounds_them() {
+        let diff = "--- a/x.py\n+++ b/x.py\n@@ -1,3 +1,2 @@\n def f():\n-    a()\n     b()\n";
+        with_docs(diff, |file| {
+            assert!(file.touches(1, 2) && !file.touches(3, 9) && !file.adds(1, 2))
+        });
+    }
+}

@@ -1,0 +1,3 @@
+//! Tables.
+use crate::rule::Rule;
+pub(super) const TABLES: &[&[Rule]] = &[];

@@ -1,0 +1,113 @@
+//! What every command gets: the global flags, the way to show answers, the way to a node.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::failure::Result;
+use crate::client::{Http, find};
+use crate::settings::{self, Flags, Settings};
+use crate::term::{ColorChoice, Out, Screen, Stream};
+
+/// Flags that every command takes.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Global {
+    /// Data folder [default: ~/.local/share/bzzz]
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Global options")]
+    pub data: Option<PathBuf>,
+    /// Settings file [default: bzzz.toml in the data folder]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
+    pub config: Option<PathBuf>,
+    /// HTTP address of a running node, as `bzzz up` prints it [default: the node on the data folder]
+    #[arg(long, global = true, value_name = "ADDRESS", help_heading = "Global options")]
+    pub node: Option<String>,
+    /// Write answers as JSON, and errors as one JSON object on standard error
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub json: bool,
+    /// When to use colours
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        help_heading = "Global options"
+    )]
+    pub color: ColorChoice,
+    /// Log more; twice for even more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
+    pub verbose: u8,
+}
+
+/// A command's surroundings.
+#[derive(Debug)]
+pub struct Context {
+    /// Global flags.
+    pub global: Global,
+    /// Standard output.
+    pub out: Out,
+    /// What standard output can do.
+    pub screen: Screen,
+}
+
+impl Context {
+    /// Looks at the terminal.
+    pub fn new(global: Global) -> Self {
+        let screen = Screen::of(Stream::Out, global.color);
+        Self {
+            global,
+            out: Out::default(),
+            screen,
+        }
+    }
+
+    /// The global flags as a source of settings; commands add theirs.
+    pub fn flags(&self) -> Flags {
+        Flags {
+            data: self.global.data.clone(),
+            config: self.global.config.clone(),
+            others: Vec::new(),
+        }
+    }
+
+    /// The settings with the global flags.
+    pub fn settings(&self) -> Result<Settings> {
+        settings::load(&self.flags())
+    }
+
+    /// The node to talk to. With `--node` the settings are not needed, so their faults do not matter.
+    pub fn client(&self) -> Result<Http> {
+        match self.global.node.as_deref() {
+            Some(node) => find::find(Some(node), std::path::Path::new("")),
+            None => find::find(None, &self.settings()?.data),
+        }
+    }
+
+    /// Shows an answer: as JSON, or drawn by `draw` for people.
+    pub fn show(&mut self, value: &Value, draw: impl FnOnce(Screen) -> String) -> Result<()> {
+        if self.global.json {
+            self.out.json(value)
+        } else {
+            let text = draw(self.screen);
+            self.out.text(&text)
+        }
+    }
+}
+
+/// Reads an answer leniently into a view for people; what does not fit is empty.
+pub fn view<T: serde::de::DeserializeOwned + Default>(value: &Value) -> T {
+    serde_json::from_value(value.clone()).unwrap_or_default()
+}
+
+/// The list under `name`, row by row.
+pub fn rows<T: serde::de::DeserializeOwned + Default>(value: &Value, name: &str) -> Vec<T> {
+    value
+        .get(name)
+        .and_then(Value::as_array)
+        .map(|list| list.iter().map(view).collect())
+        .unwrap_or_default()
+}
+
+/// An id or hash short enough for a table.
+pub fn short(id: &str) -> String {
+    id.chars().take(12).collect()
+}

@@ -1,0 +1,115 @@
+//! `bzzz escalations`: the questions that agents hand to people, and the answers.
+
+use serde_json::json;
+
+use super::context::{Context, rows, short, view};
+use super::exit::Exit;
+use super::failure::Result;
+use crate::client::http::segment;
+use crate::client::wire::EscalationRow;
+use crate::report::words;
+use crate::term::Screen;
+use crate::term::table::{pair, table};
+
+/// Arguments of `bzzz escalations`.
+#[derive(Debug, clap::Args)]
+pub struct EscalationsArgs {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// List escalations
+    List {
+        /// Also those that are answered
+        #[arg(long)]
+        all: bool,
+    },
+    /// Show an escalation
+    Show {
+        /// Escalation id
+        id: String,
+    },
+    /// Answer an escalation; the answer is signed and resumes the thread
+    Answer {
+        /// Escalation id
+        id: String,
+        /// The answer
+        #[arg(value_parser = ["approve", "request_changes"])]
+        answer: String,
+        /// Why, for the record
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+        /// Who answers [default: the node's owner]
+        #[arg(long = "as", value_name = "NAME")]
+        person: Option<String>,
+    },
+}
+
+/// Runs the command.
+pub fn run(args: EscalationsArgs, context: &mut Context) -> Result<Exit> {
+    let client = context.client()?;
+    let answer = match args.action {
+        Action::List { all } => {
+            let query: &[(&str, &str)] = if all { &[("state", "all")] } else { &[] };
+            let answer = client.get("escalations", query, "could not list the escalations")?;
+            context.show(&answer, |screen| draw(screen, &rows(&answer, "escalations")))?;
+            return Ok(Exit::Ok);
+        }
+        Action::Show { id } => client.get(
+            &format!("escalations/{}", segment(&id)),
+            &[],
+            "could not read the escalation",
+        )?,
+        Action::Answer {
+            id,
+            answer,
+            reason,
+            person,
+        } => client.post(
+            &format!("escalations/{}/answer", segment(&id)),
+            &json!({ "answer": answer, "reason": reason, "person": person }),
+            "could not answer the escalation",
+        )?,
+    };
+    context.show(&answer, |screen| draw_one(screen, &view(&answer)))?;
+    Ok(Exit::Ok)
+}
+
+fn draw(screen: Screen, escalations: &[EscalationRow]) -> String {
+    let rows: Vec<Vec<String>> = escalations
+        .iter()
+        .map(|item| {
+            vec![
+                short(&item.id),
+                item.state.clone(),
+                item.reason.clone(),
+                item.question.clone(),
+            ]
+        })
+        .collect();
+    table(
+        screen,
+        &["escalation", "state", "reason", "question"],
+        &rows,
+        "no escalations",
+    )
+}
+
+fn draw_one(screen: Screen, item: &EscalationRow) -> String {
+    let mut out = pair(screen, "escalation", &item.id);
+    out.push_str(&pair(screen, "state", &item.state));
+    out.push_str(&pair(screen, "why", &words::escalation_reason(&item.reason)));
+    out.push_str(&pair(screen, "thread", &item.thread));
+    out.push_str(&pair(screen, "question", &item.question));
+    match &item.answer {
+        Some(answer) => out.push_str(&pair(screen, "answer", answer)),
+        None => out.push_str(&pair(
+            screen,
+            "answer with",
+            &format!("bzzz escalations answer {} approve|request_changes", item.id),
+        )),
+    }
+    out
+}

@@ -1,0 +1,77 @@
+//! `bzzz post`: writes a resource, or sends a message to an agent, a role or a project.
+//!
+//! An address with a path is a resource; one without is a receiver of messages.
+
+use serde_json::{Value, json};
+
+use super::context::Context;
+use super::exit::Exit;
+use super::failure::{Result, fail};
+use crate::term::clean;
+
+/// Longest text, bytes; longer things are files of a repository.
+const MAX_TEXT_BYTES: u64 = 4 << 20;
+
+/// Arguments of `bzzz post`.
+#[derive(Debug, clap::Args)]
+pub struct PostArgs {
+    /// Where to: bzzz://*:security@default:*/ sends a message, bzzz://*:*@default:*/docs/plan.md writes a resource
+    address: String,
+    /// The text; `-` or nothing reads standard input
+    text: Option<String>,
+    /// Kind of the message
+    #[arg(long, value_name = "KIND", default_value = "note", value_parser = super::thread::KINDS)]
+    kind: String,
+    /// Media type of the resource
+    #[arg(long, value_name = "TYPE", default_value = "text/plain; charset=utf-8")]
+    media_type: String,
+    /// Write only when the resource still has this tag; `none`: only when it is not there yet
+    #[arg(long, value_name = "TAG")]
+    if_match: Option<String>,
+    /// Two posts with one key are one
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
+}
+
+/// Runs the command.
+pub fn run(args: PostArgs, context: &mut Context) -> Result<Exit> {
+    let is_resource = !super::address::parse(&args.address)?.path.is_root();
+    if !is_resource && args.if_match.is_some() {
+        return Err(fail(
+            Exit::Usage,
+            "could not use --if-match: a message has no versions",
+            Some("give an address with a path to write a resource"),
+        ));
+    }
+    let client = context.client()?;
+    let text = super::text::text_or_stdin(args.text.as_deref(), MAX_TEXT_BYTES, "text")?;
+    let (path, attempt, body) = if is_resource {
+        let body = json!({ "address": args.address, "text": text, "media_type": args.media_type, "if_match": args.if_match, "idempotency_key": args.idempotency_key });
+        ("resource", "could not write the resource", body)
+    } else {
+        let body = json!({ "address": args.address, "text": text, "kind": args.kind, "idempotency_key": args.idempotency_key });
+        ("message", "could not send the message", body)
+    };
+    let answer = client.post(path, &body, attempt)?;
+    context.show(&answer, |_| {
+        let field = |name: &str| match answer.get(name) {
+            Some(Value::String(text)) => clean::line(text),
+            Some(Value::Array(list)) => {
+                clean::line(&list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "))
+            }
+            Some(Value::Null) | None => String::new(),
+            Some(other) => clean::line(&other.to_string()),
+        };
+        if is_resource {
+            format!(
+                "wrote version {} of {}, tag {}\n",
+                field("version"),
+                field("address"),
+                field("etag")
+            )
+        } else {
+            format!("delivered to {}\n", field("delivered"))
+        }
+    })?;
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,232 @@
+//! `bzzz review`: the main job. Reads a change, has it reviewed, shows the report; the exit status says the verdict.
+
+use std::path::{Path, PathBuf};
+
+use super::context::Context;
+use super::exit::Exit;
+use super::failure::{Explain, Result, fail};
+use crate::client::embedded::Embedded;
+use crate::client::http::fault_to_error;
+use crate::client::stream::Lines;
+use crate::client::wire::{ReviewLine, ReviewRequest};
+use crate::client::{Http, find};
+use crate::input::{Change, file, git};
+use crate::progress::{Display, Mode, ProgressEvent};
+use crate::report::{self, Format};
+use crate::settings::problem::nearest;
+use crate::settings::typed::severity;
+use crate::settings::value::Value;
+use crate::settings::{self, Settings, check};
+use crate::term::Screen;
+use crate::term::wrap::width;
+use bzzz_core::report::Report;
+
+/// What a failure of the whole is called.
+const ATTEMPT: &str = "could not review the change";
+
+/// Arguments of `bzzz review`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = super::exit::table())]
+pub struct ReviewArgs {
+    /// File with a unified diff; `-` reads standard input
+    #[arg(value_name = "DIFF", conflicts_with = "repo")]
+    diff: Option<PathBuf>,
+    /// Review a git repository instead
+    #[arg(long, value_name = "PATH")]
+    repo: Option<PathBuf>,
+    /// Compare with the merge base of this revision [default: origin/HEAD, main or master]
+    #[arg(long, value_name = "REV", requires = "repo")]
+    base: Option<String>,
+    /// Revision to review [default: HEAD]
+    #[arg(long, value_name = "REV", requires = "repo")]
+    head: Option<String>,
+    /// How the report is written [default: text; json with --json]
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<Format>,
+    /// Write the report to a file
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Exit with status 1 from this severity on, whatever the verdict
+    #[arg(long, value_name = "SEVERITY", value_parser = check::SEVERITIES)]
+    fail_on: Option<String>,
+    /// Write the decision certificate to a file [default: certificates/ in the data folder]
+    #[arg(long, value_name = "FILE")]
+    certificate: Option<PathBuf>,
+    /// Seconds until a person is asked
+    #[arg(long, value_name = "SECONDS")]
+    deadline: Option<i64>,
+    /// Roles to ask, by commas [default: all that are there]
+    #[arg(long, value_name = "ROLE", value_delimiter = ',')]
+    roles: Vec<String>,
+    /// How progress is shown on standard error
+    #[arg(long, value_name = "MODE", default_value = "auto")]
+    progress: Mode,
+}
+
+/// Runs the command.
+pub fn run(args: ReviewArgs, context: &mut Context) -> Result<Exit> {
+    let settings = settings(&args, context)?;
+    check_roles(&args.roles)?;
+    let change = read_change(&args)?;
+    let format = args.format.unwrap_or(if context.global.json {
+        Format::Json
+    } else {
+        Format::Text
+    });
+    let (client, _embedded) = node(&settings, context)?;
+    let mut display = Display::new(args.progress, context.global.json, context.global.color);
+    for text in &change.warnings {
+        display.show(&ProgressEvent::Warning { text: text.clone() });
+    }
+    let request = ReviewRequest {
+        change: change.set,
+        roles: args.roles.clone(),
+        deadline_s: settings.review.deadline_s,
+    };
+    let outcome = ask(&client, &request, &mut display);
+    display.finish();
+    let (mut report, certificate) = outcome?;
+    report.certificate = match certificate {
+        Some(text) => Some(keep_certificate(&args, &settings, &report, &text)?),
+        None => None,
+    };
+    let screen = if args.output.is_some() {
+        Screen::plain(context.screen.columns)
+    } else {
+        context.screen
+    };
+    let text = report::render(&report, format, screen)?;
+    match &args.output {
+        Some(path) => super::text::write_file(path, text.as_bytes())?,
+        None => context.out.text(&text)?,
+    }
+    Ok(report::exit(&report, settings.review.fail_on))
+}
+
+fn settings(args: &ReviewArgs, context: &Context) -> Result<Settings> {
+    let mut flags = context.flags();
+    if let Some(seconds) = args.deadline {
+        flags
+            .others
+            .push(("review.deadline_s", "--deadline", Value::Integer(seconds)));
+    }
+    let mut settings = settings::load(&flags)?;
+    if let Some(word) = &args.fail_on {
+        settings.review.fail_on = severity(word);
+    }
+    Ok(settings)
+}
+
+/// Roles may be anybody's own, so an unknown one is refused only when it is a slip of a built-in one.
+fn check_roles(roles: &[String]) -> Result<()> {
+    for role in roles {
+        check::name(role).map_err(|because| fail(Exit::Usage, format!("could not use --roles: {because}"), None))?;
+        if !check::ROLES.contains(&role.as_str())
+            && let Some(near) = nearest(role, check::ROLES)
+            && strsim::damerau_levenshtein(role, near) <= 2
+            && width(role) + 2 >= width(near)
+        {
+            let hint = format!("did you mean {near:?}?");
+            return Err(fail(
+                Exit::Usage,
+                format!("could not use --roles: {role:?} is no role"),
+                Some(&hint),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn read_change(args: &ReviewArgs) -> Result<Change> {
+    match (&args.diff, &args.repo) {
+        (_, Some(repo)) => git::from_repository(repo, args.base.as_deref(), args.head.as_deref()),
+        (Some(path), None) if path == Path::new("-") => file::from_stdin(),
+        (Some(path), None) => file::from_file(path),
+        (None, None) => Err(fail(
+            Exit::Usage,
+            "could not tell what to review",
+            Some("name a diff file, `-` for standard input, or a repository with --repo PATH"),
+        )),
+    }
+}
+
+/// The node that `--node` names, the one that runs on the data folder, or one that lives as long as this command.
+fn node(settings: &Settings, context: &Context) -> Result<(Http, Option<Embedded>)> {
+    if context.global.node.is_some() || find::running(&settings.data)?.is_some() {
+        return Ok((find::find(context.global.node.as_deref(), &settings.data)?, None));
+    }
+    super::logging::init(&settings.log, context.global.verbose);
+    let mut own = settings.clone();
+    // For one review nobody else has to reach this node.
+    own.p2p.listen = vec!["/ip4/127.0.0.1/tcp/0".to_owned()];
+    own.p2p.mdns = false;
+    own.http_listen = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+    let embedded = Embedded::start(&own)?;
+    Ok((find::find(Some(&embedded.status.http), &own.data)?, Some(embedded)))
+}
+
+fn ask(client: &Http, request: &ReviewRequest, display: &mut Display) -> Result<(Report, Option<String>)> {
+    let stream = client.post_stream("reviews", request, ATTEMPT)?;
+    let mut lines = Lines::new(stream, ATTEMPT);
+    while let Some(line) = lines.next_value::<ReviewLine>()? {
+        match line {
+            ReviewLine::Progress { event } => display.show(&event),
+            ReviewLine::Report { report, certificate } => return Ok((*report, certificate)),
+            ReviewLine::Error { fault } => return Err(fault_to_error(fault, 500, ATTEMPT)),
+        }
+    }
+    Err(fail(
+        Exit::Node,
+        format!("{ATTEMPT}: the node stopped before the end"),
+        Some("the thread is kept: look at it with `bzzz thread list` when the node runs again"),
+    ))
+}
+
+/// Writes the certificate and gives its path.
+fn keep_certificate(args: &ReviewArgs, settings: &Settings, report: &Report, text: &str) -> Result<String> {
+    let path = match &args.certificate {
+        Some(path) => path.clone(),
+        None => {
+            let folder = settings.data.join("certificates");
+            std::fs::create_dir_all(&folder).explain(
+                Exit::Local,
+                format!("could not make {}", folder.display()),
+                Some("name a file with --certificate FILE"),
+            )?;
+            folder.join(format!("{}.pem", certificate_name(&report.thread)))
+        }
+    };
+    super::text::write_file(&path, text.as_bytes())?;
+    Ok(path.display().to_string())
+}
+
+/// The last part of the thread's address, without anything that could leave the folder: the address comes from a node.
+fn certificate_name(thread: &str) -> String {
+    let last = thread.rsplit('/').next().unwrap_or_default();
+    let name: String = last
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || *c == '-' || *c == '_')
+        .take(64)
+        .collect();
+    if name.is_empty() { "review".to_owned() } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_cannot_name_a_file_elsewhere() {
+        assert_eq!(certificate_name("bzzz://*:*@p:t/thread/9b1c"), "9b1c");
+        assert_eq!(certificate_name("x/../../etc/..passwd\0"), "passwd");
+        assert_eq!(certificate_name("x/.."), "review");
+    }
+
+    #[test]
+    fn slips_of_roles_are_named() {
+        let roles = |list: &[&str]| check_roles(&list.iter().map(|role| (*role).to_owned()).collect::<Vec<_>>());
+        assert!(roles(&["security", "own-role"]).is_ok());
+        assert!(roles(&["secrity"]).is_err());
+        assert!(roles(&["a b"]).is_err());
+    }
+}

@@ -1,0 +1,193 @@
+//! What goes over the wire between the command line and a node's local API, apart from the report itself.
+//!
+//! Answers are read leniently (absent fields are empty), so that a newer command line can ask an older node. With
+//! `--json` the node's answer is printed as it came, not through these types.
+
+use bzzz_core::change::ChangeSet;
+use bzzz_core::report::Report;
+use serde::{Deserialize, Serialize};
+
+use crate::progress::ProgressEvent;
+
+/// `GET /v1/status`; also the one line of `bzzz up --json` and the file `node.json` in the data folder.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Status {
+    /// libp2p peer id.
+    pub peer_id: String,
+    /// Multiaddresses that the node listens on.
+    pub p2p: Vec<String>,
+    /// Address of the local API.
+    pub http: String,
+    /// Data folder.
+    pub data: String,
+}
+
+/// `POST /v1/reviews`. The answer is a stream of [`ReviewLine`]s.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReviewRequest {
+    /// What is reviewed: `{title, diff, files, old_files}`.
+    pub change: ChangeSet,
+    /// Roles to ask; empty: all that the node and its peers host.
+    #[serde(default)]
+    pub roles: Vec<String>,
+    /// Seconds until a person is asked.
+    pub deadline_s: u64,
+}
+
+/// One line of the answer to [`ReviewRequest`]; the last is `report` or `error`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ReviewLine {
+    /// Something happened.
+    Progress {
+        /// What.
+        event: ProgressEvent,
+    },
+    /// The end.
+    Report {
+        /// The report; `certificate` in it is a path on the node, replaced by the one that this command writes.
+        report: Box<Report>,
+        /// Text of the decision certificate (PEM); none without a decision.
+        #[serde(default)]
+        certificate: Option<String>,
+    },
+    /// The end without a report.
+    Error {
+        /// Why.
+        #[serde(flatten)]
+        fault: Fault,
+    },
+}
+
+/// Body of every answer that is not 2xx.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Fault {
+    /// What was attempted, `could not …`.
+    pub error: String,
+    /// Causes, nearest first.
+    pub because: Vec<String>,
+    /// What to do.
+    #[serde(rename = "try", skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// A word of the exit table (`usage`, `verify`, `node`, `local`), where the status code does not say enough.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+}
+
+/// An agent in `GET /v1/agents` (`{"agents": […]}`) and in look-ups.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct AgentRow {
+    /// Id.
+    pub id: String,
+    /// Role.
+    pub role: String,
+    /// `starting`, `idle`, `working`, `draining`, `stopped`, `failed`.
+    pub status: String,
+    /// Tasks now.
+    pub tasks: u32,
+    /// Tasks at once.
+    pub max_tasks: u32,
+    /// Node's public key, hex, or its name.
+    pub node: String,
+    /// What it can do.
+    pub capabilities: Vec<String>,
+}
+
+/// A thread in `GET /v1/threads` (`{"threads": […]}`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct ThreadRow {
+    /// Id, hex.
+    pub id: String,
+    /// Title.
+    pub title: String,
+    /// `open`, `voting`, `decided`, `escalated`, `closed`.
+    pub state: String,
+    /// Messages so far.
+    pub messages: u32,
+    /// Agents and people in it.
+    pub participants: Vec<String>,
+}
+
+/// A message in `GET /v1/threads/{id}` (`{…thread, "log": […]}`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct MessageRow {
+    /// Id, hex.
+    pub id: String,
+    /// Author.
+    pub from: String,
+    /// Kind.
+    pub kind: String,
+    /// Text.
+    pub text: String,
+    /// Unix time, milliseconds.
+    pub at_ms: u64,
+}
+
+/// A task in `GET /v1/tasks` (`{"tasks": […]}`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct TaskRow {
+    /// Id, hex.
+    pub id: String,
+    /// Title.
+    pub title: String,
+    /// `announced`, `claimed`, `owned`, `done`, `failed`.
+    pub state: String,
+    /// Acknowledged owner, if any.
+    pub owner: Option<String>,
+    /// Fencing token of the present lease.
+    pub token: Option<u64>,
+}
+
+/// An escalation in `GET /v1/escalations` (`{"escalations": […]}`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct EscalationRow {
+    /// Id, hex.
+    pub id: String,
+    /// `open`, `acknowledged`, `answered`, `timed_out`.
+    pub state: String,
+    /// Why.
+    pub reason: String,
+    /// The question.
+    pub question: String,
+    /// Thread id.
+    pub thread: String,
+    /// The signed answer.
+    pub answer: Option<String>,
+}
+
+/// `GET /v1/resource`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct ResourceRow {
+    /// Canonical address with the version.
+    pub address: String,
+    /// Version, from 1.
+    pub version: u64,
+    /// Tag for `--if-match`.
+    pub etag: String,
+    /// Media type.
+    pub media_type: String,
+    /// Content, when it is text.
+    pub text: String,
+    /// Entries, when the address is a folder.
+    pub entries: Vec<String>,
+}
+
+/// What a check of a log or a replay says (`POST /v1/log/verify`, `/v1/replay`, `/v1/sim`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct CheckAnswer {
+    /// Whether everything holds.
+    pub valid: bool,
+    /// One sentence, for example `valid, issuer not pinned`.
+    pub summary: String,
+    /// Single statements, good and bad.
+    pub details: Vec<String>,
+}

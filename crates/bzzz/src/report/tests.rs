@@ -1,0 +1,188 @@
+//! Snapshots of every rendering, and what must hold in each of them whatever the report says.
+
+use bzzz_core::finding::Severity;
+use bzzz_core::report::{Report, Verdict};
+use insta::assert_snapshot;
+
+use super::{Format, exit, fixtures, render};
+use crate::cli::exit::Exit;
+use crate::term::clean::is_hidden;
+use crate::term::wrap::width;
+use crate::term::{Paint, Screen};
+
+fn draw(report: &Report, format: Format, columns: usize) -> String {
+    render(report, format, Screen::plain(columns)).expect("a rendering")
+}
+
+#[test]
+fn text() {
+    assert_snapshot!("text_rich_80", draw(&fixtures::rich(), Format::Text, 80));
+    assert_snapshot!("text_rich_40", draw(&fixtures::rich(), Format::Text, 40));
+    assert_snapshot!("text_empty", draw(&fixtures::empty(), Format::Text, 80));
+    assert_snapshot!("text_hostile", draw(&fixtures::hostile(), Format::Text, 80));
+    assert_snapshot!("text_escalated_40", draw(&fixtures::escalated(), Format::Text, 40));
+}
+
+#[test]
+fn markdown() {
+    assert_snapshot!("markdown_rich", draw(&fixtures::rich(), Format::Markdown, 80));
+    assert_snapshot!("markdown_empty", draw(&fixtures::empty(), Format::Markdown, 80));
+    assert_snapshot!("markdown_hostile", draw(&fixtures::hostile(), Format::Markdown, 80));
+}
+
+#[test]
+fn json_sarif_html() {
+    assert_snapshot!("json_rich", draw(&fixtures::rich(), Format::Json, 80));
+    assert_snapshot!("json_empty", draw(&fixtures::empty(), Format::Json, 80));
+    assert_snapshot!("json_hostile", draw(&fixtures::hostile(), Format::Json, 80));
+    assert_snapshot!("sarif_rich", draw(&fixtures::rich(), Format::Sarif, 80));
+    assert_snapshot!("sarif_empty", draw(&fixtures::empty(), Format::Sarif, 80));
+    assert_snapshot!("sarif_hostile", draw(&fixtures::hostile(), Format::Sarif, 80));
+    assert_snapshot!("html_rich", draw(&fixtures::rich(), Format::Html, 80));
+    assert_snapshot!("html_empty", draw(&fixtures::empty(), Format::Html, 80));
+    assert_snapshot!("html_hostile", draw(&fixtures::hostile(), Format::Html, 80));
+}
+
+#[test]
+fn no_rendering_carries_an_active_character() {
+    for format in [
+        Format::Text,
+        Format::Markdown,
+        Format::Json,
+        Format::Sarif,
+        Format::Html,
+    ] {
+        for c in draw(&fixtures::hostile(), format, 80).chars() {
+            assert!(
+                c == '\n' || !(c.is_control() || is_hidden(c)),
+                "{format:?} lets U+{:04X} through",
+                c as u32
+            );
+        }
+    }
+}
+
+#[test]
+fn colours_are_the_only_escapes() {
+    let screen = Screen {
+        paint: Paint { on: true },
+        ..Screen::plain(80)
+    };
+    let text = render(&fixtures::hostile(), Format::Text, screen).expect("a rendering");
+    assert!(text.contains('\u{1b}'));
+    for part in text.split('\u{1b}').skip(1) {
+        let code = part
+            .strip_prefix('[')
+            .and_then(|part| part.split_once('m'))
+            .map(|(code, _)| code);
+        assert!(
+            matches!(code, Some("0" | "1" | "2" | "31" | "32" | "33" | "36" | "1;31")),
+            "{part:?}"
+        );
+    }
+}
+
+#[test]
+fn text_keeps_to_its_width() {
+    for columns in [20, 40, 57, 80, 120] {
+        for report in [
+            fixtures::rich(),
+            fixtures::hostile(),
+            fixtures::empty(),
+            fixtures::escalated(),
+        ] {
+            for line in draw(&report, Format::Text, columns).lines() {
+                assert!(width(line) <= columns, "{columns}: {line:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn json_gives_the_report_back() {
+    for report in [fixtures::rich(), fixtures::hostile(), fixtures::empty()] {
+        let back: Report = serde_json::from_str(&draw(&report, Format::Json, 80)).expect("the report");
+        assert_eq!(back, report);
+    }
+}
+
+#[test]
+fn hostile_html_has_no_tag_of_its_own() {
+    let page = draw(&fixtures::hostile(), Format::Html, 80);
+    for bad in ["<script", "<img", "onerror=alert(1)>", "href=\"javascript"] {
+        assert!(!page.contains(bad), "{bad}");
+    }
+    for need in [
+        "<h1",
+        "<h2",
+        "scope=\"col\"",
+        "lang=\"en\"",
+        "<caption>",
+        "prefers-color-scheme",
+        "@media print",
+    ] {
+        assert!(draw(&fixtures::rich(), Format::Html, 80).contains(need), "{need}");
+    }
+    for outside in ["src=", "@import", "url(", "<link"] {
+        assert!(
+            !draw(&fixtures::rich(), Format::Html, 80).contains(outside),
+            "{outside}"
+        );
+    }
+}
+
+#[test]
+fn markdown_fits_into_a_comment() {
+    let mut report = fixtures::rich();
+    let many = report.findings[0].clone();
+    report.findings = (0..2_000).map(|_| many.clone()).collect();
+    report.messages = (0..2_000).map(|_| report.messages[2].clone()).collect();
+    let text = draw(&report, Format::Markdown, 80);
+    assert!(text.len() < 65_536, "{} bytes", text.len());
+    assert!(text.contains("did not fit here"));
+    assert!(text.contains("Certificate"));
+}
+
+#[test]
+fn sarif_has_the_parts_that_its_readers_need() {
+    for report in [fixtures::rich(), fixtures::hostile(), fixtures::empty()] {
+        let log: serde_json::Value = serde_json::from_str(&draw(&report, Format::Sarif, 80)).expect("JSON");
+        assert_eq!(log["version"], "2.1.0");
+        let run = &log["runs"][0];
+        let rules = run["tool"]["driver"]["rules"].as_array().expect("rules");
+        let results = run["results"].as_array().expect("results");
+        assert_eq!(results.len(), report.findings.len());
+        let mut prints = std::collections::BTreeSet::new();
+        for result in results {
+            let rule = &rules[usize::try_from(result["ruleIndex"].as_u64().expect("an index")).expect("small")];
+            assert_eq!(rule["id"], result["ruleId"]);
+            assert!(rule["help"]["text"].as_str().is_some_and(|text| !text.is_empty()));
+            assert!(prints.insert(result["partialFingerprints"]["bzzzFinding/v1"].to_string()));
+            assert!(matches!(result["level"].as_str(), Some("error" | "warning" | "note")));
+            let uri = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+                .as_str()
+                .expect("a URI");
+            assert!(
+                uri.bytes()
+                    .all(|byte| byte.is_ascii_graphic() && !b"<>\"{}|\\^`".contains(&byte)),
+                "{uri}"
+            );
+        }
+    }
+}
+
+#[test]
+fn exit_statuses() {
+    let check = |report: &Report, fail_on, wanted| assert_eq!(exit(report, fail_on), wanted);
+    check(&fixtures::rich(), None, Exit::No);
+    check(&fixtures::rich(), Some(Severity::Critical), Exit::No);
+    check(&fixtures::empty(), Some(Severity::Low), Exit::Ok);
+    check(&fixtures::empty(), None, Exit::Ok);
+    let mut report = fixtures::escalated();
+    check(&report, None, Exit::Escalated);
+    check(&report, Some(Severity::High), Exit::No);
+    report.findings.clear();
+    check(&report, Some(Severity::Low), Exit::Escalated);
+    report.verdict = Verdict::RequestChanges;
+    check(&report, Some(Severity::Low), Exit::Ok);
+}

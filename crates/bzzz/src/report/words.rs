@@ -1,0 +1,215 @@
+//! The words that all renderings of a report share, so that no two of them say different things.
+
+use bzzz_core::finding::Severity;
+use bzzz_core::report::{Basis, Report, Verdict, VoteLine};
+
+use crate::settings::money::show_microusd;
+
+/// Severities, worst first.
+pub const SEVERITIES: [Severity; 4] = [Severity::Critical, Severity::High, Severity::Medium, Severity::Low];
+/// Micro-units in a weight of one.
+const MICRO: u64 = 1_000_000;
+
+/// The verdict in a few words.
+pub const fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Approve => "approved",
+        Verdict::RequestChanges => "changes requested",
+        Verdict::Escalated => "escalated to a person",
+    }
+}
+
+/// The severity as it stands in the JSON.
+pub const fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Low => "low",
+        Severity::Medium => "medium",
+        Severity::High => "high",
+        Severity::Critical => "critical",
+    }
+}
+
+/// What the verdict rests on, as a sentence.
+pub fn basis(report: &Report) -> String {
+    let tally = &report.tally;
+    match report.basis {
+        Basis::SeverityRule => {
+            "The verdict follows the published severity rule over the findings. It is a report, not a consensus."
+                .to_owned()
+        }
+        Basis::Consensus => format!(
+            "The verdict is a consensus: more than two thirds of the weight, from {}, {} and {} (as declared).",
+            count(tally.nodes.into(), "node"),
+            count(tally.owners.into(), "owner"),
+            many(tally.model_families.into(), "model family", "model families"),
+        ),
+        Basis::Person => "The verdict is a person's signed answer.".to_owned(),
+    }
+}
+
+/// `2 critical, 1 low`; `no findings` when there are none.
+pub fn finding_counts(report: &Report) -> String {
+    let parts: Vec<String> = SEVERITIES
+        .iter()
+        .filter_map(|level| {
+            let count = report
+                .findings
+                .iter()
+                .filter(|item| item.finding.severity == *level)
+                .count();
+            (count > 0).then(|| format!("{count} {}", severity(*level)))
+        })
+        .collect();
+    if parts.is_empty() {
+        "no findings".to_owned()
+    } else {
+        parts.join(", ")
+    }
+}
+
+/// `3 files, 120 lines added, 14 removed`.
+pub fn size(report: &Report) -> String {
+    let subject = &report.subject;
+    format!(
+        "{}, {} added, {} removed",
+        count(subject.files.into(), "file"),
+        count(subject.added.into(), "line"),
+        subject.removed
+    )
+}
+
+/// `1 file`, `2 files`.
+pub fn count(number: u64, what: &str) -> String {
+    many(number, what, &format!("{what}s"))
+}
+
+fn many(number: u64, one: &str, more: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { more })
+}
+
+/// `src/a.rs:3-5`; the file alone when the finding is about all of it.
+pub fn place(file: &str, line: u32, end_line: u32) -> String {
+    match (line, end_line) {
+        (0, _) => file.to_owned(),
+        (line, end) if end > line => format!("{file}:{line}-{end}"),
+        (line, _) => format!("{file}:{line}"),
+    }
+}
+
+/// A weight in micro-units as a decimal: `1`, `0.5`, `0.333333`.
+pub fn weight(micro: u64) -> String {
+    let part = format!("{:06}", micro % MICRO);
+    let part = part.trim_end_matches('0');
+    if part.is_empty() {
+        (micro / MICRO).to_string()
+    } else {
+        format!("{}.{part}", micro / MICRO)
+    }
+}
+
+/// A vote: `approve → changes`, `silent`.
+pub fn vote(line: &VoteLine) -> String {
+    let word = |vote: &Option<String>| match vote.as_deref() {
+        None => "silent".to_owned(),
+        Some("request_changes") => "request changes".to_owned(),
+        Some(other) => other.to_owned(),
+    };
+    let (first, last) = (word(&line.first), word(&line.last));
+    if first == last {
+        last
+    } else {
+        format!("{first}, then {last}")
+    }
+}
+
+/// `0.8 s`, `2 min 5 s`.
+pub fn duration(ms: u64) -> String {
+    match ms {
+        0..1_000 => format!("{ms} ms"),
+        1_000..60_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
+        _ => format!("{} min {} s", ms / 60_000, ms % 60_000 / 1_000),
+    }
+}
+
+/// `0.00 USD of 1.50 USD`; without a limit no model may be called.
+pub fn cost(report: &Report) -> String {
+    let spent = show_microusd(report.cost.spent_microusd);
+    if report.cost.limit_microusd == 0 {
+        format!("{spent} (limit 0: no model may be called)")
+    } else {
+        format!("{spent} of {}", show_microusd(report.cost.limit_microusd))
+    }
+}
+
+/// Time of day of a Unix time in milliseconds, UTC.
+pub fn clock(at_ms: u64) -> String {
+    let second = at_ms / 1_000 % 86_400;
+    format!("{:02}:{:02}:{:02}", second / 3_600, second / 60 % 60, second % 60)
+}
+
+/// Why a person is asked, as a sentence.
+pub fn escalation_reason(reason: &str) -> String {
+    match reason {
+        "split" => "the votes are split".to_owned(),
+        "deadline" => "the deadline passed without a quorum".to_owned(),
+        "budget" => "the budget ended before the work".to_owned(),
+        "veto" => "a critical security finding stands against the verdict".to_owned(),
+        "request" => "an agent asked for a person".to_owned(),
+        "failures" => "too many agents failed".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+/// The sum of the votes as a sentence.
+pub fn tally(report: &Report) -> String {
+    let tally = &report.tally;
+    let parts: Vec<String> = [
+        (tally.approve, "approve"),
+        (tally.request_changes, "request changes"),
+        (tally.abstain, "abstain"),
+        (tally.silent, "silent"),
+    ]
+    .iter()
+    .filter(|(sum, _)| *sum > 0)
+    .map(|(sum, what)| format!("{} {what}", weight(*sum)))
+    .collect();
+    let parts = if parts.is_empty() {
+        "no votes".to_owned()
+    } else {
+        parts.join(", ")
+    };
+    format!(
+        "Weight: {parts}; {} of {} needed.",
+        weight(tally.needed),
+        weight(tally.total)
+    )
+}
+
+/// The command that checks the certificate.
+pub fn verify_command(path: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:=@%,".contains(&byte);
+    if !path.is_empty() && !path.starts_with('-') && path.bytes().all(plain) {
+        format!("bzzz verify {path}")
+    } else {
+        format!("bzzz verify -- '{}'", path.replace('\'', "'\\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_words() {
+        assert_eq!(weight(1_000_000), "1");
+        assert_eq!(weight(1_500_000), "1.5");
+        assert_eq!(weight(333_333), "0.333333");
+        assert_eq!(duration(999), "999 ms");
+        assert_eq!(duration(61_500), "1 min 1 s");
+        assert_eq!(place("a", 0, 0), "a");
+        assert_eq!(place("a", 3, 3), "a:3");
+        assert_eq!(place("a", 3, 5), "a:3-5");
+        assert_eq!(clock(86_399_999), "23:59:59");
+        assert_eq!(verify_command("a b"), "bzzz verify -- 'a b'");
+    }
+}

@@ -1,0 +1,67 @@
+//! Escalations: reminders, time-outs and who sends them.
+
+use super::{Ctx, Delivery, Effect, Project};
+use crate::body::{Body, EscalationReminded, EscalationTimedOut};
+use crate::crypto::Hash;
+use crate::state::EscalationStatus;
+
+/// Reminders of one escalation, at most.
+pub const MAX_REMINDERS: u32 = 8;
+
+impl Project {
+    /// Reminds of unanswered questions and ends those whose time is over: the asking node does, or whoever stands in for it.
+    pub(super) fn drive_escalations(&mut self, ctx: &mut Ctx<'_>) -> u64 {
+        let mut wake = u64::MAX;
+        let open: Vec<Hash> = self
+            .state
+            .escalations
+            .iter()
+            .filter(|(_, e)| matches!(e.status(), EscalationStatus::Open | EscalationStatus::Acknowledged))
+            .map(|(id, _)| *id)
+            .collect();
+        if !self.is_seat() {
+            return wake;
+        }
+        for id in open {
+            wake = wake.min(self.drive_escalation(ctx, id));
+        }
+        wake
+    }
+
+    fn drive_escalation(&mut self, ctx: &mut Ctx<'_>, id: Hash) -> u64 {
+        let escalation = &self.state.escalations[&id];
+        let Some((meta, body)) = escalation.opened.clone() else {
+            return u64::MAX;
+        };
+        let status = escalation.status();
+        let reminders = escalation.reminders();
+        let step = ctx.cfg.pace.backup_ms * self.rank(&id, &meta.node(), ctx.now);
+        let end = meta.hlc.ms().saturating_add(body.timeout_ms).saturating_add(step);
+        if ctx.now >= end {
+            let gone = Body::EscalationTimedOut(EscalationTimedOut { escalation: id });
+            self.append(ctx, gone, vec![meta.reference], vec![]);
+            return u64::MAX;
+        }
+        if status == EscalationStatus::Acknowledged || reminders >= MAX_REMINDERS {
+            return end;
+        }
+        let number = reminders + 1;
+        let due = meta
+            .hlc
+            .ms()
+            .saturating_add(body.remind_ms.saturating_mul(u64::from(number)))
+            .saturating_add(step);
+        if ctx.now < due {
+            return due.min(end);
+        }
+        let again = Body::EscalationReminded(EscalationReminded { escalation: id, number });
+        self.append(ctx, again, vec![meta.reference], vec![]);
+        let delivery = Delivery::Escalation {
+            project: self.id,
+            escalation: id,
+            reminder: number,
+        };
+        ctx.out.speak(Effect::Deliver(delivery));
+        end
+    }
+}

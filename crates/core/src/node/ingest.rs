@@ -1,0 +1,248 @@
+//! Taking in what others say: events, forks, and the messages around them.
+
+use std::sync::Arc;
+
+use super::blobs::blobs_of;
+use super::{Ctx, Effect, Node, Notice, Project, Write};
+use crate::crypto::PublicKey;
+use crate::event::Event;
+use crate::feed::Offer;
+use crate::state::{Meta, check_statements};
+use crate::wire::Wire;
+
+impl Node {
+    /// A message came from a peer or over a topic.
+    pub(super) fn receive(&mut self, now: u64, from: PublicKey, message: Wire, gossip: bool) -> Vec<Effect> {
+        match message {
+            Wire::Join(request) if !gossip => self.join_requested(now, from, request),
+            Wire::Welcome { project, granted } if !gossip => self.welcomed(now, from, project, granted),
+            Wire::Events { project, events, .. } if !self.projects.contains_key(&project) => {
+                self.first_events(now, from, project, &events)
+            }
+            Wire::Join(_) | Wire::Welcome { .. } => vec![],
+            Wire::Events { project, .. }
+            | Wire::Digest { project, .. }
+            | Wire::Heads { project, .. }
+            | Wire::Want { project, .. }
+            | Wire::WantBlob { project, .. }
+            | Wire::Blob { project, .. }
+            | Wire::Fork { project, .. }
+            | Wire::Renew { project, .. } => self.with(now, &project, |p, ctx| p.message(ctx, from, message, gossip)),
+            Wire::Presence(ref presence) => {
+                let project = presence.statement.project;
+                self.with(now, &project, |p, ctx| p.message(ctx, from, message, gossip))
+            }
+        }
+    }
+}
+
+impl Project {
+    /// A message about this project.
+    fn message(&mut self, ctx: &mut Ctx<'_>, from: PublicKey, message: Wire, gossip: bool) {
+        // Events and presences carry their own signatures, whoever passes them on. Everything else is between members.
+        let member = self.state.rosters.latest().is_member(&from);
+        match message {
+            Wire::Events { events, blobs, .. } => {
+                for bytes in &events {
+                    self.event_received(ctx, from, bytes);
+                }
+                if member && !gossip {
+                    for blob in blobs {
+                        self.blob_received(ctx, blob);
+                    }
+                }
+                self.continue_sync(ctx, from);
+            }
+            Wire::Presence(presence) => self.presence_received(ctx, from, presence),
+            Wire::Fork { a, b, .. } => self.fork_found(ctx, &a, &b),
+            _ if gossip || !member => {
+                let why = "only members may ask this, and not over a topic".to_owned();
+                self.notify(ctx, Notice::Refused { from, why });
+            }
+            Wire::Digest { digest, .. } => self.digest_received(ctx, from, digest),
+            Wire::Heads { heads, answer, .. } => self.heads_received(ctx, from, &heads, answer),
+            Wire::Want {
+                feed,
+                from: first,
+                count,
+                ..
+            } => {
+                let count = count.min(crate::wire::MAX_RANGE);
+                let project = self.id;
+                ctx.out.speak(Effect::Serve {
+                    to: from,
+                    project,
+                    feed,
+                    from: first,
+                    count,
+                });
+            }
+            Wire::WantBlob { hash, .. } => {
+                if self.have.contains(&hash) {
+                    ctx.out.speak(Effect::ServeBlob {
+                        to: from,
+                        project: self.id,
+                        hash,
+                    });
+                }
+            }
+            Wire::Blob { blob, .. } => self.blob_received(ctx, blob),
+            Wire::Renew { task, token, .. } => self.renew_asked(ctx, from, task, token),
+            Wire::Join(_) | Wire::Welcome { .. } => {}
+        }
+    }
+
+    /// An event came from outside: check it, then see whether its time has come.
+    pub(super) fn event_received(&mut self, ctx: &mut Ctx<'_>, from: PublicKey, bytes: &[u8]) {
+        let refuse = |this: &Self, ctx: &mut Ctx<'_>, why: String| this.notify(ctx, Notice::Refused { from, why });
+        let event = match Event::decode_trusted(bytes) {
+            Ok(event) => event,
+            Err(e) => return refuse(self, ctx, e.to_string()),
+        };
+        if event.project() != self.id {
+            return refuse(self, ctx, "an event of another project".into());
+        }
+        // A duplicate costs no signature check.
+        if self.feeds.get(&event.feed()).is_some_and(|f| f.knows(&event)) {
+            return;
+        }
+        if let Err(e) = event.verify() {
+            return refuse(self, ctx, e.to_string());
+        }
+        if let Some(body) = event.body()
+            && let Err(why) = check_statements(&event, &body)
+        {
+            return refuse(self, ctx, why.into());
+        }
+        self.offer(ctx, event);
+    }
+
+    /// A verified event: accept it and everything that waited for it.
+    pub(super) fn offer(&mut self, ctx: &mut Ctx<'_>, event: Event) {
+        let mut queue = vec![event];
+        let mut stored = Vec::new();
+        while let Some(event) = queue.pop() {
+            let from = event.node();
+            match self.feeds.offer(&event, &self.state.rosters, ctx.now) {
+                Offer::Ready => {
+                    queue.extend(self.accept(ctx, &event));
+                    stored.push(event);
+                }
+                Offer::Known | Offer::Held => {}
+                Offer::Fork => ctx.out.silent(Effect::ProveFork {
+                    project: self.id,
+                    event,
+                }),
+                Offer::Refused(why) => self.notify(ctx, Notice::Refused { from, why: why.into() }),
+            }
+        }
+        if !stored.is_empty() {
+            ctx.out.silent(Effect::Store(Write {
+                project: self.id,
+                events: stored,
+                blobs: vec![],
+            }));
+        }
+    }
+
+    /// Enters an event; returns what waited for it.
+    fn accept(&mut self, ctx: &mut Ctx<'_>, event: &Event) -> Vec<Event> {
+        let mut released = self.feeds.accept(event);
+        let Some(body) = event.body() else { return released };
+        let meta = Meta::of(event);
+        let epoch = self.state.rosters.latest().epoch;
+        released.extend(self.take(&meta, &body));
+        let now_epoch = self.state.rosters.latest().epoch;
+        if now_epoch > epoch {
+            released.extend(self.feeds.epoch_known(now_epoch));
+            if self.is_beyond_its_end() {
+                ctx.out.silent(Effect::Reload);
+            }
+        }
+        for reference in blobs_of(&body) {
+            match self.blobs.get(&reference.hash).cloned() {
+                Some(blob) => self.keep_blob(ctx, blob),
+                None => self.expect_blob(ctx.now, &reference),
+            }
+        }
+        self.notify(
+            ctx,
+            Notice::Applied {
+                project: self.id,
+                meta,
+                body: Arc::new(body),
+            },
+        );
+        released
+    }
+
+    /// Whether some feed has accepted events that a cut now excludes.
+    fn is_beyond_its_end(&self) -> bool {
+        self.feeds.heads().any(|(id, len, _)| {
+            self.feeds
+                .get(&id)
+                .and_then(|f| f.ended_at())
+                .is_some_and(|at| len > at)
+        })
+    }
+
+    /// Two signed events with one number: the author is not to be believed from there on.
+    pub(super) fn fork_found(&mut self, ctx: &mut Ctx<'_>, a: &[u8], b: &[u8]) {
+        let (Ok(a), Ok(b)) = (Event::decode(a), Event::decode(b)) else {
+            return;
+        };
+        let same_place = a.feed() == b.feed() && a.header().seq == b.header().seq;
+        if a.hash() == b.hash() || !same_place || a.project() != self.id || b.project() != self.id {
+            return;
+        }
+        let (feed, at) = (a.feed(), a.header().seq);
+        if self
+            .feeds
+            .get(&feed)
+            .and_then(|f| f.ended_at())
+            .is_some_and(|end| end <= at)
+        {
+            return;
+        }
+        let ended = self.feeds.end(feed, at);
+        ctx.out.silent(Effect::StoreFork {
+            project: self.id,
+            a: a.clone(),
+            b: b.clone(),
+        });
+        for to in ctx.peers.keys().copied().collect::<Vec<_>>() {
+            let message = Wire::Fork {
+                project: self.id,
+                a: a.encode().into(),
+                b: b.encode().into(),
+            };
+            ctx.out.speak(Effect::Send { to, message });
+        }
+        self.sync.forks.insert(feed, (a.encode(), b.encode()));
+        self.notify(
+            ctx,
+            Notice::Forked {
+                project: self.id,
+                feed,
+                from: at,
+            },
+        );
+        for event in ended.ready {
+            self.offer(ctx, event);
+        }
+        if ended.refold {
+            ctx.out.silent(Effect::Reload);
+        }
+        self.dirty = true;
+    }
+
+    /// At the start: a stored proof, to be shown to whoever still believes the feed.
+    pub fn remember_fork(&mut self, a: &Event, b: &Event) {
+        self.sync.forks.insert(a.feed(), (a.encode(), b.encode()));
+    }
+
+    /// Feeds that are proven forked.
+    pub fn forked(&self) -> impl Iterator<Item = &crate::event::FeedId> {
+        self.sync.forks.keys()
+    }
+}

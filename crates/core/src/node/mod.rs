@@ -1,0 +1,269 @@
+//! The node as a pure state machine: `handle(now, input) -> effects`.
+//!
+//! It owns no clock, no disk, no network and no random source. The shell carries effects out and brings answers back; the
+//! simulator does the same with virtual ones. A step never waits and never fails: bad input from peers is refused and
+//! noticed, bad commands are answered with an error, and a failing disk ends this machine (the shell starts a new one from
+//! what is on the disk).
+//!
+//! Progress is *level-triggered*: each driver looks at the folded state and does what is missing. A crash therefore needs no
+//! recovery code: the state says what to do next, whoever did the step before.
+
+mod agents;
+mod author;
+mod blobs;
+mod commands;
+mod config;
+mod escalations;
+mod ingest;
+mod io;
+mod join;
+mod outbox;
+mod project;
+mod review;
+mod sync;
+mod tasks;
+mod turn;
+mod votes;
+
+pub use agents::LocalAgent;
+pub use config::{Admit, AgentSpec, ModelSpec, NodeConfig, Pace};
+pub use io::{Command, CommandError, Delivery, Effect, Input, Notice, Outcome, Write};
+pub use project::Project;
+
+use std::collections::BTreeMap;
+
+use crate::body::{JoinStatement, Signed};
+use crate::crypto::{Hash, PublicKey};
+use crate::event::{Event, FeedId};
+use crate::state::State;
+use outbox::Outbox;
+
+/// Projects that one node takes part in, at most.
+pub const MAX_PROJECTS: usize = 256;
+/// Requests for a seat that wait for a person, at most.
+pub const MAX_SEAT_REQUESTS: usize = 256;
+
+/// What one step of the machine has at hand.
+pub(crate) struct Ctx<'a> {
+    /// Unix milliseconds.
+    pub now: u64,
+    /// The node's settings.
+    pub cfg: &'a NodeConfig,
+    /// Connected peers.
+    pub peers: &'a BTreeMap<PublicKey, Peer>,
+    /// Where effects go.
+    pub out: &'a mut Outbox,
+    /// Ids for asks.
+    pub next_ask: &'a mut u64,
+    /// Whether nothing new is taken.
+    pub draining: bool,
+}
+
+/// A connected peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer {
+    /// Whether it is on this machine.
+    pub loopback: bool,
+}
+
+/// The node.
+#[derive(Debug)]
+pub struct Node {
+    cfg: NodeConfig,
+    me: PublicKey,
+    projects: BTreeMap<Hash, Project>,
+    peers: BTreeMap<PublicKey, Peer>,
+    out: Outbox,
+    next_ask: u64,
+    draining: bool,
+    joining: Option<Option<Hash>>,
+    next_join_ms: u64,
+    seat_requests: BTreeMap<PublicKey, Signed<JoinStatement>>,
+}
+
+impl Node {
+    /// A node that has not been given its stored events yet.
+    pub fn new(cfg: NodeConfig) -> Self {
+        let me = cfg.key.public();
+        let joining = cfg.join;
+        Node {
+            cfg,
+            me,
+            projects: BTreeMap::new(),
+            peers: BTreeMap::new(),
+            out: Outbox::default(),
+            next_ask: 0,
+            draining: false,
+            joining,
+            next_join_ms: 0,
+            seat_requests: BTreeMap::new(),
+        }
+    }
+
+    /// At the start: the stored proof of a fork. All proofs come before all events.
+    pub fn load_end(&mut self, ends: &mut BTreeMap<(Hash, FeedId), u64>, project: Hash, a: &Event) {
+        let end = ends.entry((project, a.feed())).or_insert(a.header().seq);
+        *end = (*end).min(a.header().seq);
+    }
+
+    /// At the start: a stored event, in the order in which it was stored. What no longer counts is passed over.
+    pub fn load_event(&mut self, ends: &BTreeMap<(Hash, FeedId), u64>, event: &Event) {
+        let id = event.project();
+        if let Some(project) = self.projects.get_mut(&id) {
+            project.load(event);
+            return;
+        }
+        if self.projects.len() >= MAX_PROJECTS {
+            return;
+        }
+        if let Some(state) = State::new(event) {
+            let me = FeedId {
+                node: self.me,
+                incarnation: self.cfg.incarnation,
+            };
+            let mut project = Project::new(state, me, event);
+            for ((_, feed), at) in ends.iter().filter(|((p, _), _)| *p == id) {
+                project.feeds.end(*feed, *at);
+            }
+            self.projects.insert(id, project);
+        }
+    }
+
+    /// At the start: which blobs the store holds.
+    pub fn load_blob_hash(&mut self, project: &Hash, hash: Hash) {
+        if let Some(project) = self.projects.get_mut(project) {
+            project.have.insert(hash);
+        }
+    }
+
+    /// Begins to work, after everything stored was loaded.
+    pub fn start(&mut self, now: u64) -> Vec<Effect> {
+        self.step(now, |node, ctx| {
+            for project in node.values_mut() {
+                project.start(ctx);
+            }
+        })
+    }
+
+    /// One step.
+    pub fn handle(&mut self, now: u64, input: Input) -> Vec<Effect> {
+        match input {
+            Input::Wake => self.step(now, |_, _| {}),
+            Input::Connected { peer, loopback } => {
+                self.peers.insert(peer, Peer { loopback });
+                self.next_join_ms = 0;
+                self.step(now, |projects, ctx| {
+                    for project in projects.values_mut() {
+                        project.peer_connected(ctx, peer);
+                    }
+                })
+            }
+            Input::Disconnected { peer } => {
+                self.peers.remove(&peer);
+                self.step(now, |_, _| {})
+            }
+            Input::Appended { id } => {
+                self.out.appended(id);
+                self.step(now, |_, _| {})
+            }
+            Input::Received { from, message, gossip } => self.receive(now, from, message, gossip),
+            Input::BlobLoaded { project, hash, blob } => {
+                self.with(now, &project, |p, ctx| p.blob_loaded(ctx, hash, blob))
+            }
+            Input::ForkFound { project, a, b } => self.with(now, &project, |p, ctx| p.fork_found(ctx, &a, &b)),
+            Input::Analysed { ask, result } => self.each(now, |p, ctx| p.analysed(ctx, ask, &result)),
+            Input::Answered {
+                ask,
+                charged_microusd,
+                findings,
+                opinion,
+            } => self.each(now, |p, ctx| p.answered(ctx, ask, charged_microusd, &findings, opinion)),
+            Input::ModelFailed { ask, charged_microusd } => {
+                self.each(now, |p, ctx| p.model_failed(ctx, ask, charged_microusd))
+            }
+            Input::Command { id, command } => self.command(now, id, command),
+        }
+    }
+
+    /// Runs one step and then everything that is due.
+    fn step(&mut self, now: u64, work: impl FnOnce(&mut BTreeMap<Hash, Project>, &mut Ctx<'_>)) -> Vec<Effect> {
+        let mut ctx = Ctx {
+            now,
+            cfg: &self.cfg,
+            peers: &self.peers,
+            out: &mut self.out,
+            next_ask: &mut self.next_ask,
+            draining: self.draining,
+        };
+        work(&mut self.projects, &mut ctx);
+        let mut wake = u64::MAX;
+        for project in self.projects.values_mut() {
+            wake = wake.min(project.run(&mut ctx));
+        }
+        self.ask_for_seat(now);
+        if self.joining.is_some() {
+            wake = wake.min(self.next_join_ms);
+        }
+        if wake != u64::MAX {
+            self.out.silent(Effect::Wake {
+                at_ms: wake.max(now + 1),
+            });
+        }
+        self.out.finish()
+    }
+
+    fn with(&mut self, now: u64, id: &Hash, work: impl FnOnce(&mut Project, &mut Ctx<'_>)) -> Vec<Effect> {
+        let id = *id;
+        self.step(now, |projects, ctx| {
+            if let Some(project) = projects.get_mut(&id) {
+                work(project, ctx);
+            }
+        })
+    }
+
+    fn each(&mut self, now: u64, work: impl Fn(&mut Project, &mut Ctx<'_>)) -> Vec<Effect> {
+        self.step(now, |projects, ctx| projects.values_mut().for_each(|p| work(p, ctx)))
+    }
+
+    /// This node's key.
+    pub fn me(&self) -> PublicKey {
+        self.me
+    }
+
+    /// The settings it runs with.
+    pub fn config(&self) -> &NodeConfig {
+        &self.cfg
+    }
+
+    /// A project that it takes part in.
+    pub fn project(&self, id: &Hash) -> Option<&Project> {
+        self.projects.get(id)
+    }
+
+    /// Every project that it takes part in.
+    pub fn projects(&self) -> impl Iterator<Item = (&Hash, &Project)> {
+        self.projects.iter()
+    }
+
+    /// Connected peers.
+    pub fn peers(&self) -> &BTreeMap<PublicKey, Peer> {
+        &self.peers
+    }
+
+    /// Whether every append is durable.
+    pub fn is_settled(&self) -> bool {
+        self.out.is_settled()
+    }
+
+    /// Nodes that asked for a seat and wait for a person.
+    pub fn seat_requests(&self) -> impl Iterator<Item = (&PublicKey, &str)> {
+        self.seat_requests
+            .iter()
+            .map(|(node, r)| (node, r.statement.owner.as_str()))
+    }
+
+    /// Whether it still waits for a seat.
+    pub fn is_joining(&self) -> bool {
+        self.joining.is_some()
+    }
+}

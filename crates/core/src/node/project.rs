@@ -1,0 +1,267 @@
+//! One project as this node takes part in it: its feeds, its state, and what is under way here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::agents::LocalAgent;
+use super::turn::Turn;
+use super::{Ctx, Effect, Notice};
+use crate::blob::Blob;
+use crate::body::{Body, Choice};
+use crate::change::ChangeSet;
+use crate::crypto::{Hash, PublicKey};
+use crate::diff::Change;
+use crate::event::{Event, EventRef, FeedId};
+use crate::feed::{Feeds, Offer};
+use crate::hlc::Hlc;
+use crate::ledger::Ledger;
+use crate::state::{Meta, State, ThreadStatus};
+use crate::wire::Presence;
+
+/// A project here.
+#[derive(Debug)]
+pub struct Project {
+    pub(super) id: Hash,
+    pub(super) me: FeedId,
+    /// The folded state: the same on every node that has the same events.
+    pub state: State,
+    /// Which events are accepted.
+    pub feeds: Feeds,
+    pub(super) clock: Hlc,
+    pub(super) genesis: Event,
+    /// Who said lately that it is here, and until when (by our clock).
+    pub(super) presences: BTreeMap<PublicKey, (u64, Presence)>,
+    pub(super) agents: BTreeMap<String, LocalAgent>,
+    pub(super) ledger: Ledger,
+    pub(super) have: BTreeSet<Hash>,
+    pub(super) blobs: super::blobs::Cache,
+    pub(super) turns: BTreeMap<u64, Turn>,
+    pub(super) opinions: BTreeMap<(Hash, PublicKey), Choice>,
+    pub(super) subjects: BTreeMap<Hash, Arc<(ChangeSet, Change)>>,
+    pub(super) open_threads: BTreeSet<Hash>,
+    pub(super) open_tasks: BTreeSet<Hash>,
+    pub(super) ready_since: BTreeMap<Hash, u64>,
+    pub(super) roster_queue: BTreeMap<PublicKey, crate::body::JoinStatement>,
+    pub(super) sync: super::sync::Sync,
+    pub(super) next_heartbeat_ms: u64,
+    pub(super) dirty: bool,
+    pub(super) next_drive_ms: u64,
+}
+
+impl Project {
+    /// A project whose genesis event is accepted.
+    pub(super) fn new(state: State, me: FeedId, genesis: &Event) -> Self {
+        let mut feeds = Feeds::default();
+        feeds.accept(genesis);
+        Project {
+            id: state.project(),
+            me,
+            ledger: Ledger::default(),
+            state,
+            feeds,
+            clock: genesis.header().hlc,
+            genesis: genesis.clone(),
+            presences: BTreeMap::new(),
+            agents: BTreeMap::new(),
+            have: BTreeSet::new(),
+            blobs: super::blobs::Cache::default(),
+            turns: BTreeMap::new(),
+            opinions: BTreeMap::new(),
+            subjects: BTreeMap::new(),
+            open_threads: BTreeSet::new(),
+            open_tasks: BTreeSet::new(),
+            ready_since: BTreeMap::new(),
+            roster_queue: BTreeMap::new(),
+            sync: super::sync::Sync::default(),
+            next_heartbeat_ms: 0,
+            dirty: true,
+            next_drive_ms: 0,
+        }
+    }
+
+    /// The project's id.
+    pub fn id(&self) -> Hash {
+        self.id
+    }
+
+    /// This node's own feed.
+    pub fn feed(&self) -> FeedId {
+        self.me
+    }
+
+    /// Takes a stored event: verified when it was stored.
+    pub(super) fn load(&mut self, event: &Event) {
+        if self
+            .feeds
+            .offer(event, &self.state.rosters, u64::MAX - crate::hlc::MAX_SKEW_MS)
+            != Offer::Ready
+        {
+            return;
+        }
+        // Stored in the order of acceptance: nothing waits for it.
+        self.feeds.accept(event);
+        if let Some(body) = event.body() {
+            // Nothing is held at the start.
+            let _ = self.take(&Meta::of(event), &body);
+        }
+    }
+
+    /// Applies an accepted event to the state and to what is derived from it here.
+    /// Returns held events to offer again.
+    #[must_use]
+    pub(super) fn take(&mut self, meta: &Meta, body: &Body) -> Vec<Event> {
+        let mut released = Vec::new();
+        self.clock = self.clock.max(meta.hlc);
+        self.state.apply(meta, body);
+        match body {
+            Body::ThreadOpened(_) => {
+                self.open_threads.insert(meta.hash());
+            }
+            Body::TaskAnnounced(_) => {
+                self.open_tasks.insert(meta.hash());
+            }
+            Body::RosterChanged(b) => {
+                for cut in &b.roster.cuts {
+                    let feed = FeedId {
+                        node: cut.node,
+                        incarnation: cut.incarnation,
+                    };
+                    released.extend(self.feeds.end(feed, cut.events).ready);
+                }
+            }
+            _ => {}
+        }
+        self.dirty = true;
+        released
+    }
+
+    /// Begins to work.
+    pub(super) fn start(&mut self, ctx: &mut Ctx<'_>) {
+        self.ledger = Ledger::new(ctx.cfg.limits.clone(), &self.state.shares.account(&self.me));
+        let specs = ctx.cfg.agents.clone();
+        for spec in specs {
+            self.host(ctx, spec);
+        }
+        self.dirty = true;
+    }
+
+    /// Whether this node is a member now.
+    pub fn is_member(&self) -> bool {
+        self.state.rosters.latest().is_member(&self.me.node)
+    }
+
+    /// Whether this node has a vote.
+    pub fn is_seat(&self) -> bool {
+        self.state.rosters.latest().owner(&self.me.node).is_some()
+    }
+
+    /// Whether a node has said lately that it is here.
+    pub fn is_live(&self, node: &PublicKey, now: u64) -> bool {
+        *node == self.me.node || self.presences.get(node).is_some_and(|(until, _)| *until > now)
+    }
+
+    /// A node's last presence, while it holds.
+    pub fn presence(&self, node: &PublicKey, now: u64) -> Option<&Presence> {
+        self.presences
+            .get(node)
+            .filter(|(until, _)| *until > now)
+            .map(|(_, p)| p)
+    }
+
+    /// The agents hosted here.
+    pub fn local_agents(&self) -> impl Iterator<Item = &LocalAgent> {
+        self.agents.values()
+    }
+
+    /// Money set aside for calls under way, and money in hand.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// How far a thread is.
+    pub fn thread_status(&self, thread: &Hash) -> Option<ThreadStatus> {
+        let t = self.state.threads.get(thread)?;
+        Some(t.status(
+            &self.state.ballots,
+            &self.state.finals,
+            &self.state.rosters,
+            &self.state.escalations,
+        ))
+    }
+
+    /// The reference of an event that opened something, to rest on.
+    pub(super) fn thread_ref(&self, thread: &Hash) -> Option<EventRef> {
+        Some(self.state.threads.get(thread)?.opened.as_ref()?.0.reference)
+    }
+
+    /// Everything that is due. Returns when to call again.
+    pub(super) fn run(&mut self, ctx: &mut Ctx<'_>) -> u64 {
+        for event in self.feeds.time_passed(ctx.now) {
+            self.offer(ctx, event);
+        }
+        let mut wake = self.sync(ctx).min(self.heartbeat(ctx)).min(self.blob_timers(ctx));
+        // Each round appends or asks at least once, and what it appends makes the next round necessary.
+        for _ in 0..64 {
+            if !self.dirty && ctx.now < self.next_drive_ms {
+                break;
+            }
+            self.dirty = false;
+            self.next_drive_ms = self.drive(ctx);
+        }
+        if self.dirty {
+            self.next_drive_ms = ctx.now;
+        }
+        wake = wake.min(self.next_drive_ms);
+        wake
+    }
+
+    /// Looks at everything open and does what is missing. Returns when to look again.
+    fn drive(&mut self, ctx: &mut Ctx<'_>) -> u64 {
+        let mut wake = u64::MAX;
+        if !self.is_member() {
+            return wake;
+        }
+        self.drive_roster(ctx);
+        self.drive_resources(ctx);
+        wake = wake.min(self.drive_agents(ctx));
+        for id in self.open_tasks.clone() {
+            wake = wake.min(self.drive_task(ctx, id));
+        }
+        for id in self.open_threads.clone() {
+            wake = wake.min(self.drive_thread(ctx, id));
+        }
+        wake.min(self.drive_escalations(ctx))
+    }
+
+    /// Gives a version to every write of the resources that have their home here.
+    fn drive_resources(&mut self, ctx: &mut Ctx<'_>) {
+        let me = self.me.node;
+        let due: Vec<(String, Hash, Option<u64>)> = self
+            .state
+            .resources
+            .iter()
+            .filter(|(_, r)| r.home() == Some(me))
+            .filter_map(|(path, r)| {
+                let next = r.siblings().into_iter().next()?;
+                let latest = r.versions().last().map(|v| (v.number, v.write.meta.hash()));
+                let fits = next.body.base.is_none() || next.body.base == latest.map(|(_, hash)| hash);
+                let version = fits.then(|| latest.map_or(1, |(number, _)| number + 1));
+                Some((path.clone(), next.meta.hash(), version))
+            })
+            .collect();
+        for (path, write, version) in due {
+            let body = Body::WriteOrdered(crate::body::WriteOrdered { path, write, version });
+            self.append(ctx, body, vec![], vec![]);
+        }
+    }
+
+    /// Tells whoever watches.
+    pub(super) fn notify(&self, ctx: &mut Ctx<'_>, notice: Notice) {
+        ctx.out.speak(Effect::Notify(notice));
+    }
+
+    /// A blob that is in memory.
+    pub fn blob(&self, hash: &Hash) -> Option<&Blob> {
+        self.blobs.get(hash)
+    }
+}

@@ -1,0 +1,360 @@
+//! Reviews: from an opened thread to a decision or an escalation.
+//!
+//! The home announces one task for each role, agents claim them and post findings, somebody proposes, the panel votes (see
+//! [`super::votes`]), somebody gathers the decision. "Somebody" is the home, or, when it does not come, the other seats in
+//! turn, each a little later than the one before: no single node can hold a review up.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::{Ctx, Project};
+use crate::body::{
+    Body, Escalated, MAX_PANEL, MessageKind, Proposed, Reason, Signed, TaskAnnounced, ThreadKind, ThreadOpened,
+};
+use crate::change::ChangeSet;
+use crate::crypto::{self, Context, Hash, PublicKey};
+use crate::diff::Change;
+use crate::event::EventRef;
+use crate::finding::Finding;
+use crate::state::{Meta, TaskStatus, ThreadStatus};
+
+/// The answers that a person can give to an escalated review, in this order.
+pub const REVIEW_OPTIONS: [&str; 2] = ["approve", "request changes"];
+
+impl Project {
+    /// The change under review, parsed once.
+    pub(super) fn subject(&mut self, ctx: &mut Ctx<'_>, thread: &Hash) -> Option<Arc<(ChangeSet, Change)>> {
+        if let Some(known) = self.subjects.get(thread) {
+            return Some(known.clone());
+        }
+        let reference = self.state.threads.get(thread)?.opened.as_ref()?.1.subject?;
+        let bytes = self.need_blob(ctx, &reference)?.bytes.clone();
+        let set = ChangeSet::from_cbor(&bytes).ok()?;
+        let change = set.change().ok()?;
+        let parsed = Arc::new((set, change));
+        self.subjects.insert(*thread, parsed.clone());
+        Some(parsed)
+    }
+
+    /// Does what is missing in one open thread. Returns when to look again.
+    pub(super) fn drive_thread(&mut self, ctx: &mut Ctx<'_>, id: Hash) -> u64 {
+        let Some((meta, opened)) = self.state.threads.get(&id).and_then(|t| t.opened.clone()) else {
+            return u64::MAX;
+        };
+        match self.thread_status(&id) {
+            Some(ThreadStatus::Open) if opened.kind == ThreadKind::Review && opened.subject.is_some() => {}
+            Some(ThreadStatus::Open) => return u64::MAX,
+            _ => {
+                self.forget_thread(&id);
+                return u64::MAX;
+            }
+        }
+        self.announce_tasks(ctx, &id, &meta, &opened);
+        let wake = self
+            .join_in(ctx, &id, &opened)
+            .min(self.propose(ctx, &id, &meta, &opened));
+        wake.min(self.drive_votes(ctx, id, &meta, &opened))
+    }
+
+    /// Lets go of what was only needed while a thread was open.
+    fn forget_thread(&mut self, id: &Hash) {
+        self.open_threads.remove(id);
+        self.subjects.remove(id);
+        self.ready_since.remove(id);
+        self.opinions.retain(|(thread, _), _| thread != id);
+        self.turns.retain(|_, t| t.thread != *id);
+    }
+
+    /// The home announces one task for each role.
+    fn announce_tasks(&mut self, ctx: &mut Ctx<'_>, id: &Hash, meta: &Meta, opened: &ThreadOpened) {
+        if meta.feed() != self.me || ctx.draining {
+            return;
+        }
+        let tasks = self.state.threads.get(id).into_iter().flat_map(|t| t.tasks.values());
+        let announced = tasks
+            .filter_map(|t| self.state.tasks.get(t))
+            .filter_map(|t| t.announced.as_ref());
+        let done: BTreeSet<String> = announced
+            .filter(|(m, _)| m.feed() == self.me)
+            .map(|(_, a)| a.role.clone())
+            .collect();
+        for role in opened.roles.iter().filter(|r| !done.contains(*r)) {
+            let (blob, title) = self.text_blob(ctx, &format!("review as {role}"));
+            let body = TaskAnnounced {
+                thread: Some(*id),
+                title,
+                role: role.clone(),
+                capabilities: vec![],
+                lease_ms: ctx.cfg.pace.lease_ms,
+                priority: 3,
+            };
+            self.append(ctx, Body::TaskAnnounced(body), vec![meta.reference], vec![blob]);
+        }
+    }
+
+    /// Whether findings of a role are there.
+    fn role_is_done(&self, id: &Hash, role: &str) -> bool {
+        let Some(thread) = self.state.threads.get(id) else {
+            return false;
+        };
+        thread.findings.values().any(|f| {
+            let record = self.state.agents.get(&f.reference.feed.node, &f.findings.by);
+            record.is_some_and(|r| r.endorsement.statement.role == role)
+        })
+    }
+
+    /// Local agents begin their turns: with a lease, or without one where its holder has gone. Thinking needs no token.
+    fn join_in(&mut self, ctx: &mut Ctx<'_>, id: &Hash, opened: &ThreadOpened) -> u64 {
+        let tasks: Vec<Hash> = self
+            .state
+            .threads
+            .get(id)
+            .into_iter()
+            .flat_map(|t| t.tasks.values())
+            .copied()
+            .collect();
+        for task in tasks {
+            let Some(role) = self
+                .state
+                .tasks
+                .get(&task)
+                .and_then(|t| t.announced.as_ref())
+                .map(|(_, a)| a.role.clone())
+            else {
+                continue;
+            };
+            if !opened.roles.contains(&role) || self.role_is_done(id, &role) {
+                continue;
+            }
+            if let Some(lease) = self.my_lease(&task, ctx.now) {
+                let holder = self.agents.values().find(|a| a.key.public() == lease.agent);
+                let able = holder.filter(|a| a.is_available(self)).map(|a| a.spec.id.clone());
+                if let Some(agent) = able.filter(|a| !self.has_turn(a, id)) {
+                    self.begin_turn(ctx, &agent, *id, Some((task, lease.token)));
+                }
+                continue;
+            }
+            let abandoned = match self.task_status(&task, ctx.now) {
+                TaskStatus::Leased(lease) => !self.is_live(&lease.owner.node, ctx.now),
+                TaskStatus::Open | TaskStatus::Expired(_) => {
+                    let home = self.state.tasks.get(&task).and_then(|t| t.home());
+                    home.is_some_and(|home| !self.is_live(&home.node, ctx.now))
+                }
+                _ => false,
+            };
+            let idle = self
+                .agents
+                .values()
+                .find(|a| a.spec.role == role && a.is_available(self));
+            if let (true, Some(agent)) = (abandoned, idle.map(|a| a.spec.id.clone()))
+                && !self.has_turn(&agent, id)
+            {
+                self.begin_turn(ctx, &agent, *id, None);
+            }
+        }
+        u64::MAX
+    }
+
+    /// Who would vote now: live agents of the asked roles on seats of the roster.
+    fn panel(&self, opened: &ThreadOpened, now: u64) -> Vec<Signed<crate::body::Endorsement>> {
+        let roster = self.state.rosters.latest();
+        let mut panel: Vec<_> = self
+            .state
+            .agents
+            .active()
+            .filter(|(node, r)| {
+                roster.owner(node).is_some()
+                    && self.is_live(node, now)
+                    && opened.roles.contains(&r.endorsement.statement.role)
+                    && self.feeds.incarnation(node) == self.incarnation_of(node, now)
+            })
+            .map(|(_, r)| r.endorsement.clone())
+            .collect();
+        panel.sort_by_key(|s| s.statement.agent);
+        panel.dedup_by_key(|s| s.statement.agent);
+        panel.truncate(MAX_PANEL);
+        panel
+    }
+
+    fn incarnation_of(&self, node: &PublicKey, now: u64) -> u64 {
+        if *node == self.me.node {
+            return self.me.incarnation;
+        }
+        self.presence(node, now).map_or(0, |p| p.incarnation)
+    }
+
+    /// This node's place in the order in which seats stand in for each other: 0 is the home, or the first live seat.
+    pub(super) fn rank(&self, id: &Hash, home: &PublicKey, now: u64) -> u64 {
+        let key = |node: &PublicKey| {
+            let mut bytes = id.0.to_vec();
+            bytes.extend_from_slice(&node.0);
+            (node != home, crypto::hash(Context::Event, &bytes))
+        };
+        let mine = key(&self.me.node);
+        let seats = self.state.rosters.latest().weights();
+        seats
+            .keys()
+            .filter(|node| self.is_live(node, now) && key(node) < mine)
+            .count() as u64
+    }
+
+    /// Puts the change to the vote when all findings are there or their time is over.
+    fn propose(&mut self, ctx: &mut Ctx<'_>, id: &Hash, meta: &Meta, opened: &ThreadOpened) -> u64 {
+        let Some(subject) = opened.subject else { return u64::MAX };
+        if !self.is_seat() || self.ballot_of(id).is_some() || self.state.threads[id].findings.is_empty() {
+            return self.give_up_without_findings(ctx, id, meta, opened);
+        }
+        let live_roles: BTreeSet<String> = self
+            .state
+            .agents
+            .active()
+            .filter(|(node, _)| self.is_live(node, ctx.now))
+            .map(|(_, r)| r.endorsement.statement.role.clone())
+            .collect();
+        let wanted = opened.roles.iter().filter(|r| live_roles.contains(*r));
+        let ready = wanted.into_iter().all(|role| self.role_is_settled(id, role));
+        let step = ctx.cfg.pace.backup_ms * self.rank(id, &meta.node(), ctx.now);
+        let deadline = meta.hlc.ms() + opened.timing.findings_ms + step;
+        let due = if ready {
+            (*self.ready_since.entry(*id).or_insert(ctx.now) + step).min(deadline)
+        } else {
+            deadline
+        };
+        if ctx.now < due {
+            return due;
+        }
+        let panel = self.panel(opened, ctx.now);
+        if panel.is_empty() {
+            return ctx.now + ctx.cfg.pace.backup_ms;
+        }
+        let thread = &self.state.threads[id];
+        let findings: Vec<EventRef> = thread
+            .findings
+            .values()
+            .map(|f| f.reference)
+            .take(MAX_PANEL * 4)
+            .collect();
+        let body = Proposed {
+            thread: *id,
+            subject: subject.hash,
+            roster: self.state.rosters.latest().hash(),
+            panel,
+            findings: findings.iter().map(|f| f.hash).collect(),
+        };
+        // One dependency for each feed is enough: it brings everything before it.
+        let mut deps = vec![meta.reference];
+        deps.extend(newest_of_each_feed(&findings));
+        self.append(ctx, Body::Proposed(body), deps, vec![]);
+        u64::MAX
+    }
+
+    /// Whether a role has said what it has to say, or has failed for good.
+    fn role_is_settled(&self, id: &Hash, role: &str) -> bool {
+        if self.role_is_done(id, role) {
+            return true;
+        }
+        let tasks = self.state.threads.get(id).into_iter().flat_map(|t| t.tasks.values());
+        let failed = |t: &Hash| {
+            let of_role = self
+                .state
+                .tasks
+                .get(t)
+                .and_then(|t| t.announced.as_ref())
+                .is_some_and(|(_, a)| a.role == role);
+            of_role
+                && matches!(
+                    self.task_status(t, 0),
+                    TaskStatus::Completed { ok: false } | TaskStatus::Cancelled
+                )
+        };
+        tasks.into_iter().any(failed)
+    }
+
+    /// Nobody found anything to say in all the time there was: a person is asked.
+    fn give_up_without_findings(&mut self, ctx: &mut Ctx<'_>, id: &Hash, meta: &Meta, opened: &ThreadOpened) -> u64 {
+        if !self.is_seat() || self.ballot_of(id).is_some() {
+            return u64::MAX;
+        }
+        let step = ctx.cfg.pace.backup_ms * self.rank(id, &meta.node(), ctx.now);
+        let due = meta.hlc.ms() + opened.timing.findings_ms + opened.timing.commit_ms + step;
+        if ctx.now < due {
+            return due;
+        }
+        self.escalate(
+            ctx,
+            id,
+            Reason::Failures,
+            "no agent could review this change in time; shall it land?",
+        );
+        u64::MAX
+    }
+
+    /// All findings on a thread that are here and whose quotes stand: by agent id.
+    pub(super) fn findings(&mut self, ctx: &mut Ctx<'_>, id: &Hash) -> (Vec<(String, Finding)>, bool) {
+        let Some(subject) = self.subject(ctx, id) else {
+            return (vec![], false);
+        };
+        let entries: Vec<_> = self.state.threads[id].findings.values().cloned().collect();
+        let mut out = Vec::new();
+        let mut complete = true;
+        for entry in entries {
+            let statement = &entry.findings.statement;
+            let by = self.state.agents.get(&entry.reference.feed.node, &entry.findings.by);
+            let Some(agent) = by.map(|r| r.endorsement.statement.id.clone()) else {
+                continue;
+            };
+            let Some(blob) = self.need_blob(ctx, &statement.list) else {
+                complete = false;
+                continue;
+            };
+            let list: Vec<Finding> = crate::codec::decode("findings", &blob.bytes).unwrap_or_default();
+            let standing = list
+                .into_iter()
+                .take(super::turn::MAX_FINDINGS)
+                .filter(|f| f.validate().is_ok() && f.quote_stands(&subject.1, &subject.0.files).is_ok());
+            out.extend(standing.map(|f| (agent.clone(), f)));
+        }
+        (out, complete)
+    }
+
+    /// Asks a person, once for a thread.
+    pub(super) fn escalate(&mut self, ctx: &mut Ctx<'_>, id: &Hash, reason: Reason, question: &str) -> EventRef {
+        let (blob, question) = self.text_blob(ctx, question);
+        let body = Escalated {
+            thread: *id,
+            reason,
+            question,
+            options: REVIEW_OPTIONS.iter().map(|o| (*o).to_owned()).collect(),
+            remind_ms: ctx.cfg.pace.remind_ms,
+            timeout_ms: ctx.cfg.pace.escalation_timeout_ms,
+        };
+        let deps: Vec<EventRef> = self.thread_ref(id).into_iter().collect();
+        let reference = self.append(ctx, Body::Escalated(body), deps, vec![blob]);
+        let delivery = super::Delivery::Escalation {
+            project: self.id,
+            escalation: reference.hash,
+            reminder: 0,
+        };
+        ctx.out.speak(super::Effect::Deliver(delivery));
+        reference
+    }
+
+    /// An agent hosted here speaks for the outcome.
+    pub(super) fn comment(&mut self, ctx: &mut Ctx<'_>, id: &Hash, kind: MessageKind, text: &str) {
+        if let Some(agent) = self.agents.keys().next().cloned() {
+            self.say(ctx, &agent, *id, kind, text);
+        }
+    }
+}
+
+/// The last reference of each feed.
+pub(super) fn newest_of_each_feed(refs: &[EventRef]) -> Vec<EventRef> {
+    let mut newest: std::collections::BTreeMap<_, EventRef> = std::collections::BTreeMap::new();
+    for r in refs {
+        let known = newest.entry(r.feed).or_insert(*r);
+        if r.seq > known.seq {
+            *known = *r;
+        }
+    }
+    newest.into_values().collect()
+}

@@ -1,0 +1,242 @@
+//! Anti-entropy and presence: gossip is a hint, this makes it true.
+//!
+//! Members compare a digest of all heads from time to time; where it differs they exchange heads, and each asks for the ranges
+//! that it lacks. A range is asked for at one peer at a time and again elsewhere when it does not come.
+
+use std::collections::BTreeMap;
+
+use super::outbox::Outbox;
+use super::{Ctx, Effect, Notice, Project};
+use crate::body::Signed;
+use crate::crypto::{Hash, PublicKey};
+use crate::event::FeedId;
+use crate::hlc::MAX_SKEW_MS;
+use crate::wire::{AgentPresence, Head, MAX_RANGE, Presence, Wire, heads_digest};
+
+/// A range that did not come is asked for again after this long, milliseconds.
+pub const RANGE_RETRY_MS: u64 = 2_000;
+/// Longest time that a presence may claim to hold.
+pub const MAX_TTL_MS: u64 = 5 * 60_000;
+
+/// What is known of others' feeds.
+#[derive(Debug, Default)]
+pub(super) struct Sync {
+    remote: BTreeMap<FeedId, (u64, PublicKey)>,
+    asked: BTreeMap<FeedId, (u64, u64)>,
+    next_ms: u64,
+    turn: usize,
+    pub(super) forks: BTreeMap<FeedId, (Vec<u8>, Vec<u8>)>,
+}
+
+impl Project {
+    /// A peer is there: compare at once.
+    pub(super) fn peer_connected(&mut self, ctx: &mut Ctx<'_>, peer: PublicKey) {
+        if self.state.rosters.latest().is_member(&peer) {
+            self.send_heads(ctx, peer, true);
+            self.next_heartbeat_ms = 0;
+            for (a, b) in self.sync.forks.values() {
+                let message = Wire::Fork {
+                    project: self.id,
+                    a: a.clone().into(),
+                    b: b.clone().into(),
+                };
+                ctx.out.speak(Effect::Send { to: peer, message });
+            }
+        }
+    }
+
+    fn member_peers(&self, ctx: &Ctx<'_>) -> Vec<PublicKey> {
+        let roster = self.state.rosters.latest();
+        ctx.peers.keys().filter(|p| roster.is_member(p)).copied().collect()
+    }
+
+    pub(super) fn send_heads(&mut self, ctx: &mut Ctx<'_>, to: PublicKey, answer: bool) {
+        self.heads_to(ctx.out, to, answer);
+    }
+
+    pub(super) fn ask_heads(&mut self, out: &mut Outbox, to: PublicKey) {
+        self.heads_to(out, to, true);
+    }
+
+    fn heads_to(&self, out: &mut Outbox, to: PublicKey, answer: bool) {
+        let heads = self.feeds.heads().map(|(feed, len, _)| Head { feed, len }).collect();
+        out.speak(Effect::Send {
+            to,
+            message: Wire::Heads {
+                project: self.id,
+                heads,
+                answer,
+            },
+        });
+    }
+
+    /// The digest of everything that this node has.
+    pub fn digest(&self) -> Hash {
+        heads_digest(self.feeds.heads())
+    }
+
+    /// Compares with the next peer when it is time, and repeats what was not answered.
+    pub(super) fn sync(&mut self, ctx: &mut Ctx<'_>) -> u64 {
+        let overdue: Vec<FeedId> = self
+            .sync
+            .asked
+            .iter()
+            .filter(|(_, (_, at))| at + RANGE_RETRY_MS <= ctx.now)
+            .map(|(f, _)| *f)
+            .collect();
+        for feed in overdue {
+            self.sync.asked.remove(&feed);
+            self.sync.remote.remove(&feed);
+        }
+        if self.sync.next_ms <= ctx.now {
+            let peers = self.member_peers(ctx);
+            if let Some(peer) = peers.get(self.sync.turn % peers.len().max(1)) {
+                let message = Wire::Digest {
+                    project: self.id,
+                    digest: self.digest(),
+                };
+                ctx.out.speak(Effect::Send { to: *peer, message });
+            }
+            self.sync.turn = self.sync.turn.wrapping_add(1);
+            self.sync.next_ms = ctx.now + ctx.cfg.pace.sync_ms;
+        }
+        self.sync.next_ms
+    }
+
+    pub(super) fn digest_received(&mut self, ctx: &mut Ctx<'_>, from: PublicKey, digest: Hash) {
+        if digest != self.digest() {
+            self.send_heads(ctx, from, true);
+        }
+    }
+
+    pub(super) fn heads_received(&mut self, ctx: &mut Ctx<'_>, from: PublicKey, heads: &[Head], answer: bool) {
+        for head in heads.iter().take(crate::body::MAX_MEMBERS * 4) {
+            if head.feed == self.me && head.len > self.feeds.get(&self.me).map_or(0, |f| f.len()) {
+                // Somebody has more of our own feed than we do: this disk was set back.
+                let at = self.feeds.get(&self.me).map_or(0, |f| f.len());
+                self.notify(
+                    ctx,
+                    Notice::Forked {
+                        project: self.id,
+                        feed: self.me,
+                        from: at,
+                    },
+                );
+                continue;
+            }
+            if self.feeds.missing(&head.feed, head.len).is_some() {
+                let known = self.sync.remote.entry(head.feed).or_insert((head.len, from));
+                if head.len >= known.0 {
+                    *known = (head.len, from);
+                }
+                self.want(ctx, head.feed);
+            }
+        }
+        if answer {
+            self.send_heads(ctx, from, false);
+        }
+    }
+
+    /// Asks for the next range of a feed, unless that was just done.
+    fn want(&mut self, ctx: &mut Ctx<'_>, feed: FeedId) {
+        let Some((len, peer)) = self.sync.remote.get(&feed).copied() else {
+            return;
+        };
+        let Some((from, count)) = self.feeds.missing(&feed, len) else {
+            self.sync.remote.remove(&feed);
+            self.sync.asked.remove(&feed);
+            return;
+        };
+        if self.sync.asked.get(&feed).is_some_and(|(at, _)| *at == from) {
+            return;
+        }
+        self.sync.asked.insert(feed, (from, ctx.now));
+        let message = Wire::Want {
+            project: self.id,
+            feed,
+            from,
+            count: count.min(MAX_RANGE),
+        };
+        ctx.out.speak(Effect::Send { to: peer, message });
+    }
+
+    /// A range came: ask for what follows it.
+    pub(super) fn continue_sync(&mut self, ctx: &mut Ctx<'_>, from: PublicKey) {
+        let open: Vec<FeedId> = self
+            .sync
+            .remote
+            .iter()
+            .filter(|(_, (_, peer))| *peer == from)
+            .map(|(feed, _)| *feed)
+            .collect();
+        for feed in open {
+            self.want(ctx, feed);
+        }
+    }
+
+    /// Says that we are here, when it is time.
+    pub(super) fn heartbeat(&mut self, ctx: &mut Ctx<'_>) -> u64 {
+        self.presences.retain(|_, (until, _)| *until > ctx.now);
+        if !self.is_member() {
+            return u64::MAX;
+        }
+        if self.next_heartbeat_ms <= ctx.now {
+            self.next_heartbeat_ms = ctx.now + ctx.cfg.pace.heartbeat_ms;
+            self.say_presence(ctx);
+        }
+        // A lapsed presence changes what there is to do.
+        let lapse = self
+            .presences
+            .values()
+            .map(|(until, _)| *until)
+            .min()
+            .unwrap_or(u64::MAX);
+        self.next_heartbeat_ms.min(lapse)
+    }
+
+    pub(super) fn say_presence(&mut self, ctx: &mut Ctx<'_>) {
+        let agents = self
+            .agents
+            .values()
+            .map(|a| AgentPresence {
+                agent: a.key.public(),
+                status: a.status,
+                load: a.load(self),
+            })
+            .collect();
+        let presence = Presence {
+            project: self.id,
+            incarnation: self.me.incarnation,
+            sent_ms: ctx.now,
+            ttl_ms: ctx.cfg.pace.presence_ttl_ms,
+            agents,
+        };
+        let message = Wire::Presence(Signed::new(&ctx.cfg.key, presence));
+        ctx.out.speak(Effect::Broadcast {
+            project: self.id,
+            message,
+        });
+    }
+
+    pub(super) fn presence_received(&mut self, ctx: &mut Ctx<'_>, from: PublicKey, presence: Signed<Presence>) {
+        let (node, p) = (presence.by, presence.statement.clone());
+        let stale = p.sent_ms.abs_diff(ctx.now) > MAX_SKEW_MS + p.ttl_ms.min(MAX_TTL_MS);
+        let older = self
+            .presences
+            .get(&node)
+            .is_some_and(|(_, known)| known.sent_ms >= p.sent_ms);
+        if node == self.me.node || older || p.agents.len() > crate::body::MAX_LIST {
+            return;
+        }
+        if stale || !self.state.rosters.latest().is_member(&node) || !presence.verify() {
+            let why = "a presence that is stale, not signed by its node, or not a member's".to_owned();
+            return self.notify(ctx, Notice::Refused { from, why });
+        }
+        let new = !self.presences.contains_key(&node);
+        self.presences.insert(node, (ctx.now + p.ttl_ms.min(MAX_TTL_MS), p));
+        self.dirty = true;
+        if new {
+            self.next_heartbeat_ms = ctx.now;
+        }
+    }
+}

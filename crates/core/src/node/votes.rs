@@ -1,0 +1,520 @@
+//! Commit, reveal, one evidence round, final votes, tally.
+//!
+//! Each phase ends when every live voter has done its part, or when its time is over. First votes do not bind. A voter
+//! signs one final vote on a question, ever: whether it has is read from the state, never from memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::review::newest_of_each_feed;
+use super::{Ctx, Project};
+use crate::body::{
+    Body, Choice, Committed, Decided, FinalVote, FinalVoted, MessageKind, Reason, Reveal, Revealed, Signed,
+    ThreadOpened,
+};
+use crate::crypto::{Hash, PublicKey};
+use crate::event::EventRef;
+use crate::finding::{self, Finding, Severity};
+use crate::plant;
+use crate::report::Verdict;
+use crate::roster::is_quorum;
+use crate::state::Meta;
+
+/// When the phases of a ballot end, Unix milliseconds.
+#[derive(Debug, Clone, Copy)]
+struct Phases {
+    commit: u64,
+    reveal: u64,
+    evidence: u64,
+    last: u64,
+}
+
+impl Phases {
+    fn new(start_ms: u64, opened: &ThreadOpened) -> Self {
+        let t = &opened.timing;
+        let commit = start_ms.saturating_add(t.commit_ms);
+        let reveal = commit.saturating_add(t.reveal_ms);
+        let evidence = reveal.saturating_add(t.evidence_ms);
+        Phases {
+            commit,
+            reveal,
+            evidence,
+            last: evidence.saturating_add(t.final_ms),
+        }
+    }
+}
+
+/// A voter hosted here.
+struct Voter {
+    id: String,
+    role: String,
+    key: PublicKey,
+}
+
+impl Project {
+    /// The proposal that this node goes by: the one that most of the panel has committed to, else the first.
+    pub fn ballot_of(&self, thread: &Hash) -> Option<Hash> {
+        let proposals = &self.state.threads.get(thread)?.proposals;
+        let valid = proposals.iter().filter(|(_, id)| {
+            self.state
+                .ballots
+                .get(*id)
+                .and_then(|b| b.proposed.as_ref())
+                .is_some_and(|(m, p)| self.is_sound(thread, m, p))
+        });
+        let most = valid.max_by_key(|(order, id)| {
+            let committed = self.state.ballots.get(*id).map_or(0, |b| b.committed().len());
+            (committed, std::cmp::Reverse(**order))
+        });
+        most.map(|(_, id)| *id)
+    }
+
+    /// Whether a proposal may be voted on: right subject, right roster, right panel, and a seat made it.
+    fn is_sound(&self, thread: &Hash, meta: &Meta, proposed: &crate::body::Proposed) -> bool {
+        let Some((_, opened)) = self.state.threads.get(thread).and_then(|t| t.opened.as_ref()) else {
+            return false;
+        };
+        let Some(roster) = self.state.rosters.epoch(meta.epoch) else {
+            return false;
+        };
+        opened.subject.is_some_and(|s| s.hash == proposed.subject)
+            && roster.hash() == proposed.roster
+            && roster.owner(&meta.node()).is_some()
+            && proposed
+                .panel
+                .iter()
+                .all(|seat| seat.by != self.me.node || self.knows_own(seat))
+    }
+
+    fn knows_own(&self, seat: &Signed<crate::body::Endorsement>) -> bool {
+        self.state.agents.get(&seat.by, &seat.statement.agent).is_some()
+    }
+
+    /// Lets the agents hosted here vote, and gathers the outcome. Returns when to look again.
+    pub(super) fn drive_votes(&mut self, ctx: &mut Ctx<'_>, id: Hash, home: &Meta, opened: &ThreadOpened) -> u64 {
+        let Some(proposal) = self.ballot_of(&id) else {
+            return u64::MAX;
+        };
+        let Some((meta, proposed)) = self.state.ballots[&proposal].proposed.clone() else {
+            return u64::MAX;
+        };
+        let phases = Phases::new(meta.hlc.ms(), opened);
+        let panel = self.state.ballots[&proposal].voters();
+        let mut wake = u64::MAX;
+        let me = self.me.node;
+        for (agent, _) in panel.iter().filter(|(_, node)| *node == me) {
+            let local = self.agents.values().find(|a| a.key.public() == *agent);
+            let Some(voter) = local.map(|a| Voter {
+                id: a.spec.id.clone(),
+                role: a.spec.role.clone(),
+                key: *agent,
+            }) else {
+                continue;
+            };
+            wake = wake.min(self.vote(ctx, &id, &proposal, &meta, &proposed, &voter, phases));
+        }
+        wake.min(self.tally(ctx, &id, &proposal, home, &meta, phases))
+    }
+
+    /// Panel members whose nodes are here, or all of them once time is over.
+    fn awaited(&self, proposal: &Hash, now: u64) -> BTreeSet<PublicKey> {
+        let voters = self.state.ballots[proposal].voters();
+        voters
+            .into_iter()
+            .filter(|(_, node)| self.is_live(node, now))
+            .map(|(agent, _)| agent)
+            .collect()
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn vote(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        id: &Hash,
+        proposal: &Hash,
+        meta: &Meta,
+        proposed: &crate::body::Proposed,
+        voter: &Voter,
+        phases: Phases,
+    ) -> u64 {
+        let ballot = &self.state.ballots[proposal];
+        if ballot.commitment(&voter.key).is_none() && ctx.now < phases.commit {
+            return self.commit(ctx, id, proposal, meta, voter, phases);
+        }
+        let committed = self.state.ballots[proposal].committed();
+        let awaited = self.awaited(proposal, ctx.now);
+        let all_committed = awaited.is_subset(&committed);
+        if !all_committed && ctx.now < phases.commit {
+            return phases.commit;
+        }
+        let ballot = &self.state.ballots[proposal];
+        if committed.contains(&voter.key) && ballot.revealed(&voter.key).is_none() && ctx.now < phases.reveal {
+            self.reveal(ctx, id, proposal, meta, voter);
+        }
+        let first = self.state.ballots[proposal].first_votes();
+        let due: BTreeSet<_> = awaited.intersection(&committed).collect();
+        if !due.iter().all(|a| first.contains_key(*a)) && ctx.now < phases.reveal {
+            return phases.reveal;
+        }
+        if self
+            .state
+            .finals
+            .has_voted(*id, proposed.subject, meta.epoch, &voter.key)
+        {
+            return u64::MAX;
+        }
+        self.conclude(ctx, id, proposal, meta, proposed, voter, phases, &first)
+    }
+
+    /// The first vote: from the agent's own findings, before it has seen how others vote.
+    fn commit(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        id: &Hash,
+        proposal: &Hash,
+        meta: &Meta,
+        voter: &Voter,
+        phases: Phases,
+    ) -> u64 {
+        let (all, complete) = self.findings(ctx, id);
+        // Half of the time is given to fetching what is missing; then the vote is made from what there is.
+        let patience = phases
+            .commit
+            .saturating_sub((phases.commit - meta.hlc.ms().min(phases.commit)) / 2);
+        if !complete && ctx.now < patience {
+            return patience;
+        }
+        let own: Vec<Finding> = all
+            .iter()
+            .filter(|(agent, _)| *agent == voter.id)
+            .map(|(_, f)| f.clone())
+            .collect();
+        let choice = self
+            .opinions
+            .get(&(*id, voter.key))
+            .copied()
+            .unwrap_or_else(|| by_severity(&own));
+        let commitment = self.reveal_of(ctx, proposal, voter, choice).commitment(&voter.key);
+        let body = Committed {
+            proposal: *proposal,
+            agent: voter.key,
+            commitment,
+        };
+        self.append(ctx, Body::Committed(body), vec![meta.reference], vec![]);
+        phases.commit
+    }
+
+    fn reveal_of(&self, ctx: &Ctx<'_>, proposal: &Hash, voter: &Voter, choice: Choice) -> Reveal {
+        let mut about = proposal.0.to_vec();
+        about.extend_from_slice(&voter.key.0);
+        let nonce = Hash(ctx.cfg.key.derive("vote nonce", &about));
+        Reveal {
+            proposal: *proposal,
+            choice,
+            nonce,
+            reason: None,
+        }
+    }
+
+    /// Shows the vote that was committed to. Which one it was is found by trying all three against the commitment: nothing
+    /// has to be remembered over a crash.
+    fn reveal(&mut self, ctx: &mut Ctx<'_>, id: &Hash, proposal: &Hash, meta: &Meta, voter: &Voter) {
+        let Some(commitment) = self.state.ballots[proposal].commitment(&voter.key) else {
+            return;
+        };
+        let choices = [Choice::Approve, Choice::RequestChanges, Choice::Abstain];
+        let candidates = choices.map(|choice| self.reveal_of(ctx, proposal, voter, choice));
+        let Some(reveal) = candidates.into_iter().find(|r| r.commitment(&voter.key) == commitment) else {
+            return;
+        };
+        let Some(key) = self.agents.get(&voter.id).map(|a| a.key.clone()) else {
+            return;
+        };
+        let choice = reveal.choice;
+        let body = Body::Revealed(Revealed {
+            reveal: Signed::new(&key, reveal),
+        });
+        self.append(ctx, body, vec![meta.reference], vec![]);
+        let text = format!("my first vote, from my own findings: {}", words(choice));
+        self.say(ctx, &voter.id, *id, MessageKind::Vote, &text);
+    }
+
+    /// The evidence round, and the final vote after it.
+    #[allow(clippy::too_many_arguments)]
+    fn conclude(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        id: &Hash,
+        proposal: &Hash,
+        meta: &Meta,
+        proposed: &crate::body::Proposed,
+        voter: &Voter,
+        phases: Phases,
+        first: &BTreeMap<PublicKey, Choice>,
+    ) -> u64 {
+        let (all, complete) = self.findings(ctx, id);
+        if !complete && ctx.now < phases.evidence {
+            return phases.evidence;
+        }
+        let split = first.values().collect::<BTreeSet<_>>().len() > 1;
+        if split && ctx.now < phases.evidence {
+            self.give_evidence(ctx, id, voter, first, &all);
+            let given = self.evidence_given(id, meta);
+            let dissenters = first
+                .iter()
+                .filter(|(_, c)| **c == Choice::RequestChanges)
+                .map(|(a, _)| *a);
+            let live = self.awaited(proposal, ctx.now);
+            if !dissenters.filter(|a| live.contains(a)).all(|a| given.contains(&a)) {
+                return phases.evidence;
+            }
+        }
+        let united: Vec<Finding> = finding::unite(all).into_iter().map(|(f, _)| f).collect();
+        let opinion = self.opinions.get(&(*id, voter.key)).copied();
+        let rule = by_severity(&united);
+        // Shown evidence outweighs an opinion; without evidence an opinion stands.
+        let choice = match opinion {
+            Some(opinion) if rule == Choice::Approve => opinion,
+            _ => rule,
+        };
+        let own_veto = self.state.threads[id]
+            .findings
+            .values()
+            .any(|f| f.findings.by == voter.key && f.findings.statement.veto);
+        let lifts_veto = voter.role == "security" && choice == Choice::Approve && !own_veto;
+        let statement = FinalVote {
+            project: self.id,
+            thread: *id,
+            epoch: meta.epoch,
+            roster: proposed.roster,
+            subject: proposed.subject,
+            proposal: *proposal,
+            choice,
+            lifts_veto,
+        };
+        let Some(key) = self.agents.get(&voter.id).map(|a| a.key.clone()) else {
+            return u64::MAX;
+        };
+        let (blob, reason) = self.text_blob(ctx, &reason_for(choice, &united, opinion));
+        let votes: Vec<EventRef> = self.state.threads[id].findings.values().map(|f| f.reference).collect();
+        let mut deps = vec![meta.reference];
+        deps.extend(newest_of_each_feed(&votes));
+        let body = Body::FinalVoted(FinalVoted {
+            vote: Signed::new(&key, statement.clone()),
+            reason: Some(reason),
+        });
+        self.append(ctx, body, deps.clone(), vec![blob]);
+        if plant::active("second_final_vote") {
+            let other = if choice == Choice::Approve {
+                Choice::RequestChanges
+            } else {
+                Choice::Approve
+            };
+            let vote = Signed::new(
+                &key,
+                FinalVote {
+                    choice: other,
+                    ..statement
+                },
+            );
+            self.append(ctx, Body::FinalVoted(FinalVoted { vote, reason: None }), deps, vec![]);
+        }
+        u64::MAX
+    }
+
+    /// A dissenting voter shows once what it rests on.
+    fn give_evidence(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        id: &Hash,
+        voter: &Voter,
+        first: &BTreeMap<PublicKey, Choice>,
+        all: &[(String, Finding)],
+    ) {
+        if first.get(&voter.key) != Some(&Choice::RequestChanges) || self.has_objected(id, &voter.key) {
+            return;
+        }
+        let mine = all
+            .iter()
+            .filter(|(agent, f)| *agent == voter.id && f.severity >= Severity::High);
+        let lines: Vec<String> = mine
+            .map(|(_, f)| format!("{}:{} {} ({})", f.file, f.line, f.title, f.rule))
+            .take(20)
+            .collect();
+        let text = match lines.is_empty() {
+            true => "I object; the reason is my judgement, not a quoted line.".to_owned(),
+            false => format!("this must not land as it is:\n{}", lines.join("\n")),
+        };
+        self.say(ctx, &voter.id, *id, MessageKind::Objection, &text);
+    }
+
+    fn has_objected(&self, id: &Hash, agent: &PublicKey) -> bool {
+        let messages = self.state.threads[id].messages.values();
+        messages
+            .into_iter()
+            .any(|m| m.message.by == *agent && m.message.statement.kind == MessageKind::Objection)
+    }
+
+    /// Who has shown evidence since the proposal.
+    fn evidence_given(&self, id: &Hash, meta: &Meta) -> BTreeSet<PublicKey> {
+        let since = self.state.threads[id].messages.range(meta.order()..);
+        since
+            .filter(|(_, m)| m.message.statement.kind == MessageKind::Objection)
+            .map(|(_, m)| m.message.by)
+            .collect()
+    }
+
+    /// Gathers the outcome: the home does, or whoever stands in for it.
+    fn tally(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        id: &Hash,
+        proposal: &Hash,
+        home: &Meta,
+        meta: &Meta,
+        phases: Phases,
+    ) -> u64 {
+        if !self.is_seat() {
+            return u64::MAX;
+        }
+        let ballot = &self.state.ballots[proposal];
+        let Some(roster) = self.state.rosters.epoch(meta.epoch) else {
+            return u64::MAX;
+        };
+        let votes = self.state.finals.countable(*proposal, ballot);
+        let weights = roster.voter_weights(&ballot.voters());
+        let total = roster.total_weight();
+        let mut sums: BTreeMap<Choice, u64> = BTreeMap::new();
+        for (agent, entry) in &votes {
+            let choice = entry.vote.statement.choice;
+            // Abstaining is not assent.
+            let choice = if plant::active("abstention_counts") && choice == Choice::Abstain {
+                Choice::Approve
+            } else {
+                choice
+            };
+            *sums.entry(choice).or_default() += weights.get(agent).copied().unwrap_or(0);
+        }
+        let refs: Vec<EventRef> = votes.values().map(|v| v.reference).collect();
+        let awaited = self.awaited(proposal, ctx.now);
+        let all_in = awaited.iter().all(|a| votes.contains_key(a));
+        let everyone = ballot.voters().iter().all(|(a, _)| votes.contains_key(a));
+        let enough = |weight: u64| match plant::active("simple_majority") {
+            true => weight * 2 > total,
+            false => is_quorum(weight, total),
+        };
+        let winner = sums
+            .iter()
+            .find(|(c, w)| **c != Choice::Abstain && enough(**w))
+            .map(|(c, _)| *c);
+        let step = ctx.cfg.pace.backup_ms * self.rank(id, &home.node(), ctx.now);
+        let done = all_in && (winner.is_some() || everyone);
+        let due = match done {
+            true => self.ready_since_votes(proposal, ctx.now) + step,
+            false => phases.last + step,
+        };
+        if ctx.now < due {
+            return due;
+        }
+        match winner {
+            Some(Choice::Approve) if self.veto_stands(id, proposal) && !plant::active("ignored_veto") => {
+                let question = "a critical security finding stands against the approval; shall the change land?";
+                self.escalate(ctx, id, Reason::Veto, question);
+            }
+            Some(choice) => self.decide(ctx, id, proposal, choice, refs),
+            None if everyone => {
+                self.escalate(
+                    ctx,
+                    id,
+                    Reason::Split,
+                    "the team is split over this change; shall it land?",
+                );
+            }
+            None => {
+                let question = "too few of the team voted in time; shall the change land?";
+                self.escalate(ctx, id, Reason::Deadline, question);
+            }
+        }
+        u64::MAX
+    }
+
+    fn ready_since_votes(&mut self, proposal: &Hash, now: u64) -> u64 {
+        *self.ready_since.entry(*proposal).or_insert(now)
+    }
+
+    fn decide(&mut self, ctx: &mut Ctx<'_>, id: &Hash, proposal: &Hash, choice: Choice, mut votes: Vec<EventRef>) {
+        votes.sort_unstable();
+        let deps = newest_of_each_feed(&votes);
+        let body = Body::Decided(Decided {
+            thread: *id,
+            proposal: *proposal,
+            choice,
+            votes,
+        });
+        self.append(ctx, body, deps, vec![]);
+        self.ready_since.remove(proposal);
+        let text = format!("the team has decided: {}", words(choice));
+        self.comment(ctx, id, MessageKind::Decision, &text);
+    }
+
+    /// Whether a veto of a security agent on the panel still stands: it is lifted when security voters with more than half of
+    /// their weight lift it in the final vote.
+    pub fn veto_stands(&self, id: &Hash, proposal: &Hash) -> bool {
+        let raised = self.state.threads[id]
+            .findings
+            .values()
+            .any(|f| f.findings.statement.veto);
+        if !raised {
+            return false;
+        }
+        let Some(ballot) = self.state.ballots.get(proposal) else {
+            return true;
+        };
+        let Some((meta, proposed)) = &ballot.proposed else {
+            return true;
+        };
+        let Some(roster) = self.state.rosters.epoch(meta.epoch) else {
+            return true;
+        };
+        let weights = roster.voter_weights(&ballot.voters());
+        let votes = self.state.finals.countable(*proposal, ballot);
+        let security = proposed
+            .panel
+            .iter()
+            .filter(|s| s.statement.role == "security")
+            .map(|s| s.statement.agent);
+        let (mut lifting, mut all) = (0u64, 0u64);
+        for agent in security {
+            let weight = weights.get(&agent).copied().unwrap_or(0);
+            all += weight;
+            if votes.get(&agent).is_some_and(|v| v.vote.statement.lifts_veto) {
+                lifting += weight;
+            }
+        }
+        lifting * 2 <= all
+    }
+}
+
+/// The published severity rule as a vote.
+fn by_severity(findings: &[Finding]) -> Choice {
+    match finding::verdict_by_severity(findings) {
+        Verdict::Approve => Choice::Approve,
+        _ => Choice::RequestChanges,
+    }
+}
+
+/// A vote in words.
+pub fn words(choice: Choice) -> &'static str {
+    match choice {
+        Choice::Approve => "approve",
+        Choice::RequestChanges => "request changes",
+        Choice::Abstain => "abstain",
+    }
+}
+
+fn reason_for(choice: Choice, united: &[Finding], opinion: Option<Choice>) -> String {
+    let shown = super::turn::summary(united);
+    match (choice, opinion) {
+        (c, Some(o)) if c == o && by_severity(united) != c => format!("my own judgement; together we have {shown}"),
+        _ => format!("the severity rule; together we have {shown}"),
+    }
+}

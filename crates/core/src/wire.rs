@@ -1,0 +1,245 @@
+//! What nodes say to each other. The transport authenticates the sender by its node key.
+//!
+//! Gossip carries events as hints to whoever listens on the project's topic; blobs travel in directed messages to
+//! members only. Heads, wants and ranges repair whatever gossip lost.
+
+use minicbor::bytes::ByteVec;
+use minicbor::{Decode, Encode};
+
+use crate::blob::Blob;
+use crate::body::{JoinStatement, Signed, Statement};
+use crate::codec::{self, CodecError};
+use crate::crypto::{self, Context, Hash, PublicKey};
+use crate::event::FeedId;
+
+/// No message between nodes is longer.
+pub const MAX_MESSAGE_BYTES: usize = 32 * 1024 * 1024;
+/// Events in one answer to a want: the next want follows at once.
+pub const MAX_RANGE: u64 = 1024;
+
+/// How busy an agent is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, serde::Serialize)]
+#[cbor(index_only)]
+#[serde(rename_all = "snake_case")]
+pub enum AgentStatus {
+    /// Configured, not started.
+    #[n(0)]
+    Starting,
+    /// Free.
+    #[n(1)]
+    Idle,
+    /// At work.
+    #[n(2)]
+    Working,
+    /// Finishes what it has and takes nothing new.
+    #[n(3)]
+    Draining,
+    /// Takes nothing for the moment.
+    #[n(4)]
+    Paused,
+    /// Broke down and will be restarted.
+    #[n(5)]
+    Failed,
+    /// Stopped.
+    #[n(6)]
+    Stopped,
+}
+
+/// One agent in a presence.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct AgentPresence {
+    /// Its key.
+    #[n(0)]
+    pub agent: PublicKey,
+    /// How busy it is.
+    #[n(1)]
+    pub status: AgentStatus,
+    /// Tasks that it has.
+    #[n(2)]
+    pub load: u32,
+}
+
+/// A node says: I am here, and so are these agents, for so long. Short-lived; never in a feed.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Presence {
+    /// The project.
+    #[n(0)]
+    pub project: Hash,
+    /// The node's incarnation.
+    #[n(1)]
+    pub incarnation: u64,
+    /// When it was said, Unix milliseconds by the node's clock.
+    #[n(2)]
+    pub sent_ms: u64,
+    /// How long it holds, milliseconds.
+    #[n(3)]
+    pub ttl_ms: u64,
+    /// Its agents.
+    #[n(4)]
+    pub agents: Vec<AgentPresence>,
+}
+
+impl Statement for Presence {
+    const CONTEXT: Context = Context::Presence;
+}
+
+/// A feed and its length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+#[cbor(array)]
+pub struct Head {
+    /// The feed.
+    #[n(0)]
+    pub feed: FeedId,
+    /// How many events of it the sender has.
+    #[n(1)]
+    pub len: u64,
+}
+
+/// A message between two nodes, or on a project's topic.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum Wire {
+    /// Events, in no particular order, and blobs that belong to them.
+    #[n(0)]
+    Events {
+        /// The project.
+        #[n(0)]
+        project: Hash,
+        /// Wire forms.
+        #[n(1)]
+        events: Vec<ByteVec>,
+        /// Short blobs.
+        #[n(2)]
+        blobs: Vec<Blob>,
+    },
+    /// Who is here.
+    #[n(1)]
+    Presence(#[n(0)] Signed<Presence>),
+    /// A hash over everything that the sender has: equal on both sides when there is nothing to do.
+    #[n(2)]
+    Digest {
+        /// The project.
+        #[n(0)]
+        project: Hash,
+        /// [`heads_digest`].
+        #[n(1)]
+        digest: Hash,
+    },
+    /// What the sender has.
+    #[n(3)]
+    Heads {
+        /// The project.
+        #[n(0)]
+        project: Hash,
+        /// Feed by feed.
+        #[n(1)]
+        heads: Vec<Head>,
+        /// Whether the receiver's own heads are asked for.
+        #[n(2)]
+        answer: bool,
+    },
+    /// Asks for a range of a feed.
+    #[n(4)]
+    Want {
+        /// The project.
+        #[n(0)]
+        project: Hash,
+        /// The feed.
+        #[n(1)]
+        feed: FeedId,
+        /// First number.
+        #[n(2)]
+        from: u64,
+        /// How many, at most [`MAX_RANGE`].
+        #[n(3)]
+        count: u64,
+    },
+    /// Asks for a blob.
+    #[n(5)]
+    WantBlob {
+        /// The project.
+        #[n(0)]
+        project: Hash,
+        /// Its salted hash.
+        #[n(1)]
+        hash: Hash,
+    },
+    /// A blob.
+    #[n(6)]
+    Blob {
+        /// The project.
+        #[n(0)]
+        project: Hash,
+        /// Salt and bytes.
+        #[n(1)]
+        blob: Blob,
+    },
+    /// Two signed events with one number: the proof of a fork.
+    #[n(7)]
+    Fork {
+        /// The project.
+        #[n(0)]
+        project: Hash,
+        /// One.
+        #[n(1)]
+        a: ByteVec,
+        /// The other.
+        #[n(2)]
+        b: ByteVec,
+    },
+    /// Asks for a seat.
+    #[n(8)]
+    Join(#[n(0)] Signed<JoinStatement>),
+    /// The answer to a request for a seat: which project, and whether it is being arranged.
+    #[n(9)]
+    Welcome {
+        /// The project.
+        #[n(0)]
+        project: Hash,
+        /// Whether the seat was refused, or waits for a person.
+        #[n(1)]
+        granted: bool,
+    },
+    /// The owner of a lease asks its acknowledger for more time.
+    #[n(10)]
+    Renew {
+        /// The project.
+        #[n(0)]
+        project: Hash,
+        /// The task.
+        #[n(1)]
+        task: Hash,
+        /// The owner's token.
+        #[n(2)]
+        token: u64,
+    },
+}
+
+impl Wire {
+    /// Encodes a message.
+    pub fn encode(&self) -> Vec<u8> {
+        codec::encode(self)
+    }
+
+    /// Decodes a message from outside.
+    pub fn decode(bytes: &[u8]) -> Result<Wire, CodecError> {
+        codec::decode_bounded("message", bytes, MAX_MESSAGE_BYTES)
+    }
+}
+
+/// A hash over all heads, in the order of feeds.
+pub fn heads_digest(heads: impl Iterator<Item = (FeedId, u64, Hash)>) -> Hash {
+    let mut bytes = Vec::new();
+    for (feed, len, head) in heads {
+        bytes.extend_from_slice(&codec::encode(&feed));
+        bytes.extend_from_slice(&len.to_be_bytes());
+        bytes.extend_from_slice(&head.0);
+    }
+    crypto::hash(Context::Presence, &bytes)
+}
+
+/// The gossip topic of a project.
+pub fn topic(project: &Hash) -> String {
+    format!("bzzz/project/v1/{project}")
+}

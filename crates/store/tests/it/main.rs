@@ -1,0 +1,9 @@
+//! Tests of the store as its callers see it.
+
+mod backup;
+mod common;
+mod crash;
+mod disk;
+mod erase;
+mod model;
+mod suite;
