@@ -11,6 +11,7 @@ use bzzz_core::codec;
 use bzzz_core::crypto::{self, Context, Hash, Keypair};
 use bzzz_core::event::{Draft, Event};
 use bzzz_core::hlc::Hlc;
+use bzzz_core::wire::{AgentPresence, AgentStatus, Head, Presence, Wire, heads_digest};
 use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 
@@ -133,6 +134,80 @@ fn roster() -> Value {
     })
 }
 
+/// One message of each kind between nodes.
+fn messages() -> Vec<Value> {
+    let g = &mut Generator::new(8);
+    let key = Keypair::from_seed([1; 32]);
+    let (project, hash) = (Hash([0xAA; 32]), bodies::hash(g));
+    let feed = bodies::event_ref(g).feed;
+    let blob = Blob {
+        salt: [0x5A; 16],
+        bytes: b"text".to_vec(),
+    };
+    let bytes = |b: &[u8]| minicbor::bytes::ByteVec::from(b.to_vec());
+    let presence = Presence {
+        project,
+        incarnation: 1,
+        sent_ms: 1_790_000_000_000,
+        ttl_ms: 5_000,
+        agents: vec![AgentPresence {
+            agent: bodies::key(g),
+            status: AgentStatus::Working,
+            load: 2,
+        }],
+    };
+    let join = JoinStatement {
+        project: Hash::ZERO,
+        owner: "dan".into(),
+        operator: bodies::key(g),
+        voting: true,
+    };
+    let all = [
+        Wire::Events {
+            project,
+            events: vec![bytes(&[1, 2, 3])],
+            blobs: vec![blob.clone()],
+        },
+        Wire::Presence(Signed::new(&key, presence)),
+        Wire::Digest {
+            project,
+            digest: heads_digest([(feed, 7, hash)].into_iter()),
+        },
+        Wire::Heads {
+            project,
+            heads: vec![Head { feed, len: 7 }],
+            answer: true,
+        },
+        Wire::Want {
+            project,
+            feed,
+            from: 7,
+            count: 1_024,
+        },
+        Wire::WantBlob { project, hash },
+        Wire::Blob { project, blob },
+        Wire::Fork {
+            project,
+            a: bytes(&[1]),
+            b: bytes(&[2]),
+        },
+        Wire::Join(Signed::new(&key, join)),
+        Wire::Welcome { project, granted: true },
+        Wire::Renew {
+            project,
+            task: hash,
+            token: 3,
+        },
+    ];
+    all.iter()
+        .map(|m| {
+            let bytes = m.encode();
+            assert_eq!(Wire::decode(&bytes).as_ref(), Ok(m));
+            json!({ "message": hex(&bytes), "diagnostic": diagnostic(&bytes) })
+        })
+        .collect()
+}
+
 fn vectors() -> Value {
     let d = decision();
     let verified = d
@@ -168,6 +243,7 @@ fn vectors() -> Value {
         },
         "roster": roster(),
         "events": events(),
+        "messages": messages(),
         "certificate": {
             "pem": d.certificate.to_pem(),
             "project": verified.project,
@@ -188,7 +264,15 @@ fn the_code_reproduces_the_committed_vectors() {
         serde_json::from_str(&text).expect("our own JSON"),
         serde_json::from_str(&committed).expect("the committed JSON"),
     );
-    for part in ["contexts", "blob", "hlc", "commitment", "roster", "certificate"] {
+    for part in [
+        "messages",
+        "contexts",
+        "blob",
+        "hlc",
+        "commitment",
+        "roster",
+        "certificate",
+    ] {
         assert_eq!(ours[part], theirs[part], "{part}");
     }
     for (ours, theirs) in ours["events"]
@@ -210,5 +294,23 @@ fn the_committed_events_are_read_as_what_they_are() {
         let event = Event::decode(&wire).expect("a signed event");
         assert_eq!(Some(event.hash()), Hash::from_hex(vector["hash"].as_str().unwrap()));
         assert_eq!(event.body().map(|b| b.name()), vector["name"].as_str());
+    }
+}
+
+#[test]
+fn the_protocol_tells_of_every_kind_and_context() {
+    let text = include_str!("../../../../docs/protocol.md");
+    for (kind, name) in KINDS {
+        assert!(
+            text.contains(&format!("| {kind} | `{name}` |")),
+            "docs/protocol.md lacks kind {kind}, {name}"
+        );
+    }
+    for vector in signatures() {
+        let context = vector["context"].as_str().expect("a context");
+        assert!(
+            text.contains(&format!("| `{context}` |")),
+            "docs/protocol.md lacks {context}"
+        );
     }
 }
