@@ -493,7 +493,7 @@ proptest! {
     fn any_flipped_byte_breaks_it(flips in prop::collection::vec((any::<u32>(), 1u8..=255), 60)) {
         let d = decision();
         let bytes = d.certificate.encode();
-        prop_assert_eq!(codec::encode(&Certificate::decode(&bytes).unwrap()), bytes.clone());
+        prop_assert_eq!(&codec::encode(&Certificate::decode(&bytes).unwrap()), &bytes);
         for (at, mask) in flips {
             let at = at as usize % bytes.len();
             let mut bad = bytes.clone();

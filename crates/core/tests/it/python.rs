@@ -84,7 +84,7 @@ fn the_script_refuses_what_we_refuse() {
         .position(|v| v.statement.choice == Choice::Approve);
     let changes: &[(&str, Change)] = &[
         ("vote-removed", &|c| {
-            drop(c.votes.remove(approve_at.expect("an approval")))
+            c.votes.remove(approve_at.expect("an approval"));
         }),
         ("vote-twice", &|c| c.votes.push(c.votes[0].clone())),
         ("vote-forged", &|c| c.votes[0].signature.0[9] ^= 4),
