@@ -136,6 +136,13 @@ impl Node {
         }
     }
 
+    /// At the start, after the events: a stored proof of a fork, to be shown to whoever still believes the feed.
+    pub fn load_fork(&mut self, project: &Hash, a: &Event, b: &Event) {
+        if let Some(project) = self.projects.get_mut(project) {
+            project.remember_fork(a, b);
+        }
+    }
+
     /// Begins to work, after everything stored was loaded.
     pub fn start(&mut self, now: u64) -> Vec<Effect> {
         self.step(now, |node, ctx| {
