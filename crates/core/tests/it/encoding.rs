@@ -83,7 +83,7 @@ fn other_forms(bytes: &[u8]) -> Vec<Vec<u8>> {
             continue;
         }
         for (info, width) in [(24u8, 1usize), (25, 2), (26, 4), (27, 8)] {
-            if 1 + width <= len {
+            if width < len {
                 continue;
             }
             let mut form = bytes[..at].to_vec();
