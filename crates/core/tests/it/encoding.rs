@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use crate::bodies;
 use crate::generator::Generator;
 
-const CONTEXTS: [Context; 13] = [
+const CONTEXTS: [Context; 14] = [
     Context::Event,
     Context::Roster,
     Context::RosterChange,
@@ -24,6 +24,7 @@ const CONTEXTS: [Context; 13] = [
     Context::Receipt,
     Context::Answer,
     Context::Presence,
+    Context::Heads,
     Context::Join,
 ];
 

@@ -83,7 +83,7 @@ fn events() -> Vec<Value> {
 }
 
 fn signatures() -> Vec<Value> {
-    const ALL: [Context; 13] = [
+    const ALL: [Context; 14] = [
         Context::Event,
         Context::Roster,
         Context::RosterChange,
@@ -96,6 +96,7 @@ fn signatures() -> Vec<Value> {
         Context::Receipt,
         Context::Answer,
         Context::Presence,
+        Context::Heads,
         Context::Join,
     ];
     let key = Keypair::from_seed([7; 32]);
