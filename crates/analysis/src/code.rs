@@ -32,10 +32,7 @@ pub(crate) struct Call<'d> {
 
 impl<'d> Call<'d> {
     pub(crate) fn keyword(&self, name: &str) -> Option<Node<'d>> {
-        self.keywords
-            .iter()
-            .find(|(k, _)| *k == name)
-            .map(|(_, v)| *v)
+        self.keywords.iter().find(|(k, _)| *k == name).map(|(_, v)| *v)
     }
 
     pub(crate) fn path_is(&self, paths: &[&str]) -> bool {
@@ -55,9 +52,7 @@ pub(crate) fn call(node: Node<'_>) -> Option<Call<'_>> {
     if !node.is(CALLS) {
         return None;
     }
-    let mut callee = node
-        .field("function")
-        .or_else(|| node.field("constructor"))?;
+    let mut callee = node.field("function").or_else(|| node.field("constructor"))?;
     if callee.kind() == "generic_function" {
         callee = callee.field("function")?;
     }
@@ -151,11 +146,7 @@ pub(crate) fn string_value(node: Node<'_>) -> Option<&str> {
     let body = body.trim_start_matches('#');
     for quote in ["\"\"\"", "'''", "\"", "'", "`"] {
         if let Some(rest) = body.strip_prefix(quote) {
-            return Some(
-                rest.trim_end_matches('#')
-                    .strip_suffix(quote)
-                    .unwrap_or(rest),
-            );
+            return Some(rest.trim_end_matches('#').strip_suffix(quote).unwrap_or(rest));
         }
     }
     None
@@ -177,8 +168,7 @@ pub(crate) fn is_literal(node: Node<'_>) -> bool {
             "boolean_literal",
             "char_literal",
         ])
-        || (node.is(&["list", "tuple", "array", "array_expression"])
-            && node.children().all(is_literal_flat))
+        || (node.is(&["list", "tuple", "array", "array_expression"]) && node.children().all(is_literal_flat))
 }
 
 fn is_literal_flat(node: Node<'_>) -> bool {
@@ -230,9 +220,7 @@ pub(crate) fn built_string(node: Node<'_>) -> Option<Built<'_>> {
                 work.push(left);
                 match right.kind() {
                     "tuple" => built.pieces.extend(right.children()),
-                    "dictionary" => built
-                        .pieces
-                        .extend(right.children().filter_map(|p| p.field("value"))),
+                    "dictionary" => built.pieces.extend(right.children().filter_map(|p| p.field("value"))),
                     _ => built.pieces.push(right),
                 }
             }
@@ -244,9 +232,7 @@ pub(crate) fn built_string(node: Node<'_>) -> Option<Built<'_>> {
             },
             "call" | "call_expression" => match call(part) {
                 Some(c)
-                    if c.name == "format"
-                        && c.receiver
-                            .is_some_and(|r| r.is(&["string", "concatenated_string"])) =>
+                    if c.name == "format" && c.receiver.is_some_and(|r| r.is(&["string", "concatenated_string"])) =>
                 {
                     work.extend(c.receiver);
                     built.pieces.extend(c.args);
@@ -276,9 +262,7 @@ pub(crate) fn operator(node: Node<'_>) -> &str {
 
 fn string_parts<'d>(string: Node<'d>, built: &mut Built<'d>) {
     if is_plain_string(string) {
-        built
-            .fixed
-            .push_str(string_value(string).unwrap_or_default());
+        built.fixed.push_str(string_value(string).unwrap_or_default());
         built.fixed.push(' ');
         return;
     }
@@ -300,10 +284,7 @@ fn format_parts<'d>(invocation: Node<'d>, built: &mut Built<'d>) -> bool {
         return false;
     };
     let mut parts = tokens.children();
-    let Some(format) = parts
-        .next()
-        .filter(|f| f.is(&["string_literal", "raw_string_literal"]))
-    else {
+    let Some(format) = parts.next().filter(|f| f.is(&["string_literal", "raw_string_literal"])) else {
         return false;
     };
     let text = string_value(format).unwrap_or_default();
@@ -316,15 +297,8 @@ fn format_parts<'d>(invocation: Node<'d>, built: &mut Built<'d>) -> bool {
             rest = after;
             continue;
         }
-        let name: String = rest
-            .chars()
-            .take_while(|c| c.is_alphanumeric() || *c == '_')
-            .collect();
-        if name
-            .chars()
-            .next()
-            .is_some_and(|c| c.is_alphabetic() || c == '_')
-        {
+        let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        if name.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_') {
             built.captured.push(name);
         }
     }
@@ -363,13 +337,10 @@ fn assignments(doc: &Doc) -> &Assignments {
             {
                 let scope = enclosing_function(node).map_or(0, |f| f.id());
                 let names = map.entry(scope).or_default();
-                names
-                    .entry(name.text().to_owned())
-                    .or_default()
-                    .push(Assigned {
-                        at: node.id(),
-                        value: value.id(),
-                    });
+                names.entry(name.text().to_owned()).or_default().push(Assigned {
+                    at: node.id(),
+                    value: value.id(),
+                });
             }
         }
         map.values_mut()
@@ -454,8 +425,7 @@ pub(crate) fn is_async(function: Node<'_>) -> bool {
         .take_while(|c| c.field_name() != "body")
         .any(|c| {
             c.kind() == "async"
-                || (c.kind() == "function_modifiers"
-                    && c.text().split_whitespace().any(|w| w == "async"))
+                || (c.kind() == "function_modifiers" && c.text().split_whitespace().any(|w| w == "async"))
         })
 }
 
@@ -473,11 +443,7 @@ pub(crate) struct Parameter<'d> {
 
 /// The parameters of a function without `self`, `cls` and `this`.
 pub(crate) fn parameters(function: Node<'_>) -> Vec<Parameter<'_>> {
-    const SPLATS: &[&str] = &[
-        "list_splat_pattern",
-        "dictionary_splat_pattern",
-        "rest_pattern",
-    ];
+    const SPLATS: &[&str] = &["list_splat_pattern", "dictionary_splat_pattern", "rest_pattern"];
     let Some(list) = function.field("parameters") else {
         let single = function.field("parameter");
         return single
@@ -502,9 +468,7 @@ pub(crate) fn parameters(function: Node<'_>) -> Vec<Parameter<'_>> {
                 keyword_only = true;
                 continue;
             }
-            "parameter" | "required_parameter" => {
-                (node.field("pattern"), node.field("value").is_some())
-            }
+            "parameter" | "required_parameter" => (node.field("pattern"), node.field("value").is_some()),
             "optional_parameter" => (node.field("pattern"), true),
             "assignment_pattern" => (node.field("left"), true),
             "self_parameter" | "attribute_item" | "positional_separator" => continue,
@@ -564,11 +528,7 @@ pub(crate) fn in_test_code(node: Node<'_>) -> bool {
         .filter(|n| n.is(&["function_item", "mod_item", "impl_item"]))
         .any(|item| {
             attributes(item).any(|a| {
-                let text: String = a
-                    .short_text(200)
-                    .chars()
-                    .filter(|c| !c.is_whitespace())
-                    .collect();
+                let text: String = a.short_text(200).chars().filter(|c| !c.is_whitespace()).collect();
                 text.contains("cfg(test)")
                     || text.contains("test]")
                     || text.contains("::test(")
@@ -622,9 +582,7 @@ mod tests {
     use super::*;
 
     fn doc(lang: Lang, text: &str) -> Doc {
-        Doc::parse(lang, text.to_owned(), 1, false, true)
-            .ok()
-            .unwrap()
+        Doc::parse(lang, text.to_owned(), 1, false, true).ok().unwrap()
     }
 
     #[test]
@@ -635,10 +593,7 @@ mod tests {
             let found = built_string(call.args[0]);
             found.map(|b| {
                 (
-                    b.pieces
-                        .iter()
-                        .map(|p| p.text().to_owned())
-                        .collect::<Vec<_>>(),
+                    b.pieces.iter().map(|p| p.text().to_owned()).collect::<Vec<_>>(),
                     b.captured,
                 )
             })
@@ -651,14 +606,8 @@ mod tests {
         };
         assert_eq!(pieces(Lang::Python, "f(f'a {x} b')"), some(&["x"], &[]));
         assert_eq!(pieces(Lang::Python, "f('a' + x + 'b')"), some(&["x"], &[]));
-        assert_eq!(
-            pieces(Lang::Python, "f('a %s' % (x, y))"),
-            some(&["x", "y"], &[])
-        );
-        assert_eq!(
-            pieces(Lang::Python, "f('a {}'.format(x))"),
-            some(&["x"], &[])
-        );
+        assert_eq!(pieces(Lang::Python, "f('a %s' % (x, y))"), some(&["x", "y"], &[]));
+        assert_eq!(pieces(Lang::Python, "f('a {}'.format(x))"), some(&["x"], &[]));
         assert_eq!(pieces(Lang::Python, "f('a')"), None);
         assert_eq!(pieces(Lang::Python, "f(a + b)"), None);
         assert_eq!(pieces(Lang::JavaScript, "f(`a ${x}`)"), some(&["x"], &[]));

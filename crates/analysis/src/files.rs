@@ -73,11 +73,7 @@ impl<'a> File<'a> {
 }
 
 /// Reads all files of a change; what could not be read is told in `skipped`.
-pub(crate) fn prepare<'a>(
-    set: &'a ChangeSet,
-    change: &'a Change,
-    skipped: &mut Vec<Skipped>,
-) -> Changed<'a> {
+pub(crate) fn prepare<'a>(set: &'a ChangeSet, change: &'a Change, skipped: &mut Vec<Skipped>) -> Changed<'a> {
     let mut count: BTreeMap<&str, usize> = BTreeMap::new();
     for file in &change.files {
         *count.entry(file.path()).or_default() += 1;
@@ -164,15 +160,8 @@ fn read<'a>(
     } else if let Some(lang) = lang {
         use bzzz_core::change::Side;
         if diff.new_path.is_some() && !diff.binary {
-            let text =
-                whole.map_or_else(|| FileText::sparse(diff, Side::New), |t| FileText::whole(t));
-            file.docs = parse(
-                lang,
-                text,
-                || FileText::sparse(diff, Side::New),
-                begin,
-                &mut skip,
-            );
+            let text = whole.map_or_else(|| FileText::sparse(diff, Side::New), |t| FileText::whole(t));
+            file.docs = parse(lang, text, || FileText::sparse(diff, Side::New), begin, &mut skip);
         }
         if diff.old_path.is_some() && !diff.binary {
             let old = diff
@@ -180,15 +169,8 @@ fn read<'a>(
                 .as_deref()
                 .and_then(|p| set.old_files.get(p))
                 .filter(|_| once);
-            let text =
-                old.map_or_else(|| FileText::sparse(diff, Side::Old), |t| FileText::whole(t));
-            file.old_docs = parse(
-                lang,
-                text,
-                || FileText::sparse(diff, Side::Old),
-                begin,
-                &mut |_| {},
-            );
+            let text = old.map_or_else(|| FileText::sparse(diff, Side::Old), |t| FileText::whole(t));
+            file.old_docs = parse(lang, text, || FileText::sparse(diff, Side::Old), begin, &mut |_| {});
         }
     }
     file
@@ -224,22 +206,14 @@ fn parse(
                 skip(NoTree::LongLine.why());
                 return Vec::new();
             }
-            Err(no) => skip(&format!(
-                "{}; looked at the changed regions alone",
-                no.why()
-            )),
+            Err(no) => skip(&format!("{}; looked at the changed regions alone", no.why())),
         }
         return parse_fragments(lang, sparse(), begin, skip);
     }
     parse_fragments(lang, text, begin, skip)
 }
 
-fn parse_fragments(
-    lang: Lang,
-    text: FileText,
-    begin: Instant,
-    skip: &mut impl FnMut(&str),
-) -> Vec<Doc> {
+fn parse_fragments(lang: Lang, text: FileText, begin: Instant, skip: &mut impl FnMut(&str)) -> Vec<Doc> {
     let mut docs = Vec::new();
     for fragment in text.fragments {
         if begin.elapsed() > MAX_PARSE_TIME {
@@ -264,10 +238,7 @@ fn parse_fragments(
 fn settle(lang: Lang, fragment: &Fragment) -> (String, bool) {
     let section = fragment.section.trim();
     let opens = if lang == Lang::Python {
-        section.ends_with(':')
-            && ["def ", "class ", "async def "]
-                .iter()
-                .any(|w| section.starts_with(w))
+        section.ends_with(':') && ["def ", "class ", "async def "].iter().any(|w| section.starts_with(w))
     } else {
         section.ends_with('{')
     };
@@ -334,8 +305,7 @@ mod tests {
 
     #[test]
     fn indented_fragments_without_a_header_parse() {
-        let diff =
-            "--- a/x.py\n+++ b/x.py\n@@ -40,2 +40,3 @@\n         a()\n+        b()\n         c()\n";
+        let diff = "--- a/x.py\n+++ b/x.py\n@@ -40,2 +40,3 @@\n         a()\n+        b()\n         c()\n";
         with_docs(diff, |file| {
             assert!(!file.docs[0].root().has_error(), "{}", file.docs[0].text)
         });

@@ -126,7 +126,13 @@ impl Project {
                     let later = self.feeds.heads().map(|(id, _, _)| id);
                     let later = later.filter(|id| id.node == cut.node && id.incarnation > cut.incarnation);
                     let mut ends: Vec<(FeedId, u64)> = later.map(|id| (id, 0)).collect();
-                    ends.push((FeedId { node: cut.node, incarnation: cut.incarnation }, cut.events));
+                    ends.push((
+                        FeedId {
+                            node: cut.node,
+                            incarnation: cut.incarnation,
+                        },
+                        cut.events,
+                    ));
                     for (feed, at) in ends {
                         released.extend(self.feeds.end(feed, at).ready);
                     }
