@@ -167,6 +167,7 @@ pub(crate) fn public_items(doc: &Doc) -> Vec<Item<'_>> {
             .collect(),
         Lang::Python => doc
             .all(&["function_definition", "class_definition"])
+            .filter(|_| !doc.shifted)
             .filter_map(|inner| {
                 let node = inner
                     .parent()
@@ -278,6 +279,10 @@ fn removed(changed: &Changed<'_>, sink: &mut Sink<'_>) {
                 && !reexported.contains(item.name)
             {
                 sink.removed(file, line, |f| {
+                    // Only Rust says for sure what is meant for others.
+                    if item.node.doc.lang != Lang::Rust {
+                        f.severity = Severity::Low;
+                    }
                     f.title = format!("Public `{}` is removed", shown(item.name))
                 });
             }

@@ -333,7 +333,11 @@ fn imports<'p>(doc: &Doc, path: &str, paths: &BTreeSet<&'p str>) -> Vec<(&'p str
             };
             let types = node.short_text(400).starts_with("import type")
                 || node.short_text(400).starts_with("export type");
-            if types || !source.starts_with('.') {
+            // A module of types leaves nothing to load.
+            if types
+                || !source.starts_with('.')
+                || source.trim_end_matches(".js").ends_with("types")
+            {
                 continue;
             }
             join(folder, source)

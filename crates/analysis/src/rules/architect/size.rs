@@ -1,6 +1,6 @@
 //! Functions that have grown beyond what one reads at a glance, and code that was copied.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bzzz_core::finding::Severity;
 
@@ -263,7 +263,7 @@ fn parameters(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
     for (name, function) in functions(doc) {
         let positional = code::parameters(function)
             .iter()
-            .filter(|p| !p.keyword_only && !(p.optional && doc.lang == Lang::Python))
+            .filter(|p| !(p.keyword_only || p.optional && doc.lang == Lang::Python))
             .count();
         // Python's framework code injects by name; a decorated function is called by its framework.
         let injected = doc.lang == Lang::Python
@@ -292,13 +292,27 @@ fn duplicates(changed: &Changed<'_>, sink: &mut Sink<'_>) {
         .filter(|f| !f.is_test && f.lang.is_some())
     {
         let mut run: Vec<(u32, &str)> = Vec::new();
-        // Test code inside a Rust file repeats itself on purpose.
-        let tests: Vec<(u32, u32)> = file
+        // Test code inside a Rust file repeats itself on purpose, and prose is not code.
+        let left_out: BTreeSet<u32> = file
             .docs
             .iter()
-            .flat_map(|d| d.all(&["mod_item"]))
-            .filter(|m| code::in_test_code(*m))
-            .map(|m| (m.line(), m.end_line()))
+            .flat_map(|d| {
+                d.all(&[
+                    "mod_item",
+                    "comment",
+                    "line_comment",
+                    "block_comment",
+                    "string",
+                ])
+            })
+            .filter(|n| match n.kind() {
+                "mod_item" => code::in_test_code(*n),
+                "string" => n
+                    .parent()
+                    .is_some_and(|p| p.kind() == "expression_statement"),
+                _ => true,
+            })
+            .flat_map(|n| n.line()..=n.end_line())
             .collect();
         let mut last = 0;
         for (number, line) in file.added_lines() {
@@ -306,11 +320,7 @@ fn duplicates(changed: &Changed<'_>, sink: &mut Sink<'_>) {
                 runs.push((file, std::mem::take(&mut run)));
             }
             last = number;
-            if counts(line)
-                && !tests
-                    .iter()
-                    .any(|(from, to)| (*from..=*to).contains(&number))
-            {
+            if counts(line) && !left_out.contains(&number) {
                 run.push((number, line.trim()));
             }
         }
@@ -361,7 +371,9 @@ fn counts(line: &str) -> bool {
     .iter()
     .any(|p| line.starts_with(p));
     // Lists of parameters, arguments and values are alike where the things are alike.
-    let listed = line.ends_with(',') && !line.contains('(');
+    let listed = !line.contains('(')
+        && (line.ends_with(',')
+            || (line.ends_with(';') && line.contains(": ") && !line.contains('=')));
     let signature = ["def ", "async def ", "fn ", "pub ", "function ", "export "]
         .iter()
         .any(|p| line.starts_with(p));

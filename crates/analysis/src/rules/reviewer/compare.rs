@@ -208,10 +208,12 @@ fn same(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
                     "update_expression",
                 ])
         });
-        let asks = matches!(
-            operator,
-            "==" | "!=" | "===" | "!==" | "<" | ">" | "<=" | ">=" | "&&" | "||" | "and" | "or"
-        );
+        let lost = node.has_error() || node.parent().is_some_and(|p| p.has_error());
+        let asks = !lost
+            && matches!(
+                operator,
+                "==" | "!=" | "===" | "!==" | "<" | ">" | "<=" | ">=" | "&&" | "||" | "and" | "or"
+            );
         let text = left.short_text(200);
         if asks
             && pure

@@ -151,7 +151,7 @@ pub(super) const RULES: &[Rule] = &[
         ],
         good: &[new(
             "a.py",
-            "def f(x, seen=None, pair=(), name='', n=0):\n    seen = [] if seen is None else seen\n    return seen\n",
+            "def g(hosts: Sequence[str] = [\"*\"]):\n    return hosts\ndef f(x, seen=None, pair=(), name='', n=0):\n    seen = [] if seen is None else seen\n    return seen\n",
         )],
     },
 ];
@@ -205,7 +205,13 @@ fn missing_await(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
         // A local assignment hides the function.
         let hidden = code::resolve_name(call.node, call.name).is_some();
         if hit && can_await && !hidden && !plain.contains(call.name) {
-            sink.node(file, statement);
+            // In JavaScript it runs all the same; what is lost is its order and its error.
+            let js = doc.lang.is_js();
+            sink.node_as(file, statement, |f| {
+                if js {
+                    f.severity = Severity::Medium;
+                }
+            });
         }
     }
 }
@@ -303,9 +309,12 @@ fn unreachable(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
         "continue_expression",
     ];
     for block in doc.all(&["block", "statement_block"]) {
-        let mut jumped = false;
+        let mut jumped: Option<u32> = None;
         for statement in block.children() {
-            if jumped {
+            if let Some(jump) = jumped {
+                // In a fragment what looks like one block may be two.
+                let indent = |line: u32| file.line(line).map(|l| l.len() - l.trim_start().len());
+                let aligned = indent(jump) == indent(statement.line());
                 let hoisted = statement.is(&[
                     "function_declaration",
                     "generator_function_declaration",
@@ -321,6 +330,7 @@ fn unreachable(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
                 ]);
                 let generator = statement.descendants().any(|d| d.kind() == "yield");
                 if !hoisted
+                    && aligned
                     && !generator
                     && !block.in_error()
                     && !block.has_error()
@@ -330,9 +340,10 @@ fn unreachable(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
                 }
                 break;
             }
-            jumped = statement.is(JUMPS)
+            let jumps = statement.is(JUMPS)
                 || (statement.kind() == "expression_statement"
                     && statement.children().next().is_some_and(|c| c.is(JUMPS)));
+            jumped = jumps.then(|| statement.line());
         }
     }
 }
@@ -342,6 +353,13 @@ fn mutable_default(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
         let Some(value) = node.field("value") else {
             continue;
         };
+        // A read-only interface promises that nobody puts anything in.
+        let promised = node.field("type").is_some_and(|t| {
+            code::has_word(
+                t.short_text(200),
+                &["sequence", "iterable", "collection", "mapping"],
+            )
+        });
         let made = code::call(value).is_some_and(|c| {
             c.path_is(&[
                 "list",
@@ -351,7 +369,8 @@ fn mutable_default(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
                 "collections.defaultdict",
             ])
         });
-        if (value.is(&["list", "dictionary", "set"]) || made)
+        if !promised
+            && (value.is(&["list", "dictionary", "set"]) || made)
             && node.ancestor(&["lambda"]).is_none()
         {
             sink.node(file, node);
