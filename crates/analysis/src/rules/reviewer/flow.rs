@@ -103,8 +103,14 @@ pub(super) const RULES: &[Rule] = &[
         check: Check::Doc(unreachable),
         bad: &[
             new("a.py", "def f(x):\n    return x\n    log(x) <<<\n"),
-            new("a.js", "function f(x) {\n  throw new Error(x);\n  clean(x); <<<\n}\n"),
-            new("a.rs", "fn f(x: u8) -> u8 {\n    return x;\n    log(x); <<<\n}\n"),
+            new(
+                "a.js",
+                "function f(x) {\n  throw new Error(x);\n  clean(x); <<<\n}\n",
+            ),
+            new(
+                "a.rs",
+                "fn f(x: u8) -> u8 {\n    return x;\n    log(x); <<<\n}\n",
+            ),
         ],
         good: &[
             new(
@@ -134,12 +140,18 @@ pub(super) const RULES: &[Rule] = &[
         },
         check: Check::Doc(mutable_default),
         bad: &[
-            new("a.py", "def f(x, seen=[]): <<<\n    seen.append(x)\n    return seen\n"),
-            new("a.py", "async def f(x, *, opts: dict = {}): <<<\n    return opts\n"),
+            new(
+                "a.py",
+                "def f(x, seen=[]): <<<\n    seen.append(x)\n    return seen\n",
+            ),
+            new(
+                "a.py",
+                "async def f(x, *, opts: dict = {}): <<<\n    return opts\n",
+            ),
         ],
         good: &[new(
             "a.py",
-            "def f(x, seen=None, pair=(), name='', n=0):\n    seen = [] if seen is None else seen\n    return seen\n",
+            "def g(hosts: Sequence[str] = [\"*\"]):\n    return hosts\ndef f(x, seen=None, pair=(), name='', n=0):\n    seen = [] if seen is None else seen\n    return seen\n",
         )],
     },
 ];
@@ -150,7 +162,11 @@ fn class_of(node: Node<'_>) -> Option<Node<'_>> {
 
 fn missing_await(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
     let functions: Vec<Node<'_>> = doc
-        .all(&["function_definition", "function_declaration", "method_definition"])
+        .all(&[
+            "function_definition",
+            "function_declaration",
+            "method_definition",
+        ])
         .collect();
     let names = |asynchronous: bool, in_class: bool| -> BTreeSet<(u32, &str)> {
         functions
@@ -174,17 +190,28 @@ fn missing_await(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
         let Some(call) = code::call(only) else {
             continue;
         };
-        let own = call.receiver.is_some_and(|r| matches!(r.text(), "self" | "this"));
+        let own = call
+            .receiver
+            .is_some_and(|r| matches!(r.text(), "self" | "this"));
         let hit = match call.receiver {
             None => call.path == call.name && free.contains(&(0, call.name)),
-            Some(_) => own && class_of(call.node).is_some_and(|c| methods.contains(&(c.id(), call.name))),
+            Some(_) => {
+                own && class_of(call.node).is_some_and(|c| methods.contains(&(c.id(), call.name)))
+            }
         };
         // A plain JavaScript function cannot await; there the call is the usual way to start.
-        let can_await = doc.lang == Lang::Python || code::enclosing_function(call.node).is_some_and(code::is_async);
+        let can_await = doc.lang == Lang::Python
+            || code::enclosing_function(call.node).is_some_and(code::is_async);
         // A local assignment hides the function.
         let hidden = code::resolve_name(call.node, call.name).is_some();
         if hit && can_await && !hidden && !plain.contains(call.name) {
-            sink.node(file, statement);
+            // In JavaScript it runs all the same; what is lost is its order and its error.
+            let js = doc.lang.is_js();
+            sink.node_as(file, statement, |f| {
+                if js {
+                    f.severity = Severity::Medium;
+                }
+            });
         }
     }
 }
@@ -207,12 +234,15 @@ fn off_by_one(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
                 }
                 _ => None,
             };
-            parts.is_some_and(|(what, index)| what.short_text(100) == over && index.text() == variable)
+            parts.is_some_and(|(what, index)| {
+                what.short_text(100) == over && index.text() == variable
+            })
         });
         // A test of the variable itself may skip the last round.
         let compares = |n: Node<'_>| {
             n.is(&["binary_expression", "comparison_operator"])
-                && n.children().any(|c| c.kind() == "identifier" && c.text() == variable)
+                && n.children()
+                    .any(|c| c.kind() == "identifier" && c.text() == variable)
         };
         let guarded = body
             .descendants()
@@ -235,16 +265,20 @@ fn past_the_end(lang: Lang, l: Node<'_>) -> Option<(&str, &str)> {
             } else {
                 *range.args.get(1)?
             };
-            let sum =
-                (end.kind() == "binary_operator" && code::operator(end) == "+" && end.field("right")?.text() == "1")
-                    .then(|| end.field("left"))??;
+            let sum = (end.kind() == "binary_operator"
+                && code::operator(end) == "+"
+                && end.field("right")?.text() == "1")
+                .then(|| end.field("left"))??;
             let len = code::call(sum).filter(|c| c.path == "len")?;
             Some((l.field("left")?.text(), len.args.first()?.short_text(100)))
         }
         Lang::Rust => {
-            let range = l.field("value").filter(|v| v.kind() == "range_expression")?;
+            let range = l
+                .field("value")
+                .filter(|v| v.kind() == "range_expression")?;
             range.all_children().find(|c| c.kind() == "..=")?;
-            let end = code::call(range.children().last()?).filter(|c| c.name == "len" && c.args.is_empty())?;
+            let end = code::call(range.children().last()?)
+                .filter(|c| c.name == "len" && c.args.is_empty())?;
             Some((l.field("pattern")?.text(), end.receiver?.short_text(100)))
         }
         _ => {
@@ -254,8 +288,10 @@ fn past_the_end(lang: Lang, l: Node<'_>) -> Option<(&str, &str)> {
             } else {
                 condition
             };
-            let length = (code::operator(condition) == "<=").then(|| condition.field("right"))??;
-            let of = (length.field("property")?.text() == "length").then(|| length.field("object"))??;
+            let length =
+                (code::operator(condition) == "<=").then(|| condition.field("right"))??;
+            let of = (length.field("property")?.text() == "length")
+                .then(|| length.field("object"))??;
             Some((condition.field("left")?.text(), of.short_text(100)))
         }
     }
@@ -273,9 +309,12 @@ fn unreachable(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
         "continue_expression",
     ];
     for block in doc.all(&["block", "statement_block"]) {
-        let mut jumped = false;
+        let mut jumped: Option<u32> = None;
         for statement in block.children() {
-            if jumped {
+            if let Some(jump) = jumped {
+                // In a fragment what looks like one block may be two.
+                let indent = |line: u32| file.line(line).map(|l| l.len() - l.trim_start().len());
+                let aligned = indent(jump) == indent(statement.line());
                 let hoisted = statement.is(&[
                     "function_declaration",
                     "generator_function_declaration",
@@ -290,14 +329,21 @@ fn unreachable(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
                     "variable_declaration",
                 ]);
                 let generator = statement.descendants().any(|d| d.kind() == "yield");
-                if !hoisted && !generator && !block.in_error() && !block.has_error() && block.is_real() {
+                if !hoisted
+                    && aligned
+                    && !generator
+                    && !block.in_error()
+                    && !block.has_error()
+                    && block.is_real()
+                {
                     sink.node(file, statement);
                 }
                 break;
             }
-            jumped = statement.is(JUMPS)
+            let jumps = statement.is(JUMPS)
                 || (statement.kind() == "expression_statement"
                     && statement.children().next().is_some_and(|c| c.is(JUMPS)));
+            jumped = jumps.then(|| statement.line());
         }
     }
 }
@@ -307,9 +353,26 @@ fn mutable_default(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
         let Some(value) = node.field("value") else {
             continue;
         };
-        let made = code::call(value)
-            .is_some_and(|c| c.path_is(&["list", "dict", "set", "defaultdict", "collections.defaultdict"]));
-        if (value.is(&["list", "dictionary", "set"]) || made) && node.ancestor(&["lambda"]).is_none() {
+        // A read-only interface promises that nobody puts anything in.
+        let promised = node.field("type").is_some_and(|t| {
+            code::has_word(
+                t.short_text(200),
+                &["sequence", "iterable", "collection", "mapping"],
+            )
+        });
+        let made = code::call(value).is_some_and(|c| {
+            c.path_is(&[
+                "list",
+                "dict",
+                "set",
+                "defaultdict",
+                "collections.defaultdict",
+            ])
+        });
+        if !promised
+            && (value.is(&["list", "dictionary", "set"]) || made)
+            && node.ancestor(&["lambda"]).is_none()
+        {
             sink.node(file, node);
         }
     }
