@@ -19,5 +19,7 @@ pub mod node;
 pub mod plant;
 pub mod report;
 pub mod roster;
+#[cfg(feature = "sim")]
+pub mod sim;
 pub mod state;
 pub mod wire;

@@ -95,6 +95,9 @@ pub struct Head {
     /// How many events of it the sender has.
     #[n(1)]
     pub len: u64,
+    /// The hash of the last of them: with another one at the same place, two nodes believe two sides of a fork.
+    #[n(2)]
+    pub head: Hash,
 }
 
 /// A message between two nodes, or on a project's topic.

@@ -273,7 +273,7 @@ impl Project {
                     .get(&task)
                     .and_then(|t| t.home())
                     .ok_or_else(|| not_found("task", task))?;
-                if home != self.me {
+                if home.node != self.me.node {
                     return Err(conflict("only the node that announced a task can cancel it"));
                 }
                 Ok(Outcome::Event(self.append_on_task(

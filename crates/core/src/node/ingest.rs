@@ -114,7 +114,19 @@ impl Project {
         {
             return refuse(self, ctx, why.into());
         }
+        let (feed, seq) = (event.feed(), event.header().seq);
+        let next = self.feeds.get(&feed).map_or(0, |f| f.len());
+        let prev = event.header().prev;
+        let other_side = seq == next
+            && self
+                .feeds
+                .get(&feed)
+                .is_some_and(|f| f.head() != prev && f.ended_at().is_none());
         self.offer(ctx, event);
+        if let (true, Some(last)) = (other_side, next.checked_sub(1)) {
+            // It continues another side of the feed than the one that we have: the other side is the proof.
+            self.probe(ctx, from, feed, last);
+        }
     }
 
     /// A verified event: accept it and everything that waited for it.
@@ -177,7 +189,7 @@ impl Project {
     }
 
     /// Whether some feed has accepted events that a cut now excludes.
-    fn is_beyond_its_end(&self) -> bool {
+    pub(super) fn is_beyond_its_end(&self) -> bool {
         self.feeds.heads().any(|(id, len, _)| {
             self.feeds
                 .get(&id)
@@ -237,8 +249,8 @@ impl Project {
     }
 
     /// At the start: a stored proof, to be shown to whoever still believes the feed.
-    pub fn remember_fork(&mut self, a: &Event, b: &Event) {
-        self.sync.forks.insert(a.feed(), (a.encode(), b.encode()));
+    pub(super) fn remember_fork(&mut self, feed: crate::event::FeedId, proof: super::Proof) {
+        self.sync.forks.insert(feed, proof);
     }
 
     /// Feeds that are proven forked.

@@ -135,10 +135,10 @@ impl Project {
                 continue;
             }
             let abandoned = match self.task_status(&task, ctx.now) {
-                TaskStatus::Leased(lease) => !self.is_live(&lease.owner.node, ctx.now),
+                TaskStatus::Leased(lease) => !self.is_present(&lease.owner, ctx.now),
                 TaskStatus::Open | TaskStatus::Expired(_) => {
                     let home = self.state.tasks.get(&task).and_then(|t| t.home());
-                    home.is_some_and(|home| !self.is_live(&home.node, ctx.now))
+                    home.is_some_and(|home| !self.is_present(&home, ctx.now))
                 }
                 _ => false,
             };

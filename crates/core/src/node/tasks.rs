@@ -120,7 +120,7 @@ impl Project {
         } else {
             roster.owner(&self.me.node).is_some()
         };
-        if !entitled || task.claims.is_empty() {
+        if !entitled || task.claims.is_empty() || self.is_forfeited(meta.hlc) {
             return u64::MAX;
         }
         let open_at = meta.hlc.ms() + ctx.cfg.pace.claim_window_ms;
