@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::blobs::blobs_of;
-use super::{Ctx, Effect, Node, Notice, Project, Write};
+use super::{Ctx, Effect, Node, Notice, Project};
 use crate::crypto::PublicKey;
 use crate::event::Event;
 use crate::feed::Offer;
@@ -132,13 +132,13 @@ impl Project {
     /// A verified event: accept it and everything that waited for it.
     pub(super) fn offer(&mut self, ctx: &mut Ctx<'_>, event: Event) {
         let mut queue = vec![event];
-        let mut stored = Vec::new();
         while let Some(event) = queue.pop() {
             let from = event.node();
             match self.feeds.offer(&event, &self.state.rosters, ctx.now) {
                 Offer::Ready => {
+                    // Written before what it brings about.
+                    ctx.out.store(self.id, vec![event.clone()], vec![]);
                     queue.extend(self.accept(ctx, &event));
-                    stored.push(event);
                 }
                 Offer::Known | Offer::Held => {}
                 Offer::Fork => ctx.out.silent(Effect::ProveFork {
@@ -147,13 +147,6 @@ impl Project {
                 }),
                 Offer::Refused(why) => self.notify(ctx, Notice::Refused { from, why: why.into() }),
             }
-        }
-        if !stored.is_empty() {
-            ctx.out.silent(Effect::Store(Write {
-                project: self.id,
-                events: stored,
-                blobs: vec![],
-            }));
         }
     }
 

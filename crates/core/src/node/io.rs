@@ -108,8 +108,8 @@ pub struct Write {
 /// Something to be done.
 #[derive(Debug, Clone)]
 pub enum Effect {
-    /// Make own events durable, all or nothing, then say [`Input::Appended`]. If it cannot be known whether they are, the
-    /// node must be started anew from what is on the disk.
+    /// Make own events durable, with others' that they may rest on, all or nothing and in this order, then say
+    /// [`Input::Appended`]. If it cannot be known whether they are, the node must be started anew from what is on the disk.
     Append {
         /// Rising by one.
         id: u64,

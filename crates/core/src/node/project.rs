@@ -162,6 +162,11 @@ impl Project {
         self.state.rosters.latest().is_member(&self.me.node)
     }
 
+    /// Whether this node may write: it is a member, and its feed has not ended.
+    pub fn may_write(&self) -> bool {
+        self.is_member() && self.feeds.get(&self.me).is_none_or(|f| f.ended_at().is_none())
+    }
+
     /// Whether this node has a vote.
     pub fn is_seat(&self) -> bool {
         self.state.rosters.latest().owner(&self.me.node).is_some()
@@ -239,7 +244,7 @@ impl Project {
     /// Looks at everything open and does what is missing. Returns when to look again.
     fn drive(&mut self, ctx: &mut Ctx<'_>) -> u64 {
         let mut wake = u64::MAX;
-        if !self.is_member() {
+        if !self.may_write() {
             return wake;
         }
         if self.me.incarnation > 0 && self.life_began.is_none() {

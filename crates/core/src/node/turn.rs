@@ -99,7 +99,9 @@ impl Project {
 
     /// Analysers have finished.
     pub(super) fn analysed(&mut self, ctx: &mut Ctx<'_>, ask: u64, result: &Result<Vec<Finding>, String>) {
-        let Some(turn) = self.turns.remove(&ask) else { return };
+        let Some(turn) = self.turns.remove(&ask).filter(|_| self.may_write()) else {
+            return;
+        };
         self.dirty = true;
         let evidence = match result {
             Ok(found) => found.clone(),
@@ -215,6 +217,9 @@ impl Project {
             return None;
         };
         let reserved = self.ledger.settle(reservation, charged)?;
+        if !self.may_write() {
+            return None;
+        }
         if plant::active("double_refund") {
             self.ledger.drawn(reserved.saturating_sub(charged));
         }

@@ -83,7 +83,8 @@ impl World {
         if !self.honest(n) {
             return;
         }
-        for event in writes.iter().flat_map(|w| &w.events) {
+        let me = self.members[n].me;
+        for event in writes.iter().flat_map(|w| &w.events).filter(|e| e.node() == me) {
             if let Some(Body::Decided(decided)) = event.body() {
                 self.check_decision(n, event.project(), &decided);
             }
