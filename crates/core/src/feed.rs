@@ -49,6 +49,12 @@ impl Feed {
             .is_some_and(|half| half[..] == event.hash().0[..16])
     }
 
+    /// Whether the event with this number is accepted and has this hash; `None` if no such event is accepted.
+    pub fn has_at(&self, seq: u64, hash: &Hash) -> Option<bool> {
+        let half = self.hashes.get(usize::try_from(seq).ok()?)?;
+        Some(half[..] == hash.0[..16])
+    }
+
     /// Whether it was cut or forked and takes nothing from some number on.
     pub fn ended_at(&self) -> Option<u64> {
         self.end
@@ -145,6 +151,11 @@ impl Feeds {
         let waiting = self.blocked.remove(&Blocker::Feed(id));
         let ready = waiting.into_iter().flatten().filter_map(|w| self.release(w)).collect();
         Ended { refold, ready }
+    }
+
+    /// Every feed that takes nothing from some number on.
+    pub fn ends(&self) -> impl Iterator<Item = (FeedId, u64)> + '_ {
+        self.ends.iter().map(|(id, at)| (*id, *at))
     }
 
     /// Looks at an event from anywhere. Signatures were checked before.

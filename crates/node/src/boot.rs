@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use bzzz_core::crypto::{Hash, Keypair};
-use bzzz_core::event::Event;
+use bzzz_core::event::{Event, FeedId};
 use bzzz_core::node::{Node, NodeConfig};
 use bzzz_net::identity::{self, Identity};
 use bzzz_store::{Batch, Cursor, Store, StoreConfig};
@@ -105,15 +105,26 @@ pub async fn incarnation(store: &Store, node: [u8; 32]) -> Result<u64, NodeError
 
 /// Builds the core from everything stored.
 pub async fn load(store: &Store, config: NodeConfig) -> Result<Node, NodeError> {
+    let mut ends = BTreeMap::new();
+    loop {
+        let node = load_with(store, config.clone(), &mut ends).await?;
+        // A removal that was stored after events that it cuts off: load again, now knowing where those feeds end.
+        if !node.cuts_bind(&mut ends) {
+            return Ok(node);
+        }
+    }
+}
+
+async fn load_with(
+    store: &Store,
+    config: NodeConfig,
+    ends: &mut BTreeMap<(Hash, FeedId), u64>,
+) -> Result<Node, NodeError> {
     let decode = |bytes: &[u8]| Event::decode_trusted(bytes).map_err(|e| NodeError::Stored(e.to_string()));
     let mut node = Node::new(config);
-    let mut ends = BTreeMap::new();
-    let mut forks = Vec::new();
     for proof in store.fork_proofs().await? {
         let (a, b) = (decode(&proof.bytes_a)?, decode(&proof.bytes_b)?);
-        let project = Hash(proof.feed.project);
-        node.load_end(&mut ends, project, &a);
-        forks.push((project, a, b));
+        node.load_fork(ends, Hash(proof.feed.project), &a, &b);
     }
     let mut at = Cursor::START;
     loop {
@@ -122,15 +133,12 @@ pub async fn load(store: &Store, config: NodeConfig) -> Result<Node, NodeError> 
             break;
         }
         for row in &page.events {
-            node.load_event(&ends, &decode(&row.bytes)?);
+            node.load_event(ends, &decode(&row.bytes)?);
         }
         at = page.next;
     }
     for (project, hash) in store.blob_hashes().await? {
         node.load_blob_hash(&Hash(project), Hash(hash));
-    }
-    for (project, a, b) in forks {
-        node.load_fork(&project, &a, &b);
     }
     Ok(node)
 }

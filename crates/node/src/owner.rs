@@ -117,6 +117,7 @@ pub(crate) async fn start(settings: Settings) -> Result<Handle, NodeError> {
     };
     let effects = owner.node.start(unix_ms());
     owner.carry_out(effects).await?;
+    owner.tell_addresses().await?;
     if found {
         let mut nonce = [0; 32];
         getrandom::fill(&mut nonce).map_err(|e| NodeError::Random(e.to_string()))?;
@@ -216,6 +217,12 @@ impl Owner {
         Ok(())
     }
 
+    /// Tells the core where this node listens.
+    async fn tell_addresses(&mut self) -> Result<(), NodeError> {
+        let addresses = self.net.listeners().await.iter().map(ToString::to_string).collect();
+        self.step(Input::Listening { addresses }).await
+    }
+
     /// Waits until everything appended is durable.
     async fn settle(&mut self) -> Result<(), NodeError> {
         while let Some(done) = self.disk.next().await {
@@ -302,7 +309,7 @@ impl Owner {
             }
             NetEvent::Listening { addr } => {
                 tracing::info!(%addr, "listening");
-                Ok(())
+                self.tell_addresses().await
             }
             NetEvent::Warning(warning) => {
                 tracing::warn!("{warning}");
@@ -350,6 +357,8 @@ impl Owner {
         self.inputs.clear();
         let effects = self.node.start(unix_ms());
         Box::pin(self.carry_out(effects)).await?;
+        let addresses = self.net.listeners().await.iter().map(ToString::to_string).collect();
+        self.inputs.push_back(Input::Listening { addresses });
         for (peer, loopback) in &self.peers {
             self.inputs.push_back(Input::Connected {
                 peer: *peer,

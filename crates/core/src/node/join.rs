@@ -146,12 +146,7 @@ impl Node {
         };
         let mut project = Project::new(state, me, &event);
         let rest: Vec<_> = events.to_vec();
-        let write = super::Write {
-            project: id,
-            events: vec![event],
-            blobs: vec![],
-        };
-        self.out.silent(Effect::Store(write));
+        self.out.store(id, vec![event], vec![]);
         self.step(now, |projects, ctx| {
             project.start(ctx);
             for bytes in &rest {

@@ -13,8 +13,9 @@ use crate::crypto::{Hash, PublicKey};
 use crate::diff::Change;
 use crate::event::{Event, EventRef, FeedId};
 use crate::feed::{Feeds, Offer};
-use crate::hlc::Hlc;
+use crate::hlc::{Hlc, MAX_SKEW_MS};
 use crate::ledger::Ledger;
+use crate::plant;
 use crate::state::{Meta, State, ThreadStatus};
 use crate::wire::Presence;
 
@@ -28,6 +29,8 @@ pub struct Project {
     /// Which events are accepted.
     pub feeds: Feeds,
     pub(super) clock: Hlc,
+    /// When this life of the node began, unless it is the first.
+    life_began: Option<Hlc>,
     pub(super) genesis: Event,
     /// Who said lately that it is here, and until when (by our clock).
     pub(super) presences: BTreeMap<PublicKey, (u64, Presence)>,
@@ -60,6 +63,7 @@ impl Project {
             state,
             feeds,
             clock: genesis.header().hlc,
+            life_began: None,
             genesis: genesis.clone(),
             presences: BTreeMap::new(),
             agents: BTreeMap::new(),
@@ -91,11 +95,7 @@ impl Project {
 
     /// Takes a stored event: verified when it was stored.
     pub(super) fn load(&mut self, event: &Event) {
-        if self
-            .feeds
-            .offer(event, &self.state.rosters, u64::MAX - crate::hlc::MAX_SKEW_MS)
-            != Offer::Ready
-        {
+        if self.feeds.offer(event, &self.state.rosters, u64::MAX - MAX_SKEW_MS) != Offer::Ready {
             return;
         }
         // Stored in the order of acceptance: nothing waits for it.
@@ -120,7 +120,8 @@ impl Project {
             Body::TaskAnnounced(_) => {
                 self.open_tasks.insert(meta.hash());
             }
-            // Only a roster that the chain took in ends anything: anybody may post one.
+            Body::IncarnationStarted(_) if meta.feed() == self.me => self.life_began = Some(meta.hlc),
+            // What is not signed by enough has no effect, and cuts nobody off.
             Body::RosterChanged(b) if self.state.rosters.epoch(b.roster.epoch) == Some(&b.roster) => {
                 for cut in &b.roster.cuts {
                     let later = self.feeds.heads().map(|(id, _, _)| id);
@@ -154,9 +155,24 @@ impl Project {
         self.dirty = true;
     }
 
+    /// Whether an earlier life of this node may have taken part in something that began at `since`. A node that came back from a
+    /// backup does not know what it signed in the time that it lost, so it keeps out of everything that was there before it.
+    pub(super) fn is_forfeited(&self, since: Hlc) -> bool {
+        if plant::active("forgotten_life") {
+            return false;
+        }
+        let known_by = |began: Hlc| began.ms() + MAX_SKEW_MS;
+        self.me.incarnation > 0 && self.life_began.is_none_or(|began| since.ms() <= known_by(began))
+    }
+
     /// Whether this node is a member now.
     pub fn is_member(&self) -> bool {
         self.state.rosters.latest().is_member(&self.me.node)
+    }
+
+    /// Whether this node may write: it is a member, and its feed has not ended.
+    pub fn may_write(&self) -> bool {
+        self.is_member() && self.feeds.get(&self.me).is_none_or(|f| f.ended_at().is_none())
     }
 
     /// Whether this node has a vote.
@@ -167,6 +183,15 @@ impl Project {
     /// Whether a node has said lately that it is here.
     pub fn is_live(&self, node: &PublicKey, now: u64) -> bool {
         *node == self.me.node || self.presences.get(node).is_some_and(|(until, _)| *until > now)
+    }
+
+    /// Whether this very life of a node is here.
+    pub(super) fn is_present(&self, feed: &FeedId, now: u64) -> bool {
+        let life = match self.presence(&feed.node, now) {
+            _ if feed.node == self.me.node => Some(self.me.incarnation),
+            presence => presence.map(|p| p.incarnation),
+        };
+        life == Some(feed.incarnation)
     }
 
     /// A node's last presence, while it holds.
@@ -227,8 +252,11 @@ impl Project {
     /// Looks at everything open and does what is missing. Returns when to look again.
     fn drive(&mut self, ctx: &mut Ctx<'_>) -> u64 {
         let mut wake = u64::MAX;
-        if !self.is_member() {
+        if !self.may_write() {
             return wake;
+        }
+        if self.me.incarnation > 0 && self.life_began.is_none() {
+            self.begin_life(ctx);
         }
         self.drive_roster(ctx);
         self.drive_resources(ctx);

@@ -65,11 +65,7 @@ impl Project {
         ) {
             return;
         }
-        let fits = |a: &&super::LocalAgent| {
-            (announced.role.is_empty() || a.spec.role == announced.role)
-                && announced.capabilities.iter().all(|c| a.spec.capabilities.contains(c))
-                && a.is_available(self)
-        };
+        let fits = |a: &&super::LocalAgent| a.fits(announced) && a.is_available(self);
         let Some(agent) = self.agents.values().filter(fits).min_by_key(|a| a.load(self)) else {
             return;
         };
@@ -88,6 +84,10 @@ impl Project {
             .filter(|c| c.feed == self.me && c.body.agent == agent)
             .count();
         if claims > task.acks_for(&home, &self.me, &agent) && self.state.policy.authority == Authority::Home {
+            return None;
+        }
+        // While acknowledgements of the agent's last claim may still come, another one would only be noise.
+        if task.may_still_be_granted(&self.me, &agent, ctx.now) {
             return None;
         }
         let tokens = task.highest_token() as usize;
@@ -120,7 +120,7 @@ impl Project {
         } else {
             roster.owner(&self.me.node).is_some()
         };
-        if !entitled || task.claims.is_empty() {
+        if !entitled || task.claims.is_empty() || self.is_forfeited(meta.hlc) {
             return u64::MAX;
         }
         let open_at = meta.hlc.ms() + ctx.cfg.pace.claim_window_ms;
@@ -251,7 +251,9 @@ impl Project {
 
     /// The owner of a lease asks for more time.
     pub(super) fn renew_asked(&mut self, ctx: &mut Ctx<'_>, from: PublicKey, id: Hash, token: u64) {
-        let Some(task) = self.state.tasks.get(&id) else { return };
+        let Some(task) = self.state.tasks.get(&id).filter(|_| self.may_write()) else {
+            return;
+        };
         let Some(roster) = self.task_roster(task) else { return };
         let lease = task.lease(token, self.state.policy.authority, roster);
         let theirs = lease.is_some_and(|l| l.owner.node == from && !task.is_over(&l));

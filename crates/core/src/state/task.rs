@@ -198,6 +198,16 @@ impl Task {
         mine.filter(|a| a.owner == *owner && a.agent == *agent).count()
     }
 
+    /// Whether somebody acknowledges the highest token for this claimant, and that has not run out.
+    pub fn may_still_be_granted(&self, owner: &FeedId, agent: &PublicKey, now_ms: u64) -> bool {
+        let highest = self.acks.values().next_back();
+        let mut theirs = highest.into_iter().flat_map(BTreeMap::values);
+        let over = self.released.contains(&(self.highest_token(), *owner));
+        !over
+            && theirs
+                .any(|a| a.owner == *owner && a.agent == *agent && now_ms <= a.until_ms.saturating_add(MAX_SKEW_MS))
+    }
+
     /// The claimant that most weight stands behind for a token, if anybody does.
     pub fn leading(&self, token: u64, roster: &Roster) -> Option<(FeedId, PublicKey)> {
         let weights = roster.weights();

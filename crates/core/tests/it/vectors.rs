@@ -156,6 +156,7 @@ fn messages() -> Vec<Value> {
             status: AgentStatus::Working,
             load: 2,
         }],
+        addresses: vec!["/ip4/192.0.2.7/tcp/4001".to_owned()],
     };
     let join = JoinStatement {
         project: Hash::ZERO,
@@ -176,7 +177,11 @@ fn messages() -> Vec<Value> {
         },
         Wire::Heads {
             project,
-            heads: vec![Head { feed, len: 7 }],
+            heads: vec![Head {
+                feed,
+                len: 7,
+                head: bodies::hash(g),
+            }],
             answer: true,
         },
         Wire::Want {
