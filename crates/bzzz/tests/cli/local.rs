@@ -33,8 +33,8 @@ fn doctor_finds_what_is_wrong() {
     assert_eq!(health(&place, "git", &d), "ok");
     std::fs::set_permissions(place.path("d"), std::fs::Permissions::from_mode(0o755)).expect("rights");
     assert_eq!(health(&place, "data folder", &d), "warn");
-    place.file("d/identity.key", "x");
-    std::fs::set_permissions(place.path("d/identity.key"), std::fs::Permissions::from_mode(0o644)).expect("rights");
+    place.file("d/identity", "x");
+    std::fs::set_permissions(place.path("d/identity"), std::fs::Permissions::from_mode(0o644)).expect("rights");
     assert_eq!(health(&place, "identity", &d), "fail");
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("an address");
