@@ -9,6 +9,7 @@
 pub mod corpus;
 pub mod history;
 pub mod machine;
+pub mod visible;
 
 use serde::Serialize;
 
@@ -90,6 +91,10 @@ pub struct Measurement {
 
 /// All of them, in the order in which they run.
 pub const MEASUREMENTS: &[Measurement] = &[
+    Measurement {
+        name: "append-visible",
+        run: visible::run,
+    },
     Measurement {
         name: "history",
         run: history::run,
