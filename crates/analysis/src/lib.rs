@@ -19,6 +19,8 @@ mod tree;
 
 #[cfg(test)]
 mod example_tests;
+#[cfg(test)]
+mod hostile_tests;
 
 use std::sync::OnceLock;
 
@@ -28,7 +30,7 @@ use serde::Serialize;
 
 pub use lang::Lang;
 pub use rule::{MAX_FINDINGS_PER_RULE, RuleInfo};
-pub use tree::{MAX_LINE_BYTES, MAX_PARSE_BYTES, MAX_PARSE_STEPS, MAX_TREE_DEPTH, MAX_TREE_NODES};
+pub use tree::{MAX_LINE_BYTES, MAX_PARSE_BYTES, MAX_PARSE_TIME, MAX_TREE_DEPTH, MAX_TREE_NODES};
 
 use rule::{Check, Rule, Sink};
 
@@ -72,7 +74,10 @@ pub fn analyse(role: &str, change: &ChangeSet) -> Analysis {
         let mut sink = Sink::new(&rule.info);
         run(rule, &changed, &mut sink);
         if sink.left_out > 0 {
-            let why = format!("{}: {} more findings were left out", rule.info.id, sink.left_out);
+            let why = format!(
+                "{}: {} more findings were left out",
+                rule.info.id, sink.left_out
+            );
             analysis.skipped.push(Skipped {
                 file: String::new(),
                 why,
@@ -81,7 +86,14 @@ pub fn analyse(role: &str, change: &ChangeSet) -> Analysis {
         analysis.findings.append(&mut sink.findings);
     }
     analysis.findings.sort_by(|a, b| {
-        let key = |f: &Finding| (std::cmp::Reverse(f.severity), f.file.clone(), f.line, f.rule.clone());
+        let key = |f: &Finding| {
+            (
+                std::cmp::Reverse(f.severity),
+                f.file.clone(),
+                f.line,
+                f.rule.clone(),
+            )
+        };
         key(a).cmp(&key(b))
     });
     analysis.skipped.sort();
@@ -91,7 +103,9 @@ pub fn analyse(role: &str, change: &ChangeSet) -> Analysis {
 
 fn run(rule: &Rule, changed: &files::Changed<'_>, sink: &mut Sink<'_>) {
     let languages = rule.info.languages;
-    let reads = |file: &files::File<'_>| languages.is_empty() || file.lang.is_some_and(|l| languages.contains(&l));
+    let reads = |file: &files::File<'_>| {
+        languages.is_empty() || file.lang.is_some_and(|l| languages.contains(&l))
+    };
     match rule.check {
         Check::Change(check) => check(changed, sink),
         Check::File(check) => changed
@@ -115,5 +129,11 @@ pub fn rules() -> &'static [RuleInfo] {
 
 /// Roles that have rules.
 pub fn roles() -> &'static [&'static str] {
-    &["security", "reviewer", "performance", "architect", "documentation"]
+    &[
+        "security",
+        "reviewer",
+        "performance",
+        "architect",
+        "documentation",
+    ]
 }

@@ -181,7 +181,10 @@ pub(crate) fn find(line: &str) -> Vec<Found> {
                 && !is_sample(&line[range.clone()])
                 && !found.iter().any(|f| overlap(&f.range, &range))
             {
-                found.push(Found { name: form.name, range });
+                found.push(Found {
+                    name: form.name,
+                    range,
+                });
             }
         }
     }
@@ -190,10 +193,13 @@ pub(crate) fn find(line: &str) -> Vec<Found> {
         if let Some(end) = rest.find("PRIVATE KEY").filter(|end| *end <= 20) {
             let start = begin + 11 + end + "PRIVATE KEY".len();
             let start = start + line[start..].bytes().take_while(|b| *b == b'-').count();
-            found.push(Found {
-                name: "private key",
-                range: start..line.len(),
-            });
+            let sample = is_sample(&line[start..]) || line[start..].contains("...");
+            if !sample {
+                found.push(Found {
+                    name: "private key",
+                    range: start..line.len(),
+                });
+            }
         }
     }
     found.sort_by_key(|f| f.range.start);
@@ -212,13 +218,27 @@ fn is_varied(bytes: &[u8]) -> bool {
 
 fn is_sample(text: &str) -> bool {
     let upper = text.to_ascii_uppercase();
-    ["EXAMPLE", "XXXX", "YOUR", "PLACEHOLDER", "REDACTED", "1234567890ABCDEF"]
-        .iter()
-        .any(|s| upper.contains(s))
+    [
+        "EXAMPLE",
+        "XXXX",
+        "YOUR",
+        "PLACEHOLDER",
+        "REDACTED",
+        "1234567890ABCDEF",
+    ]
+    .iter()
+    .any(|s| upper.contains(s))
 }
 
 /// Words in a name that promise a secret value.
-const SECRET_NAMES: &[&str] = &["password", "passwd", "pwd", "secret", "passphrase", "apikey"];
+const SECRET_NAMES: &[&str] = &[
+    "password",
+    "passwd",
+    "pwd",
+    "secret",
+    "passphrase",
+    "apikey",
+];
 /// Pairs of words that do.
 const SECRET_PAIRS: &[(&str, &str)] = &[
     ("api", "key"),
@@ -272,8 +292,15 @@ const ABOUT: &[&str] = &[
 
 /// Whether a name is one under which a secret is kept.
 pub(crate) fn is_secret_name(name: &str) -> bool {
+    // `AWS::SecretsManager::Secret` and the like name types, not places for a value.
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '"' | '\'');
+    if !name.chars().all(plain) {
+        return false;
+    }
     let words = crate::code::words(name);
-    let Some(last) = words.last() else { return false };
+    let Some(last) = words.last() else {
+        return false;
+    };
     if ABOUT.contains(&last.as_str()) {
         return false;
     }
@@ -345,7 +372,10 @@ fn named_values(line: &str) -> Vec<Range<usize>> {
     let bytes = line.as_bytes();
     let mut out = Vec::new();
     let mut at = 0;
-    while let Some(step) = bytes[at..].iter().position(|b| matches!(b, b'"' | b'\'' | b'`')) {
+    while let Some(step) = bytes[at..]
+        .iter()
+        .position(|b| matches!(b, b'"' | b'\'' | b'`'))
+    {
         let open = at + step;
         let quote = bytes[open];
         let Some(len) = bytes[open + 1..].iter().position(|b| *b == quote) else {
@@ -464,7 +494,10 @@ mod tests {
     #[test]
     fn named_values_are_masked() {
         assert_eq!(mask("db_password = 'hunter2!x'"), "db_password = '•••'");
-        assert_eq!(mask("  \"apiKey\": \"q8Zr41kk\","), "  \"apiKey\": \"•••\",");
+        assert_eq!(
+            mask("  \"apiKey\": \"q8Zr41kk\","),
+            "  \"apiKey\": \"•••\","
+        );
         assert_eq!(
             mask("const API_KEY: &str = \"q8Zr41kk\";"),
             "const API_KEY: &str = \"•••\";"

@@ -236,7 +236,7 @@ pub fn heads_digest(heads: impl Iterator<Item = (FeedId, u64, Hash)>) -> Hash {
         bytes.extend_from_slice(&len.to_be_bytes());
         bytes.extend_from_slice(&head.0);
     }
-    crypto::hash(Context::Presence, &bytes)
+    crypto::hash(Context::Heads, &bytes)
 }
 
 /// The gossip topic of a project.

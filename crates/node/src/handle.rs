@@ -26,6 +26,7 @@ use crate::error::NodeError;
 pub(crate) enum Request {
     Command(Box<Command>, oneshot::Sender<Result<Outcome, CommandError>>),
     Query(Box<dyn FnOnce(&Node, u64) + Send>),
+    Rebuild(oneshot::Sender<u64>),
     Stop,
 }
 
@@ -38,6 +39,9 @@ pub(crate) struct Shared {
     pub project: Option<Hash>,
     pub data: Option<PathBuf>,
 }
+
+/// How long a review waits for members that have not said yet that they are there.
+const MEMBERS_PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// A running node.
 #[derive(Clone)]
@@ -202,6 +206,7 @@ impl Handle {
     /// Opens the review of a change. Returns its thread.
     pub async fn review(&self, project: Option<Hash>, spec: ReviewSpec) -> Result<Hash, NodeError> {
         let timing = spec.timing();
+        self.wait_for_members(project).await?;
         let (id, known) = self
             .project(project, |p, now| {
                 let live = p.state.agents.active().filter(|(node, _)| p.is_live(node, now));
@@ -229,6 +234,26 @@ impl Handle {
         match self.command(command).await? {
             Outcome::Event(reference) => Ok(reference.hash),
             other => Err(NodeError::Stopped(Some(format!("a thread was opened with {other:?}")))),
+        }
+    }
+
+    /// A network that has just come together gets a moment to say that it is there.
+    async fn wait_for_members(&self, project: Option<Hash>) -> Result<(), NodeError> {
+        let until = std::time::Instant::now() + MEMBERS_PATIENCE;
+        loop {
+            let all = self
+                .project(project, |p, now| {
+                    let live = |node: &PublicKey| {
+                        let hosts = p.state.agents.active().any(|(by, _)| by == *node);
+                        p.is_live(node, now) && hosts
+                    };
+                    p.state.rosters.latest().weights().keys().all(live)
+                })
+                .await?;
+            if all || std::time::Instant::now() >= until {
+                return Ok(());
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
     }
 
@@ -287,6 +312,16 @@ impl Handle {
     /// Copies the store to a new file while the node runs.
     pub async fn backup(&self, to: PathBuf) -> Result<Manifest, NodeError> {
         Ok(self.store.backup(to).await?)
+    }
+
+    /// Folds everything anew from the stored events; returns how many there are.
+    pub async fn rebuild(&self) -> Result<u64, NodeError> {
+        let (reply, answer) = oneshot::channel();
+        self.requests
+            .send(Request::Rebuild(reply))
+            .await
+            .map_err(|_| self.stopped())?;
+        answer.await.map_err(|_| self.stopped())
     }
 
     /// Checks the store's file from end to end.

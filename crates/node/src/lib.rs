@@ -17,6 +17,7 @@ pub use error::NodeError;
 pub use handle::{Handle, ReviewSpec};
 pub use settings::{ProjectSettings, Settings, built_in};
 
+pub use bzzz_net::identity::{peer_id_of, public_key_of};
 pub use bzzz_net::{Multiaddr, PeerId};
 pub use bzzz_store::{Manifest, StoreError, restore};
 

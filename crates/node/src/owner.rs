@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bzzz_core::body::Authority;
 use bzzz_core::crypto::{Hash, PublicKey};
-use bzzz_core::node::{Command, CommandError, Effect, Input, Node, NodeConfig, Notice, Outcome};
+use bzzz_core::node::{AgentSpec, Command, CommandError, Effect, Input, Node, NodeConfig, Notice, Outcome};
 use bzzz_core::wire::Wire;
 use bzzz_net::{Net, NetConfig, NetEvent, Verdict, identity};
 use bzzz_store::{Store, StoreError};
@@ -63,7 +63,7 @@ pub(crate) async fn start(settings: Settings) -> Result<Handle, NodeError> {
         operator: keys.operator,
         owner: settings.owner.clone(),
         incarnation,
-        agents: settings.agents.clone(),
+        agents: named(&settings.agents, &keys.node.public_key()),
         admit: settings.project.admit,
         join: None,
         limits: settings.limits.clone(),
@@ -141,6 +141,25 @@ pub(crate) async fn start(settings: Settings) -> Result<Handle, NodeError> {
         ended.send_replace(Some(why));
     });
     Ok(handle)
+}
+
+/// Agents without an id are named after their role and this node.
+fn named(agents: &[AgentSpec], node: &[u8; 32]) -> Vec<AgentSpec> {
+    let short = PublicKey(*node).short();
+    let name = |a: &AgentSpec| {
+        if a.id.is_empty() {
+            format!("{}-{short}", a.role)
+        } else {
+            a.id.clone()
+        }
+    };
+    agents
+        .iter()
+        .map(|a| AgentSpec {
+            id: name(a),
+            ..a.clone()
+        })
+        .collect()
 }
 
 fn net_config(settings: &Settings, seed: [u8; 32]) -> NetConfig {
@@ -307,6 +326,13 @@ impl Owner {
             Request::Query(ask) => {
                 ask(&self.node, unix_ms());
                 Ok(())
+            }
+            Request::Rebuild(reply) => {
+                self.store.clear_projections().await?;
+                self.reload().await?;
+                // Whoever asked may have gone.
+                let _ = reply.send(self.node.projects().map(|(_, p)| p.feeds.total()).sum());
+                self.step(Input::Wake).await
             }
             Request::Stop => Ok(()),
         }
