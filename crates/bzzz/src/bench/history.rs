@@ -16,7 +16,7 @@ use bzzz_net::identity;
 use bzzz_store::{Batch, Cursor, Durability, EventRow, FeedId, Store, StoreConfig};
 
 use super::corpus::Corpus;
-use super::machine::{folder, folder_bytes, forget_peak, mb, peak};
+use super::machine::{folder, folder_bytes, forget_peak, mb, peak, processor_time};
 use super::{Extent, Figure};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Explain as _, Result, fail};
@@ -229,14 +229,16 @@ async fn start(data: &Path, events: u64) -> Result<Figure> {
         ..bzzz_node::Settings::ephemeral("bench", roles.map(|r| bzzz_node::built_in(r, "bench")).to_vec())
     };
     let attempt = "could not start a node over the history";
-    let started = Instant::now();
+    let (started, before) = (Instant::now(), processor_time());
     let node = bzzz_node::start(settings).await.explain(Exit::Node, attempt, None)?;
     let took = started.elapsed();
+    let work = processor_time().zip(before).map(|(after, before)| after.saturating_sub(before));
+    let work = work.map_or_else(String::new, |work| format!(" ({:.1} s of processor time)", work.as_secs_f64()));
     let known = node.project(None, |p, _| p.feeds.total()).await.explain(Exit::Node, attempt, None)?;
     node.stop().await;
     if known < events {
         return Err(fail(Exit::Node, format!("the node knows {known} of {events} events"), None));
     }
     let how = format!("a node with five agents over {events} stored events, from the first call to its handle");
-    Ok(Figure::new(NAME, "start", format!("{:.2} s", took.as_secs_f64()), how).aims("≤ 3 s", took <= GOAL_START))
+    Ok(Figure::new(NAME, "start", format!("{:.2} s{work}", took.as_secs_f64()), how).aims("≤ 3 s", took <= GOAL_START))
 }

@@ -6,9 +6,13 @@
 //!
 //! A figure is never a test: the goal stands beside it, and a slow machine is no failure.
 
+pub mod code;
+pub mod cold;
 pub mod corpus;
 pub mod history;
 pub mod machine;
+pub mod process;
+pub mod review;
 pub mod visible;
 
 use serde::Serialize;
@@ -92,8 +96,20 @@ pub struct Measurement {
 /// All of them, in the order in which they run.
 pub const MEASUREMENTS: &[Measurement] = &[
     Measurement {
+        name: "cold-start",
+        run: cold::run,
+    },
+    Measurement {
+        name: "review",
+        run: review::run,
+    },
+    Measurement {
         name: "append-visible",
         run: visible::run,
+    },
+    Measurement {
+        name: "idle",
+        run: process::idle,
     },
     Measurement {
         name: "history",
