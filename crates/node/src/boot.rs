@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use bzzz_core::body::Body;
 use bzzz_core::crypto::{Hash, Keypair};
 use bzzz_core::event::{Event, FeedId};
 use bzzz_core::node::{Node, NodeConfig};
 use bzzz_net::identity::{self, Identity};
-use bzzz_store::{Batch, Cursor, Store, StoreConfig};
+use bzzz_store::{Batch, Cursor, EventRow, Store, StoreConfig};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use crate::error::NodeError;
 use crate::settings::Settings;
@@ -22,6 +25,8 @@ const META_INCARNATION: &str = "incarnation";
 const META_NODE: &str = "node";
 /// Events in one page of the load.
 const PAGE: usize = 4096;
+/// Pages that are read and decoded ahead of the fold: some 20 MiB.
+const PAGES_AHEAD: usize = 4;
 
 /// The two keys of a node.
 pub struct Keys {
@@ -120,27 +125,49 @@ async fn load_with(
     config: NodeConfig,
     ends: &mut BTreeMap<(Hash, FeedId), u64>,
 ) -> Result<Node, NodeError> {
-    let decode = |bytes: &[u8]| Event::decode_trusted(bytes).map_err(|e| NodeError::Stored(e.to_string()));
+    let proof_half = |bytes: &[u8]| Event::decode_trusted(bytes).map_err(|e| NodeError::Stored(e.to_string()));
     let mut node = Node::new(config);
     for proof in store.fork_proofs().await? {
-        let (a, b) = (decode(&proof.bytes_a)?, decode(&proof.bytes_b)?);
+        let (a, b) = (proof_half(&proof.bytes_a)?, proof_half(&proof.bytes_b)?);
         node.load_fork(ends, Hash(proof.feed.project), &a, &b);
     }
-    let mut at = Cursor::START;
-    loop {
-        let page = store.scan(at, PAGE).await?;
-        if page.events.is_empty() {
-            break;
+    let (pages, mut decoded) = mpsc::channel(PAGES_AHEAD);
+    let reader = tokio::spawn(read(store.clone(), pages));
+    while let Some(page) = decoded.recv().await {
+        for (event, body) in page.await.map_err(|e| NodeError::Stopped(Some(e.to_string())))?? {
+            node.load_decoded(ends, &event, body.as_ref());
         }
-        for row in &page.events {
-            node.load_event(ends, &decode(&row.bytes)?);
-        }
-        at = page.next;
     }
+    reader.await.map_err(|e| NodeError::Stopped(Some(e.to_string())))??;
     for (project, hash) in store.blob_hashes().await? {
         node.load_blob_hash(&Hash(project), Hash(hash));
     }
     Ok(node)
+}
+
+type Decoded = Vec<(Event, Option<Body>)>;
+
+/// Reads all events, in order; each page is decoded on a thread of its own while the ones before are folded.
+async fn read(store: Store, pages: mpsc::Sender<JoinHandle<Result<Decoded, NodeError>>>) -> Result<(), NodeError> {
+    let mut at = Cursor::START;
+    loop {
+        let page = store.scan(at, PAGE).await?;
+        if page.events.is_empty() {
+            return Ok(());
+        }
+        at = page.next;
+        let work = tokio::task::spawn_blocking(move || page.events.iter().map(decode).collect());
+        if pages.send(work).await.is_err() {
+            // The fold ended with an error of its own.
+            return Ok(());
+        }
+    }
+}
+
+fn decode(row: &EventRow) -> Result<(Event, Option<Body>), NodeError> {
+    let event = Event::decode_trusted(&row.bytes).map_err(|e| NodeError::Stored(e.to_string()))?;
+    let body = event.body();
+    Ok((event, body))
 }
 
 /// The clock.

@@ -33,7 +33,7 @@ pub use turn::Turn;
 
 use std::collections::BTreeMap;
 
-use crate::body::{JoinStatement, Signed};
+use crate::body::{Body, JoinStatement, Signed};
 use crate::crypto::{Hash, PublicKey};
 use crate::event::{Event, FeedId};
 use crate::plant;
@@ -148,9 +148,14 @@ impl Node {
 
     /// At the start: a stored event, in the order in which it was stored. What no longer counts is passed over.
     pub fn load_event(&mut self, ends: &BTreeMap<(Hash, FeedId), u64>, event: &Event) {
+        self.load_decoded(ends, event, event.body().as_ref());
+    }
+
+    /// [`Node::load_event`] with the event's own body ([`Event::body`]), for whoever decodes on several threads.
+    pub fn load_decoded(&mut self, ends: &BTreeMap<(Hash, FeedId), u64>, event: &Event, body: Option<&Body>) {
         let id = event.project();
         if let Some(project) = self.projects.get_mut(&id) {
-            project.load(event);
+            project.load(event, body);
             return;
         }
         if self.projects.len() >= MAX_PROJECTS {

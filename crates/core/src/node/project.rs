@@ -94,15 +94,15 @@ impl Project {
     }
 
     /// Takes a stored event: verified when it was stored.
-    pub(super) fn load(&mut self, event: &Event) {
+    pub(super) fn load(&mut self, event: &Event, body: Option<&Body>) {
         if self.feeds.offer(event, &self.state.rosters, u64::MAX - MAX_SKEW_MS) != Offer::Ready {
             return;
         }
         // Stored in the order of acceptance: nothing waits for it.
         self.feeds.accept(event);
-        if let Some(body) = event.body() {
+        if let Some(body) = body {
             // Nothing is held at the start.
-            let _ = self.take(&Meta::of(event), &body);
+            let _ = self.take(&Meta::of(event), body);
         }
     }
 
