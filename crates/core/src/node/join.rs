@@ -177,12 +177,12 @@ impl Project {
     /// A node is to get a seat: propose it, or pass the request to the steward.
     pub(super) fn seat(&mut self, ctx: &mut Ctx<'_>, node: PublicKey, request: Signed<JoinStatement>) {
         match self.steward(ctx.now) {
-            Some(steward) if steward == self.me.node => {
-                if self.roster_queue.len() < MAX_SEAT_REQUESTS {
-                    self.roster_queue.insert(node, request.statement);
-                    self.dirty = true;
-                }
+            Some(steward) if steward == self.me.node && self.roster_queue.len() < MAX_SEAT_REQUESTS => {
+                self.roster_queue.insert(node, request.statement);
+                self.dirty = true;
             }
+            // Full: who asks asks again.
+            Some(steward) if steward == self.me.node => {}
             Some(steward) => ctx.out.speak(Effect::Send {
                 to: steward,
                 message: Wire::Join(request),

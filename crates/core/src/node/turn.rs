@@ -281,7 +281,7 @@ impl Project {
         let body = Body::FindingsPosted(FindingsPosted {
             findings: Signed::new(&key, statement),
         });
-        self.append(ctx, body, deps.clone(), vec![blob]);
+        self.append(ctx, body, deps, vec![blob]);
         let note = summary(&found);
         self.say(ctx, &turn.agent, turn.thread, MessageKind::Evidence, &note);
         if let Some((task, token)) = turn.task {
