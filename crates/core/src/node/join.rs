@@ -229,7 +229,7 @@ impl Project {
 
     /// Puts a roster into force once enough weight has signed it. Any seat may; the proposer does.
     fn complete_roster(&mut self, ctx: &mut Ctx<'_>, roster: &crate::body::Roster) {
-        if !self.is_seat() || self.steward(ctx.now) != Some(self.me.node) {
+        if !self.is_seat() {
             return;
         }
         let Some(votes) = self.state.roster_votes.get(&(roster.epoch + 1)) else {
@@ -250,7 +250,7 @@ impl Project {
                 signatures,
             })
         });
-        if let Some(change) = complete {
+        if let Some(change) = complete.filter(|c| self.completes(&c.roster, ctx.now)) {
             let epoch = change.roster.epoch;
             self.append(ctx, Body::RosterChanged(change), vec![], vec![]);
             for event in self.feeds.epoch_known(epoch) {
@@ -258,6 +258,17 @@ impl Project {
             }
             self.next_heartbeat_ms = ctx.now;
         }
+    }
+
+    /// Whether it is up to this node to put a roster into force: the steward does, or, where that one is to go, the first live seat
+    /// that stays, for what a removed node says of its own removal would be cut off with it.
+    fn completes(&self, next: &crate::body::Roster, now: u64) -> bool {
+        let steward = self.steward(now).filter(|s| next.is_member(s));
+        let stays = || {
+            let seats = self.state.rosters.latest().weights().into_keys();
+            seats.into_iter().find(|n| next.is_member(n) && self.is_live(n, now))
+        };
+        steward.or_else(stays) == Some(self.me.node)
     }
 
     /// Proposes a roster without a node; its feeds end where they are.

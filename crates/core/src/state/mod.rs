@@ -268,7 +268,9 @@ impl State {
     /// Enters the next roster, if it follows. An event is accepted when the epoch that it names is known, so what this does is the
     /// same on every node as long as the change is at most one epoch on from there.
     fn extend_roster(&mut self, meta: &Meta, change: &RosterChanged) {
-        if change.roster.epoch <= meta.epoch.saturating_add(1) {
+        // Said by a node that it removes, it would cut itself off.
+        let stays = change.roster.is_member(&meta.node());
+        if stays && change.roster.epoch <= meta.epoch.saturating_add(1) {
             // A roster that does not follow has no effect.
             let _ = self.rosters.extend(change);
         }
