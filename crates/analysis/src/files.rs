@@ -1,13 +1,14 @@
 //! A change as the rules see it: for each file its trees before and after, and which lines are new.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 use bzzz_core::change::{ChangeSet, FileText, Fragment};
 use bzzz_core::diff::{Change, FileDiff, FileStatus, LineKind};
 
 use crate::Skipped;
 use crate::lang::{self, Lang};
-use crate::tree::{Doc, MAX_LINE_BYTES, NoTree};
+use crate::tree::{Doc, MAX_LINE_BYTES, MAX_PARSE_TIME, NoTree};
 
 /// A change with its trees.
 pub(crate) struct Changed<'a> {
@@ -77,13 +78,14 @@ pub(crate) fn prepare<'a>(set: &'a ChangeSet, change: &'a Change, skipped: &mut 
     for file in &change.files {
         *count.entry(file.path()).or_default() += 1;
     }
+    let begin = Instant::now();
     let files = change
         .files
         .iter()
         .map(|diff| {
             // Concatenated patches name a file twice; then line numbers of the first do not fit the whole file.
             let once = count.get(diff.path()).is_some_and(|n| *n == 1);
-            read(set, diff, once, skipped)
+            read(set, diff, once, begin, skipped)
         })
         .collect();
     Changed {
@@ -92,7 +94,13 @@ pub(crate) fn prepare<'a>(set: &'a ChangeSet, change: &'a Change, skipped: &mut 
     }
 }
 
-fn read<'a>(set: &'a ChangeSet, diff: &'a FileDiff, once: bool, skipped: &mut Vec<Skipped>) -> File<'a> {
+fn read<'a>(
+    set: &'a ChangeSet,
+    diff: &'a FileDiff,
+    once: bool,
+    begin: Instant,
+    skipped: &mut Vec<Skipped>,
+) -> File<'a> {
     let path = diff.path();
     let mut skip = |why: &str| {
         skipped.push(Skipped {
@@ -106,8 +114,11 @@ fn read<'a>(set: &'a ChangeSet, diff: &'a FileDiff, once: bool, skipped: &mut Ve
     if diff.lossy {
         skip("not all of it is UTF-8: read with replacement characters");
     }
-    let lang = Lang::of_path(path);
-    if lang.is_none() && !diff.binary && diff.status != FileStatus::Deleted {
+    let vendored = lang::is_vendored_path(path);
+    let lang = Lang::of_path(path).filter(|_| !vendored);
+    if vendored {
+        skip("vendored or generated: only the rules over plain text looked at it");
+    } else if lang.is_none() && !diff.binary && diff.status != FileStatus::Deleted {
         skip("no grammar for this kind of file: only the rules over plain text looked at it");
     }
     let mut file = File {
@@ -147,11 +158,13 @@ fn read<'a>(set: &'a ChangeSet, diff: &'a FileDiff, once: bool, skipped: &mut Ve
     if file.added_lines().count() < file.added.len() {
         skip("it has lines of more than 20,000 bytes: those were not read");
     }
-    if let Some(lang) = lang {
+    if lang.is_some() && begin.elapsed() > MAX_PARSE_TIME {
+        skip("the time for parsing was used up by the files before it: not parsed");
+    } else if let Some(lang) = lang {
         use bzzz_core::change::Side;
         if diff.new_path.is_some() && !diff.binary {
             let text = whole.map_or_else(|| FileText::sparse(diff, Side::New), |t| FileText::whole(t));
-            file.docs = parse(lang, text, || FileText::sparse(diff, Side::New), &mut skip);
+            file.docs = parse(lang, text, || FileText::sparse(diff, Side::New), begin, &mut skip);
         }
         if diff.old_path.is_some() && !diff.binary {
             let old = diff
@@ -160,7 +173,7 @@ fn read<'a>(set: &'a ChangeSet, diff: &'a FileDiff, once: bool, skipped: &mut Ve
                 .and_then(|p| set.old_files.get(p))
                 .filter(|_| once);
             let text = old.map_or_else(|| FileText::sparse(diff, Side::Old), |t| FileText::whole(t));
-            file.old_docs = parse(lang, text, || FileText::sparse(diff, Side::Old), &mut |_| {});
+            file.old_docs = parse(lang, text, || FileText::sparse(diff, Side::Old), begin, &mut |_| {});
         }
     }
     file
@@ -180,7 +193,13 @@ fn fits(text: &str, diff: &FileDiff) -> bool {
         })
 }
 
-fn parse(lang: Lang, text: FileText, sparse: impl FnOnce() -> FileText, skip: &mut impl FnMut(&str)) -> Vec<Doc> {
+fn parse(
+    lang: Lang,
+    text: FileText,
+    sparse: impl FnOnce() -> FileText,
+    begin: Instant,
+    skip: &mut impl FnMut(&str),
+) -> Vec<Doc> {
     if text.whole
         && let [one] = text.fragments.as_slice()
     {
@@ -192,18 +211,25 @@ fn parse(lang: Lang, text: FileText, sparse: impl FnOnce() -> FileText, skip: &m
             }
             Err(no) => skip(&format!("{}; looked at the changed regions alone", no.why())),
         }
-        return parse_fragments(lang, sparse(), skip);
+        return parse_fragments(lang, sparse(), begin, skip);
     }
-    parse_fragments(lang, text, skip)
+    parse_fragments(lang, text, begin, skip)
 }
 
-fn parse_fragments(lang: Lang, text: FileText, skip: &mut impl FnMut(&str)) -> Vec<Doc> {
+fn parse_fragments(lang: Lang, text: FileText, begin: Instant, skip: &mut impl FnMut(&str)) -> Vec<Doc> {
     let mut docs = Vec::new();
     for fragment in text.fragments {
-        let (text, synthetic) = settle(lang, &fragment);
-        let first_line = fragment.first_line - u32::from(synthetic && fragment.first_line > 0);
-        match Doc::parse(lang, text, first_line, synthetic, false) {
-            Ok(doc) => docs.push(doc),
+        if begin.elapsed() > MAX_PARSE_TIME {
+            skip("the time for parsing was used up: the rest of it was not parsed");
+            break;
+        }
+        let settled = settle(lang, &fragment);
+        let first_line = fragment.first_line - u32::from(settled.headed);
+        match Doc::parse(lang, settled.text, first_line, settled.headed, false) {
+            Ok(mut doc) => {
+                doc.shifted = settled.shifted;
+                docs.push(doc);
+            }
             Err(no) => {
                 skip(no.why());
                 break;
@@ -215,29 +241,39 @@ fn parse_fragments(lang: Lang, text: FileText, skip: &mut impl FnMut(&str)) -> V
 
 /// Makes a fragment parseable: the enclosing function's first line, which the hunk header tells, is put before it, and
 /// in Python the indentation is made to fit. Lines stay lines, so that numbers hold.
-fn settle(lang: Lang, fragment: &Fragment) -> (String, bool) {
+fn settle(lang: Lang, fragment: &Fragment) -> Settled {
+    let plain = |text: String| Settled {
+        text,
+        headed: false,
+        shifted: false,
+    };
+    if fragment.first_line < 2 {
+        return plain(fragment.text.clone());
+    }
+    let body = without_cut_comment(lang, &fragment.text);
     let section = fragment.section.trim();
     let opens = if lang == Lang::Python {
         section.ends_with(':') && ["def ", "class ", "async def "].iter().any(|w| section.starts_with(w))
     } else {
         section.ends_with('{')
     };
-    if fragment.first_line < 2 {
-        return (fragment.text.clone(), false);
-    }
     if lang != Lang::Python {
         return if opens {
-            (format!("{section}\n{}", fragment.text), true)
+            Settled {
+                text: format!("{section}\n{body}"),
+                headed: true,
+                shifted: false,
+            }
         } else {
-            (fragment.text.clone(), false)
+            plain(body)
         };
     }
     let indent = |line: &str| line.len() - line.trim_start_matches([' ', '\t']).len();
-    let full = || fragment.text.lines().filter(|l| !l.trim().is_empty());
+    let full = || body.lines().filter(|l| !l.trim().is_empty());
     let least = full().map(indent).min().unwrap_or(0);
     let first = full().next().map_or(0, indent);
     if first == 0 {
-        return (fragment.text.clone(), false);
+        return plain(body);
     }
     let header = if opens { section } else { "if True:" };
     let starts_item = |l: &str| {
@@ -248,14 +284,57 @@ fn settle(lang: Lang, fragment: &Fragment) -> (String, bool) {
     let sibling = full().find(|l| indent(l) == least).is_some_and(starts_item) && first > least;
     let pad = if least == 0 || sibling { "" } else { "    " };
     let mut text = format!("{header}\n");
-    for line in fragment.text.lines() {
+    for line in body.lines() {
         if !line.trim().is_empty() {
             text.push_str(pad);
             text.push_str(line.get(least..).unwrap_or(line));
         }
         text.push('\n');
     }
-    (text, true)
+    Settled {
+        text,
+        headed: true,
+        shifted: least > 0,
+    }
+}
+
+/// A fragment made ready for the parser.
+struct Settled {
+    text: String,
+    /// Whether a first line was put before it.
+    headed: bool,
+    /// Whether its indentation was changed, so that the outermost code is not the file's top level.
+    shifted: bool,
+}
+
+/// Empties the lines of a comment or docstring in whose middle the fragment starts: as code they would be misread.
+fn without_cut_comment(lang: Lang, text: &str) -> String {
+    let end = if lang == Lang::Python {
+        let quote = "\"\"\"";
+        let first = text.lines().position(|l| l.contains(quote));
+        let closes = first.is_some_and(|at| {
+            let line = text.lines().nth(at).unwrap_or_default();
+            let before = text.lines().take(at).filter(|l| !l.trim().is_empty()).last();
+            // A docstring that opens stands behind the line that opens its block.
+            text.matches(quote).count() % 2 == 1
+                && line.trim() == quote
+                && before.is_some_and(|l| !l.trim_end().ends_with(':'))
+        });
+        first.filter(|_| closes)
+    } else {
+        let close = text.lines().position(|l| l.contains("*/"));
+        close.filter(|at| {
+            let upto = text.lines().take(at + 1);
+            !upto.into_iter().any(|l| l.contains("/*"))
+        })
+    };
+    let Some(end) = end else {
+        return text.to_owned();
+    };
+    (0..)
+        .zip(text.lines())
+        .map(|(at, l)| if at <= end { "\n".to_owned() } else { format!("{l}\n") })
+        .collect()
 }
 
 #[cfg(test)]
@@ -288,6 +367,23 @@ mod tests {
         let diff = "--- a/x.py\n+++ b/x.py\n@@ -40,2 +40,3 @@\n         a()\n+        b()\n         c()\n";
         with_docs(diff, |file| {
             assert!(!file.docs[0].root().has_error(), "{}", file.docs[0].text)
+        });
+    }
+
+    #[test]
+    fn fragments_that_start_in_a_comment() {
+        let diff = "--- a/x.ts\n+++ b/x.ts\n@@ -40,4 +40,5 @@\n a(1);\n+b(1);\n ```\n */\n c(1);\n";
+        with_docs(diff, |file| {
+            let calls: Vec<_> = file.docs[0]
+                .all(&["call_expression"])
+                .map(|n| (n.text(), n.line()))
+                .collect();
+            assert_eq!(calls, [("c(1)", 44)]);
+        });
+        let diff = "--- a/x.py\n+++ b/x.py\n@@ -40,3 +40,4 @@ def f():\n     Call a(1).\n+    Then b(1).\n     \"\"\"\n     c(1)\n";
+        with_docs(diff, |file| {
+            let calls: Vec<_> = file.docs[0].all(&["call"]).map(|n| (n.text(), n.line())).collect();
+            assert_eq!(calls, [("c(1)", 43)]);
         });
     }
 

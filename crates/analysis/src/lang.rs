@@ -88,7 +88,20 @@ pub(crate) fn is_test_path(path: &str) -> bool {
     let folder = |f: &str| {
         matches!(
             f,
-            "test" | "tests" | "testing" | "__tests__" | "spec" | "specs" | "fixtures" | "benches" | "examples" | "e2e"
+            "test"
+                | "tests"
+                | "testing"
+                | "__tests__"
+                | "spec"
+                | "specs"
+                | "fixtures"
+                | "benches"
+                | "examples"
+                | "e2e"
+                | "benchmark"
+                | "benchmarks"
+                | "bench"
+                | "example"
         )
     };
     let name = file_name(path);
@@ -102,12 +115,32 @@ pub(crate) fn is_test_path(path: &str) -> bool {
             .any(|mark| name.contains(mark))
 }
 
+/// Whether a path holds what others wrote or a tool made: it is not reviewed line by line.
+pub(crate) fn is_vendored_path(path: &str) -> bool {
+    let folder = |f: &str| matches!(f, "vendor" | "vendored" | "third_party" | "node_modules" | "dist");
+    let name = file_name(path);
+    path.split('/').rev().skip(1).any(folder)
+        || [".min.", ".bundle.", "_pb2.", ".pb.", ".generated."]
+            .iter()
+            .any(|mark| name.contains(mark))
+}
+
 /// Whether a path is a script or a program's entry, which may print and exit as it likes.
 pub(crate) fn is_script_path(path: &str) -> bool {
     let folder = |f: &str| {
         matches!(
             f,
-            "bin" | "scripts" | "script" | "cli" | "tools" | "xtask" | "migrations"
+            "bin"
+                | "scripts"
+                | "script"
+                | "cli"
+                | "tools"
+                | "xtask"
+                | "migrations"
+                | "bench"
+                | "benchmarks"
+                | "example"
+                | "benchmark"
         )
     };
     let name = file_name(path);
@@ -133,6 +166,8 @@ mod tests {
         for code in ["src/contest.py", "src/latest.rs", "attest/x.ts"] {
             assert!(!is_test_path(code), "{code}");
         }
+        assert!(is_vendored_path("web/vendor/x.js") && is_vendored_path("x.min.js"));
+        assert!(!is_vendored_path("src/vendors.ts"));
         assert!(is_script_path("scripts/x.js") && !is_script_path("src/lib.rs"));
     }
 }

@@ -19,6 +19,8 @@ mod tree;
 
 #[cfg(test)]
 mod example_tests;
+#[cfg(test)]
+mod hostile_tests;
 
 use std::sync::OnceLock;
 
@@ -28,7 +30,7 @@ use serde::Serialize;
 
 pub use lang::Lang;
 pub use rule::{MAX_FINDINGS_PER_RULE, RuleInfo};
-pub use tree::{MAX_LINE_BYTES, MAX_PARSE_BYTES, MAX_PARSE_STEPS, MAX_TREE_DEPTH, MAX_TREE_NODES};
+pub use tree::{MAX_LINE_BYTES, MAX_PARSE_BYTES, MAX_PARSE_TIME, MAX_TREE_DEPTH, MAX_TREE_NODES};
 
 use rule::{Check, Rule, Sink};
 

@@ -190,10 +190,13 @@ pub(crate) fn find(line: &str) -> Vec<Found> {
         if let Some(end) = rest.find("PRIVATE KEY").filter(|end| *end <= 20) {
             let start = begin + 11 + end + "PRIVATE KEY".len();
             let start = start + line[start..].bytes().take_while(|b| *b == b'-').count();
-            found.push(Found {
-                name: "private key",
-                range: start..line.len(),
-            });
+            let sample = is_sample(&line[start..]) || line[start..].contains("...");
+            if !sample {
+                found.push(Found {
+                    name: "private key",
+                    range: start..line.len(),
+                });
+            }
         }
     }
     found.sort_by_key(|f| f.range.start);
@@ -272,8 +275,15 @@ const ABOUT: &[&str] = &[
 
 /// Whether a name is one under which a secret is kept.
 pub(crate) fn is_secret_name(name: &str) -> bool {
+    // `AWS::SecretsManager::Secret` and the like name types, not places for a value.
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '"' | '\'');
+    if !name.chars().all(plain) {
+        return false;
+    }
     let words = crate::code::words(name);
-    let Some(last) = words.last() else { return false };
+    let Some(last) = words.last() else {
+        return false;
+    };
     if ABOUT.contains(&last.as_str()) {
         return false;
     }

@@ -2,12 +2,13 @@
 //!
 //! The parser's own tree finds a parent by descending from the root and is easily walked by recursion; both are traps
 //! with hostile input. So a tree is copied once, in pre-order and without recursion, into a table in which parents,
-//! children and whole subtrees are index arithmetic. What always holds: text, depth, nodes and parser steps are
-//! bounded by the constants below, and a table is either complete or not built at all.
+//! children and whole subtrees are index arithmetic. What always holds: text, depth, nodes and the time of the parser
+//! are bounded by the constants below, and a table is either complete or not built at all.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
 
 use crate::lang::Lang;
 
@@ -19,9 +20,20 @@ pub const MAX_LINE_BYTES: usize = 20_000;
 pub const MAX_TREE_DEPTH: usize = 500;
 /// Most nodes of one tree.
 pub const MAX_TREE_NODES: usize = 1_500_000;
-/// Most progress reports of the parser (one for each hundred operations) for one text: error recovery in garbage is
-/// stopped here. Counted, not timed, so that every node comes to the same answer.
-pub const MAX_PARSE_STEPS: u32 = 200_000;
+/// How often the lexer may read the text over, on average: a comment that never ends is searched for from every `/`.
+const MAX_READ_FACTOR: usize = 40;
+/// Size of the pieces in which the parser is given the text, so that what it reads can be counted.
+const READ_PIECE_BYTES: usize = 512;
+/// Size of the first prefix that is parsed on trial.
+const FIRST_TRIAL_BYTES: usize = 4096;
+/// Time for any text, however short; to it comes [`TIME_PER_KIB`]. The parser is quadratic in the depth of unfinished constructs, and one step of it cannot
+/// be interrupted: so prefixes of doubling length are tried first, and a slow or deep one ends the attempt before the
+/// next, which would take four times as long. Real code takes a hundredth of this.
+const BASE_TIME: Duration = Duration::from_millis(200);
+/// Time for each 1024 bytes.
+const TIME_PER_KIB: Duration = Duration::from_millis(2);
+/// Longest time for all parsing of one analysis; what is left then is told as not parsed.
+pub const MAX_PARSE_TIME: Duration = Duration::from_secs(15);
 
 /// Why a text has no tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +50,7 @@ impl NoTree {
             NoTree::TooLarge => "the file is larger than 1 MiB: not parsed",
             NoTree::LongLine => "it has a line of more than 20,000 bytes (minified or data): not parsed",
             NoTree::TooDeep => "its nesting is deeper than 500 levels: not parsed",
-            NoTree::TooHard => "the parser gave up after its step limit: not parsed",
+            NoTree::TooHard => "the parser met its limits: not parsed",
         }
     }
 }
@@ -51,6 +63,8 @@ struct Entry {
     row: u32,
     end_row: u32,
     parent: u32,
+    /// The sibling before, or the node itself.
+    previous: u32,
     /// One behind the last node of the subtree.
     subtree_end: u32,
     named: bool,
@@ -66,9 +80,11 @@ pub(crate) struct Doc {
     synthetic: bool,
     /// Whether this is the whole file.
     pub whole: bool,
+    /// Whether the indentation was changed, so that the outermost code is not the file's top level.
+    pub shifted: bool,
     entries: Vec<Entry>,
     kinds: BTreeMap<&'static str, Vec<u32>>,
-    pub(crate) assignments: OnceCell<BTreeMap<String, Vec<crate::code::Assigned>>>,
+    pub(crate) assignments: OnceCell<crate::code::Assignments>,
 }
 
 /// A node of a [`Doc`].
@@ -99,22 +115,13 @@ impl Doc {
             return Err(NoTree::LongLine);
         }
         let grammar = lang.grammar();
-        let mut parser = tree_sitter::Parser::new();
-        parser.set_language(grammar).map_err(|_| NoTree::TooHard)?;
-        let mut steps = 0;
-        let mut progress = |_: &tree_sitter::ParseState| {
-            steps += 1;
-            if steps > MAX_PARSE_STEPS {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        };
-        let options = tree_sitter::ParseOptions::new().progress_callback(&mut progress);
-        let bytes = text.as_bytes();
-        let tree = parser
-            .parse_with_options(&mut |at, _| bytes.get(at..).unwrap_or_default(), None, Some(options))
-            .ok_or(NoTree::TooHard)?;
+        let mut trial = FIRST_TRIAL_BYTES;
+        while trial < text.len() {
+            let end = (0..=trial).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+            max_depth_within_bounds(&parse_text(grammar, &text[..end])?)?;
+            trial = trial.saturating_mul(2);
+        }
+        let tree = parse_text(grammar, &text)?;
         let entries = flatten(&tree, grammar)?;
         let mut kinds: BTreeMap<&'static str, Vec<u32>> = BTreeMap::new();
         for (id, entry) in (0u32..).zip(&entries) {
@@ -128,12 +135,14 @@ impl Doc {
             first_line,
             synthetic,
             whole,
+            shifted: false,
             entries,
             kinds,
             assignments: OnceCell::new(),
         })
     }
 
+    #[cfg(test)]
     pub(crate) fn root(&self) -> Node<'_> {
         Node { doc: self, id: 0 }
     }
@@ -152,10 +161,69 @@ impl Doc {
     }
 }
 
+fn parse_text(grammar: &tree_sitter::Language, text: &str) -> Result<tree_sitter::Tree, NoTree> {
+    let mut parser = tree_sitter::Parser::new();
+    parser.set_language(grammar).map_err(|_| NoTree::TooHard)?;
+    let bytes = text.as_bytes();
+    let limit = bytes.len().saturating_mul(MAX_READ_FACTOR) + 64 * READ_PIECE_BYTES;
+    let read = Cell::new(0usize);
+    let begin = Instant::now();
+    let time = BASE_TIME + TIME_PER_KIB * u32::try_from(bytes.len() / 1024).unwrap_or(u32::MAX);
+    let mut progress = |_: &tree_sitter::ParseState| {
+        let over = read.get() > limit || begin.elapsed() > time;
+        if over {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    };
+    let options = tree_sitter::ParseOptions::new().progress_callback(&mut progress);
+    let mut piece = |at: usize, _: tree_sitter::Point| {
+        // Once the limit is passed the text ends, or a single step could go on reading.
+        let end = if read.get() > limit {
+            at
+        } else {
+            at.saturating_add(READ_PIECE_BYTES).min(bytes.len())
+        };
+        let piece = bytes.get(at..end).unwrap_or_default();
+        read.set(read.get().saturating_add(piece.len()));
+        piece
+    };
+    let tree = parser
+        .parse_with_options(&mut piece, None, Some(options))
+        .ok_or(NoTree::TooHard)?;
+    if read.get() > limit || begin.elapsed() > time {
+        Err(NoTree::TooHard)
+    } else {
+        Ok(tree)
+    }
+}
+
+fn max_depth_within_bounds(tree: &tree_sitter::Tree) -> Result<(), NoTree> {
+    let mut cursor = tree.walk();
+    let mut depth = 0;
+    loop {
+        if cursor.goto_first_child() {
+            depth += 1;
+            if depth >= MAX_TREE_DEPTH {
+                return Err(NoTree::TooDeep);
+            }
+            continue;
+        }
+        while !cursor.goto_next_sibling() {
+            if !cursor.goto_parent() {
+                return Ok(());
+            }
+            depth -= 1;
+        }
+    }
+}
+
 fn flatten(tree: &tree_sitter::Tree, grammar: &'static tree_sitter::Language) -> Result<Vec<Entry>, NoTree> {
     let mut cursor = tree.walk();
     let mut entries: Vec<Entry> = Vec::new();
     let mut open: Vec<u32> = Vec::new();
+    let mut previous: Option<u32> = None;
     let row = |r: usize| u32::try_from(r).unwrap_or(u32::MAX);
     loop {
         if open.len() >= MAX_TREE_DEPTH {
@@ -184,11 +252,13 @@ fn flatten(tree: &tree_sitter::Tree, grammar: &'static tree_sitter::Language) ->
             row: row(node.start_position().row),
             end_row: row(end_row),
             parent: open.last().copied().unwrap_or(0),
+            previous: previous.unwrap_or(id),
             subtree_end: 0,
             named: node.is_named(),
         });
         if cursor.goto_first_child() {
             open.push(id);
+            previous = None;
             continue;
         }
         let mut done = id;
@@ -196,6 +266,7 @@ fn flatten(tree: &tree_sitter::Tree, grammar: &'static tree_sitter::Language) ->
             let end = row(entries.len());
             entries[done as usize].subtree_end = end;
             if cursor.goto_next_sibling() {
+                previous = Some(done);
                 break;
             }
             if !cursor.goto_parent() {
@@ -229,6 +300,10 @@ impl<'d> Node<'d> {
     /// Position in the text, for order.
     pub(crate) fn start(&self) -> u32 {
         self.entry().start
+    }
+
+    pub(crate) fn end(&self) -> u32 {
+        self.entry().end
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -332,7 +407,8 @@ impl<'d> Node<'d> {
 
     /// The sibling before, comments included.
     pub(crate) fn previous(&self) -> Option<Node<'d>> {
-        self.parent()?.all_children().take_while(|c| c.id < self.id).last()
+        let previous = self.entry().previous;
+        (previous != self.id).then(|| self.at(previous))
     }
 
     /// Whether the parser lost its way around this node.
@@ -408,7 +484,9 @@ mod tests {
         ];
         for lang in crate::lang::ALL {
             for piece in garbage {
-                let _ = parse(*lang, &piece.repeat(3000));
+                let begin = Instant::now();
+                let _ = parse(*lang, &piece.repeat(4_000));
+                assert!(begin.elapsed() < Duration::from_secs(20), "{lang:?} {piece:?}");
             }
         }
     }

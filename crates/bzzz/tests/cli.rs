@@ -12,6 +12,8 @@ mod git;
 mod local;
 #[path = "cli/node.rs"]
 mod node;
+#[path = "cli/offline.rs"]
+mod offline;
 #[path = "cli/pipes.rs"]
 mod pipes;
 #[path = "cli/review.rs"]
@@ -20,3 +22,5 @@ mod review;
 mod support;
 #[path = "cli/talk.rs"]
 mod talk;
+#[path = "cli/verify.rs"]
+mod verify;

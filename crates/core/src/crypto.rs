@@ -39,8 +39,10 @@ pub enum Context {
     Receipt,
     /// A person's answer to an escalation.
     Answer,
-    /// Presence and directed messages.
+    /// Presence.
     Presence,
+    /// The digest of all heads (hash).
+    Heads,
     /// A request for a seat.
     Join,
 }
@@ -61,6 +63,7 @@ impl Context {
             Context::Receipt => "bzzz/receipt/v1",
             Context::Answer => "bzzz/answer/v1",
             Context::Presence => "bzzz/presence/v1",
+            Context::Heads => "bzzz/heads/v1",
             Context::Join => "bzzz/join/v1",
         }
     }

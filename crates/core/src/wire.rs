@@ -17,6 +17,11 @@ pub const MAX_MESSAGE_BYTES: usize = 32 * 1024 * 1024;
 /// Events in one answer to a want: the next want follows at once.
 pub const MAX_RANGE: u64 = 1024;
 
+/// Addresses in a presence, at most.
+pub const MAX_ADDRESSES: usize = 8;
+/// Longest address, bytes.
+pub const MAX_ADDRESS_BYTES: usize = 256;
+
 /// How busy an agent is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, serde::Serialize)]
 #[cbor(index_only)]
@@ -79,6 +84,10 @@ pub struct Presence {
     /// Its agents.
     #[n(4)]
     pub agents: Vec<AgentPresence>,
+    /// Multiaddresses that it listens on, without its peer id, at most [`MAX_ADDRESSES`]: members dial each other by them, so
+    /// that the loss of the one whom all dialled first does not part them.
+    #[n(5)]
+    pub addresses: Vec<String>,
 }
 
 impl Statement for Presence {
@@ -239,7 +248,7 @@ pub fn heads_digest(heads: impl Iterator<Item = (FeedId, u64, Hash)>) -> Hash {
         bytes.extend_from_slice(&len.to_be_bytes());
         bytes.extend_from_slice(&head.0);
     }
-    crypto::hash(Context::Presence, &bytes)
+    crypto::hash(Context::Heads, &bytes)
 }
 
 /// The gossip topic of a project.

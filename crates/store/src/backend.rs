@@ -103,6 +103,10 @@ impl Reader {
         dispatch!(self.events(feed, from, limit))
     }
 
+    pub(crate) fn blob_hashes(&mut self) -> Result<Vec<(Hash, Hash)>, StoreError> {
+        dispatch!(self.blob_hashes())
+    }
+
     pub(crate) fn heads(&mut self) -> Result<Vec<Head>, StoreError> {
         dispatch!(self.heads())
     }

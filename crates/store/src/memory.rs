@@ -61,6 +61,16 @@ impl Memory {
         }))
     }
 
+    pub(crate) fn blob_hashes(&self) -> Result<Vec<(Hash, Hash)>, StoreError> {
+        Ok(self
+            .read()
+            .blobs
+            .values()
+            .flatten()
+            .map(|b| (b.project, b.hash))
+            .collect())
+    }
+
     pub(crate) fn heads(&self) -> Result<Vec<Head>, StoreError> {
         let tables = self.read();
         let mut heads: BTreeMap<FeedId, Head> = BTreeMap::new();

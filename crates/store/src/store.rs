@@ -172,6 +172,14 @@ impl Store {
             .await
     }
 
+    /// Every blob that is here or was erased here, as `(project, hash)`: what need not be fetched.
+    ///
+    /// # Errors
+    /// As for [`Store::events`].
+    pub async fn blob_hashes(&self) -> Result<Vec<(Hash, Hash)>, StoreError> {
+        self.read(Reader::blob_hashes).await
+    }
+
     /// The last event of every feed, ordered by feed.
     ///
     /// # Errors

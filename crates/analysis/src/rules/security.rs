@@ -10,6 +10,8 @@ mod web;
 
 use crate::rule::Rule;
 
+pub(super) use sql::{is_sql, is_sql_sink};
+
 pub(super) const TABLES: &[&[Rule]] = &[
     sql::RULES,
     injection::RULES,

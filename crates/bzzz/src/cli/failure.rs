@@ -54,6 +54,15 @@ pub fn fail_because(
     })
 }
 
+/// A failure of the core or the store, whose sentences read `attempt: cause; what to do`.
+pub fn from_sentence(exit: Exit, what: impl Into<String>, sentence: &str) -> anyhow::Error {
+    let (cause, hint) = match sentence.rsplit_once("; ") {
+        Some((cause, hint)) => (cause, Some(hint)),
+        None => (sentence, None),
+    };
+    fail_because(exit, what, cause, hint)
+}
+
 /// Adds what was attempted to a failed result.
 pub trait Explain<T> {
     /// `what` was attempted; `hint` says what to do.

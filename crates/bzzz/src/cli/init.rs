@@ -1,13 +1,12 @@
 //! `bzzz init`: a data folder that only this user can enter, and a settings file with comments.
 
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 
 use serde_json::json;
 
 use super::context::Context;
 use super::exit::Exit;
-use super::failure::{Explain, Result, fail, fail_because};
+use super::failure::{Result, fail, fail_because};
 use crate::settings::check;
 use crate::settings::example::example;
 use crate::settings::layers::FILE_NAME;
@@ -65,7 +64,7 @@ pub fn run(args: InitArgs, context: &mut Context) -> Result<Exit> {
             Some("pass --data DIR"),
         )
     })?;
-    make_folder(&data)?;
+    super::text::private_folder(&data)?;
     let file = data.join(FILE_NAME);
     let written = write_new(&file, &example(&set), args.force)?;
     if !written && !set.is_empty() {
@@ -83,24 +82,6 @@ pub fn run(args: InitArgs, context: &mut Context) -> Result<Exit> {
         format!("{what} {}\nnext: bzzz up --data {}\n", file.display(), data.display())
     })?;
     Ok(Exit::Ok)
-}
-
-fn make_folder(data: &Path) -> Result<()> {
-    let attempt = format!("could not make the data folder {}", data.display());
-    let hint = Some("check the rights of the folder above it, or choose another one with --data");
-    if data.exists() && !data.is_dir() {
-        return Err(fail_because(Exit::Local, attempt, "a file of that name is there", hint));
-    }
-    if !data.exists() {
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(data)
-            .explain(Exit::Local, attempt.clone(), hint)?;
-        // The mode above is cut by the umask; the rights are exactly these.
-        std::fs::set_permissions(data, std::fs::Permissions::from_mode(0o700)).explain(Exit::Local, attempt, hint)?;
-    }
-    Ok(())
 }
 
 /// Writes the file unless one is there; tells whether it did.

@@ -7,12 +7,14 @@ use serde_json::json;
 
 use super::context::Context;
 use super::exit::Exit;
-use super::failure::{Explain, Result, fail};
+use super::failure::{Explain, Result, fail, fail_because};
+use crate::offline;
+use crate::report::words;
 
 /// Arguments of `bzzz restore`.
 #[derive(Debug, clap::Args)]
 pub struct RestoreArgs {
-    /// Backup file
+    /// Backup file; its manifest lies beside it
     from: PathBuf,
 }
 
@@ -30,9 +32,26 @@ pub fn run(args: RestoreArgs, context: &mut Context) -> Result<Exit> {
             Some("give the file that `bzzz backup` wrote"),
         ));
     }
-    let answer = context
-        .client()?
-        .post_long("restore", &json!({ "from": from }), "could not restore the backup")?;
-    context.show(&answer, |_| format!("restored {}\n", from.display()))?;
+    let attempt = "could not restore the backup";
+    let settings = context.settings()?;
+    let Some(folder) = offline::folder(&settings) else {
+        let because = "the settings keep the data in memory";
+        return Err(fail_because(
+            Exit::Usage,
+            attempt,
+            because,
+            Some("set store.url to \"sqlite:\""),
+        ));
+    };
+    let manifest = bzzz_store::restore(&from, &folder).map_err(|error| offline::explain(&error, attempt))?;
+    let answer = json!({ "from": from, "data": folder, "bytes": manifest.bytes, "feeds": manifest.heads.len() });
+    context.show(&answer, |_| {
+        let feeds = words::count(manifest.heads.len() as u64, "feed");
+        format!(
+            "restored {feeds} to {}\nnext: bzzz up --data {} (as a new incarnation)\n",
+            folder.display(),
+            settings.data.display()
+        )
+    })?;
     Ok(Exit::Ok)
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::context::Context;
 use super::exit::Exit;
-use super::failure::{Explain, Result, fail};
+use super::failure::{Result, fail};
 use crate::client::embedded::Embedded;
 use crate::client::http::fault_to_error;
 use crate::client::stream::Lines;
@@ -152,8 +152,11 @@ fn read_change(args: &ReviewArgs) -> Result<Change> {
 
 /// The node that `--node` names, the one that runs on the data folder, or one that lives as long as this command.
 fn node(settings: &Settings, context: &Context) -> Result<(Http, Option<Embedded>)> {
-    if context.global.node.is_some() || find::running(&settings.data)?.is_some() {
+    if context.global.node.is_some() {
         return Ok((find::find(context.global.node.as_deref(), &settings.data)?, None));
+    }
+    if let Some(client) = find::answering(&settings.data)? {
+        return Ok((client, None));
     }
     super::logging::init(&settings.log, context.global.verbose);
     let mut own = settings.clone();
@@ -188,11 +191,8 @@ fn keep_certificate(args: &ReviewArgs, settings: &Settings, report: &Report, tex
         Some(path) => path.clone(),
         None => {
             let folder = settings.data.join("certificates");
-            std::fs::create_dir_all(&folder).explain(
-                Exit::Local,
-                format!("could not make {}", folder.display()),
-                Some("name a file with --certificate FILE"),
-            )?;
+            super::text::private_folder(&settings.data)?;
+            super::text::private_folder(&folder)?;
             folder.join(format!("{}.pem", certificate_name(&report.thread)))
         }
     };

@@ -1,6 +1,7 @@
 //! Reading and writing the files that commands take and make.
 
 use std::io::{Read, Write};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 
 use super::exit::Exit;
@@ -37,7 +38,6 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
 
 /// Those of the file that is replaced; for a new one the usual ones, less the umask.
 fn permissions(path: &Path) -> std::fs::Permissions {
-    use std::os::unix::fs::PermissionsExt;
     std::fs::metadata(path).map_or_else(|_| std::fs::Permissions::from_mode(0o666), |meta| meta.permissions())
 }
 
@@ -82,4 +82,23 @@ pub fn text_or_stdin(text: Option<&str>, limit: u64, what: &str) -> Result<Strin
         ));
     }
     String::from_utf8(bytes).explain(Exit::Usage, attempt, Some("give UTF-8 text"))
+}
+
+/// Makes a folder that only this user can enter, unless it is there.
+pub fn private_folder(folder: &Path) -> Result<()> {
+    let attempt = format!("could not make the folder {}", folder.display());
+    let hint = Some("check the rights of the folder above it, or choose another one with --data");
+    if folder.exists() && !folder.is_dir() {
+        return Err(fail_because(Exit::Local, attempt, "a file of that name is there", hint));
+    }
+    if !folder.exists() {
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .explain(Exit::Local, attempt.clone(), hint)?;
+        // The mode above is cut by the umask; the rights are exactly these.
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700)).explain(Exit::Local, attempt, hint)?;
+    }
+    Ok(())
 }

@@ -54,6 +54,9 @@ pub fn run(args: UpArgs, context: &mut Context) -> Result<Exit> {
     let settings = settings::load(&args.into_flags(context.flags()))?;
     super::logging::init(&settings.log, context.global.verbose);
     let node = Embedded::start(&settings)?;
+    if !settings.p2p.peers.is_empty() {
+        node.wait_for_seat();
+    }
     announce(&node.status, context)?;
     node.serve()?;
     Ok(Exit::Ok)

@@ -31,6 +31,16 @@ pub fn find(node: Option<&str>, data: &Path) -> Result<Http> {
     }
 }
 
+/// The node on `data`, if it wrote its file and answers. The file of a crashed node does not count.
+pub fn answering(data: &Path) -> Result<Option<Http>> {
+    let Some(status) = running(data)? else { return Ok(None) };
+    let client = Http::new(&base_of(&status.http)?);
+    Ok(client
+        .get("status", &[], "could not ask the node")
+        .is_ok()
+        .then_some(client))
+}
+
 /// What the node on `data` wrote about itself; none when no file is there.
 pub fn running(data: &Path) -> Result<Option<Status>> {
     let path = data.join(NODE_FILE);

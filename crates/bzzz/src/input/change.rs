@@ -8,7 +8,7 @@ use bzzz_core::change::ChangeSet;
 use bzzz_core::diff::{Change as Parsed, MAX_DIFF_BYTES};
 
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Result, fail, fail_because};
+use crate::cli::failure::{Result, fail, fail_because, from_sentence};
 
 /// A change, checked to be a unified diff.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,13 +61,7 @@ pub fn well_formed(title: &str, bytes: &[u8]) -> Result<()> {
             Some("review the text that the binary files are made from"),
         )),
         Ok(_) => Ok(()),
-        Err(error) => {
-            // The parser's sentence is `attempt: cause; what to do`.
-            let text = error.to_string();
-            let (cause, hint) = text.rsplit_once("; ").unwrap_or((text.as_str(), ""));
-            let hint = Some(hint).filter(|hint| !hint.is_empty());
-            Err(fail_because(Exit::Usage, attempt, cause, hint))
-        }
+        Err(error) => Err(from_sentence(Exit::Usage, attempt, &error.to_string())),
     }
 }
 

@@ -8,6 +8,8 @@ use crate::term::{Ink, Paint};
 
 /// Agents that are followed by name; a network may send more, they are counted.
 pub const MAX_AGENTS: usize = 64;
+/// Before the first agent is done.
+const ASKING: &str = "asking the agents";
 /// Columns of the agents' names.
 const NAME_COLUMNS: usize = 20;
 
@@ -36,13 +38,16 @@ impl Board {
         match event {
             E::Opened { title, files, .. } => {
                 self.title = format!("{}, {}", clean::line(title), words::count((*files).into(), "file"));
-                self.state = "asking the agents".into();
+                self.state = ASKING.into();
             }
             E::Joined { agent, .. } => self.set(agent, "joined", Ink::Faint),
             E::Analysing { agent, done, total } => {
                 self.set(agent, &format!("analysing {done} of {total}"), Ink::Handle)
             }
             E::Findings { agent, count } => {
+                if self.state == ASKING {
+                    self.state = "analysing".into();
+                }
                 self.set(agent, "analysed", Ink::Faint);
                 if let Some(line) = self.find(agent) {
                     line.findings = Some(*count);

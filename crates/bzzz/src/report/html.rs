@@ -10,6 +10,11 @@ use crate::term::clean;
 
 const STYLE: &str = include_str!("html.css");
 
+/// Columns of the votes; `#` marks one of numbers.
+const VOTE_COLUMNS: [&str; 5] = ["Agent", "Role", "#Weight", "Vote", "Reason"];
+/// Columns of the participants.
+const PEOPLE_COLUMNS: [&str; 6] = ["Agent", "Role", "Model", "Node", "Owner", "#Findings"];
+
 /// Draws the report.
 pub fn render(report: &Report) -> String {
     let mut out = String::with_capacity(16 * 1024);
@@ -160,7 +165,7 @@ fn votes(out: &mut String, report: &Report) {
         out,
         "Votes",
         "Final votes, with the first vote where it was another.",
-        &["Agent", "Role", "#Weight", "Vote", "Reason"],
+        &VOTE_COLUMNS,
     );
     for vote in &report.votes {
         let dissent = if vote.dissent {
@@ -168,14 +173,13 @@ fn votes(out: &mut String, report: &Report) {
         } else {
             ""
         };
-        out.push_str(&format!(
-            "<tr><th scope=\"row\">{}</th><td>{}</td><td class=\"number\">{}</td><td>{}{dissent}</td><td>{}</td></tr>\n",
-            line(&vote.agent),
+        let cells = [
             line(&vote.role),
             words::weight(vote.weight),
-            line(&words::vote(vote)),
-            line(&vote.reason)
-        ));
+            format!("{}{dissent}", line(&words::vote(vote))),
+            line(&vote.reason),
+        ];
+        row(out, &VOTE_COLUMNS, &line(&vote.agent), &cells);
     }
     out.push_str("</tbody>\n</table></div>\n</section>\n");
 }
@@ -185,41 +189,52 @@ fn people(out: &mut String, report: &Report) {
         return;
     }
     out.push_str("<section aria-labelledby=\"people\">\n<h2 id=\"people\">Who took part</h2>\n");
-    open_table(
-        out,
-        "Participants",
-        "Owners and models as declared.",
-        &["Agent", "Role", "Model", "Node", "Owner", "#Findings"],
-    );
+    open_table(out, "Participants", "Owners and models as declared.", &PEOPLE_COLUMNS);
     for who in &report.participants {
         let node: String = who.node.chars().take(12).collect();
-        out.push_str(&format!(
-            "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td><code title=\"{}\">{}</code></td><td>{}</td><td class=\"number\">{}</td></tr>\n",
-            line(&who.agent),
+        let cells = [
             line(&who.role),
             who.model.as_deref().map_or_else(|| "analysers only".to_owned(), line),
-            line(&who.node),
-            line(&node),
+            format!("<code title=\"{}\">{}</code>", line(&who.node), line(&node)),
             line(&who.owner),
-            who.findings
-        ));
+            who.findings.to_string(),
+        ];
+        row(out, &PEOPLE_COLUMNS, &line(&who.agent), &cells);
     }
     out.push_str("</tbody>\n</table></div>\n</section>\n");
 }
 
-/// Opens a table in a box that scrolls by itself; `#` marks a column of numbers.
+/// Opens a table in a box that scrolls by itself. The roles are told because a narrow screen shows the rows as blocks, and
+/// browsers then forget that it is a table.
 fn open_table(out: &mut String, name: &str, caption: &str, columns: &[&str]) {
     out.push_str(&format!(
-        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{name}\"><table>\n<caption>{}</caption>\n<thead><tr>",
+        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{name}\"><table role=\"table\">\n<caption>{}</caption>\n<thead role=\"rowgroup\"><tr role=\"row\">",
         esc(caption)
     ));
     for column in columns {
-        match column.strip_prefix('#') {
-            Some(column) => out.push_str(&format!("<th scope=\"col\" class=\"number\">{column}</th>")),
-            None => out.push_str(&format!("<th scope=\"col\">{column}</th>")),
-        }
+        let (class, name) = heading(column);
+        out.push_str(&format!("<th role=\"columnheader\" scope=\"col\"{class}>{name}</th>"));
     }
-    out.push_str("</tr></thead>\n<tbody>\n");
+    out.push_str("</tr></thead>\n<tbody role=\"rowgroup\">\n");
+}
+
+/// One row: the head and the other cells, which are HTML already.
+fn row(out: &mut String, columns: &[&str], head: &str, cells: &[String]) {
+    out.push_str(&format!(
+        "<tr role=\"row\"><th role=\"rowheader\" scope=\"row\">{head}</th>"
+    ));
+    for (column, cell) in columns.iter().skip(1).zip(cells) {
+        let (class, name) = heading(column);
+        out.push_str(&format!("<td role=\"cell\" data-label=\"{name}\"{class}>{cell}</td>"));
+    }
+    out.push_str("</tr>\n");
+}
+
+fn heading(column: &str) -> (&'static str, &str) {
+    match column.strip_prefix('#') {
+        Some(name) => (" class=\"number\"", name),
+        None => ("", column),
+    }
 }
 
 fn thread(out: &mut String, report: &Report) {

@@ -116,6 +116,7 @@ fn hostile_html_has_no_tag_of_its_own() {
         "<h1",
         "<h2",
         "scope=\"col\"",
+        "role=\"rowheader\"",
         "lang=\"en\"",
         "<caption>",
         "prefers-color-scheme",

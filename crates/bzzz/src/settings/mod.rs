@@ -12,6 +12,7 @@ pub mod file;
 pub mod keys;
 pub mod layers;
 pub mod money;
+pub mod node;
 pub mod problem;
 pub mod show;
 pub mod source;

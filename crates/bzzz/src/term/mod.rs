@@ -71,7 +71,7 @@ impl Screen {
         };
         Self {
             terminal,
-            movable: terminal && !dumb,
+            movable: terminal && !dumb && size.is_none_or(|(columns, _)| columns >= MIN_COLUMNS),
             paint: Paint { on },
             columns: size
                 .map_or(DEFAULT_COLUMNS, |(columns, _)| columns)

@@ -48,7 +48,6 @@ fn each_command_asks_its_endpoint() {
         (&["admit"], "GET /v1/admit"),
         (&["backup", "b.db"], "POST /v1/backup"),
         (&["rebuild"], "POST /v1/rebuild"),
-        (&["restore", "sim.log"], "POST /v1/restore"),
     ] {
         let (ran, asked, _) = ask(args, good("{}"));
         assert_eq!(ran.code, Some(0), "{args:?} {ran:?}");
@@ -130,4 +129,16 @@ fn the_node_of_the_data_folder_is_found() {
     place.run(&["agents", "--data", "d"]).ok();
     place.file("d/node.json", "{");
     place.run(&["agents", "--data", "d"]).fails(6, &["node.json"]);
+}
+
+#[test]
+fn the_file_of_a_crashed_node_does_not_count() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("d")).expect("a folder");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let closed = listener.local_addr().expect("an address").to_string();
+    drop(listener);
+    let status = serde_json::json!({"peer_id": "x", "p2p": [], "http": closed, "data": "d"});
+    place.file("d/node.json", status.to_string());
+    place.run(&["agents", "--data", "d"]).fails(4, &["no node answered"]);
 }

@@ -23,6 +23,11 @@ pub enum Input {
         /// Whether it comes from this machine.
         loopback: bool,
     },
+    /// The node listens on these multiaddresses: all that it listens on now.
+    Listening {
+        /// Without the peer id.
+        addresses: Vec<String>,
+    },
     /// The last connection to a node is gone.
     Disconnected {
         /// Who.
@@ -207,6 +212,13 @@ pub enum Effect {
     },
     /// Touch the outside world for a task: the journal holds the token that allows it.
     Deliver(Delivery),
+    /// Connect to a member that is not connected.
+    Dial {
+        /// Who.
+        peer: PublicKey,
+        /// Where it says that it listens: text from outside, yet to be parsed.
+        addresses: Vec<String>,
+    },
     /// Call again at this time, at the latest.
     Wake {
         /// Unix milliseconds.

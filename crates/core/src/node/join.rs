@@ -21,7 +21,11 @@ impl Node {
         let Some(target) = self.joining else { return };
         let done = match target {
             Some(id) => self.projects.get(&id).is_some_and(Project::is_member),
-            None => self.projects.values().any(Project::is_member),
+            // A project of our own alone is not what we came for.
+            None => self
+                .projects
+                .values()
+                .any(|p| p.is_member() && p.state.rosters.latest().members().len() > 1),
         };
         if done {
             self.joining = None;

@@ -53,6 +53,8 @@ pub(crate) struct Ctx<'a> {
     pub cfg: &'a NodeConfig,
     /// Connected peers.
     pub peers: &'a BTreeMap<PublicKey, Peer>,
+    /// Where this node listens.
+    pub addresses: &'a [String],
     /// Where effects go.
     pub out: &'a mut Outbox,
     /// Ids for asks.
@@ -75,6 +77,7 @@ pub struct Node {
     me: PublicKey,
     projects: BTreeMap<Hash, Project>,
     peers: BTreeMap<PublicKey, Peer>,
+    addresses: Vec<String>,
     out: Outbox,
     next_ask: u64,
     draining: bool,
@@ -98,6 +101,7 @@ impl Node {
             me,
             projects: BTreeMap::new(),
             peers: BTreeMap::new(),
+            addresses: Vec::new(),
             out: Outbox::default(),
             next_ask: 0,
             draining: false,
@@ -198,6 +202,11 @@ impl Node {
                     }
                 })
             }
+            Input::Listening { addresses } => {
+                self.addresses = addresses;
+                self.addresses.truncate(crate::wire::MAX_ADDRESSES);
+                self.step(now, |_, _| {})
+            }
             Input::Disconnected { peer } => {
                 self.peers.remove(&peer);
                 self.step(now, |_, _| {})
@@ -231,6 +240,7 @@ impl Node {
             now,
             cfg: &self.cfg,
             peers: &self.peers,
+            addresses: &self.addresses,
             out: &mut self.out,
             next_ask: &mut self.next_ask,
             draining: self.draining,

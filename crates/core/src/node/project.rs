@@ -124,11 +124,19 @@ impl Project {
             // What is not signed by enough has no effect, and cuts nobody off.
             Body::RosterChanged(b) if self.state.rosters.epoch(b.roster.epoch) == Some(&b.roster) => {
                 for cut in &b.roster.cuts {
-                    let feed = FeedId {
-                        node: cut.node,
-                        incarnation: cut.incarnation,
-                    };
-                    released.extend(self.feeds.end(feed, cut.events).ready);
+                    let later = self.feeds.heads().map(|(id, _, _)| id);
+                    let later = later.filter(|id| id.node == cut.node && id.incarnation > cut.incarnation);
+                    let mut ends: Vec<(FeedId, u64)> = later.map(|id| (id, 0)).collect();
+                    ends.push((
+                        FeedId {
+                            node: cut.node,
+                            incarnation: cut.incarnation,
+                        },
+                        cut.events,
+                    ));
+                    for (feed, at) in ends {
+                        released.extend(self.feeds.end(feed, at).ready);
+                    }
                 }
             }
             _ => {}

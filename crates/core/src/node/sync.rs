@@ -11,12 +11,16 @@ use crate::body::Signed;
 use crate::crypto::{Hash, PublicKey};
 use crate::event::FeedId;
 use crate::hlc::MAX_SKEW_MS;
-use crate::wire::{AgentPresence, Head, MAX_RANGE, Presence, Wire, heads_digest};
+use crate::wire::{AgentPresence, Head, MAX_ADDRESS_BYTES, MAX_ADDRESSES, MAX_RANGE, Presence, Wire, heads_digest};
 
 /// A range that did not come is asked for again after this long, milliseconds.
 pub const RANGE_RETRY_MS: u64 = 2_000;
 /// Events that are asked for where two sides of a feed differ; a fork further back is found in several rounds.
 pub const PROBE_RANGE: u64 = 64;
+/// A member that could not be reached is dialled again after this long, milliseconds.
+pub const DIAL_RETRY_MS: u64 = 10_000;
+/// With so many peers a node dials no further members: the mesh is dense enough to lose any of them.
+pub const DIAL_PEERS: usize = 24;
 /// Longest time that a presence may claim to hold.
 pub const MAX_TTL_MS: u64 = 5 * 60_000;
 
@@ -29,6 +33,7 @@ pub(super) struct Sync {
     probed: BTreeMap<FeedId, u64>,
     next_ms: u64,
     turn: usize,
+    dialled: BTreeMap<PublicKey, u64>,
     pub(super) forks: BTreeMap<FeedId, (Vec<u8>, Vec<u8>)>,
 }
 
@@ -276,6 +281,7 @@ impl Project {
             sent_ms: ctx.now,
             ttl_ms: ctx.cfg.pace.presence_ttl_ms,
             agents,
+            addresses: ctx.addresses.to_vec(),
         };
         let message = Wire::Presence(Signed::new(&ctx.cfg.key, presence));
         ctx.out.speak(Effect::Broadcast {
@@ -298,6 +304,7 @@ impl Project {
             let why = "a presence that is stale, not signed by its node, or not a member's".to_owned();
             return self.notify(ctx, Notice::Refused { from, why });
         }
+        self.dial(ctx, node, &p);
         let known = self.presences.get(&node).map(|(_, known)| known);
         let new = known.is_none();
         // Only what others go by makes it necessary to look at everything again.
@@ -306,5 +313,21 @@ impl Project {
         if new {
             self.next_heartbeat_ms = ctx.now;
         }
+    }
+
+    /// Connects to a member that is here and not connected, now and then.
+    fn dial(&mut self, ctx: &mut Ctx<'_>, node: PublicKey, presence: &Presence) {
+        let fit = presence.addresses.iter().filter(|a| a.len() <= MAX_ADDRESS_BYTES);
+        let addresses: Vec<String> = fit.take(MAX_ADDRESSES).cloned().collect();
+        let lately = self
+            .sync
+            .dialled
+            .get(&node)
+            .is_some_and(|at| at + DIAL_RETRY_MS > ctx.now);
+        if addresses.is_empty() || lately || ctx.peers.contains_key(&node) || ctx.peers.len() >= DIAL_PEERS {
+            return;
+        }
+        self.sync.dialled.insert(node, ctx.now);
+        ctx.out.speak(Effect::Dial { peer: node, addresses });
     }
 }

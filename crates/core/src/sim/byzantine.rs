@@ -136,6 +136,7 @@ impl World {
             sent_ms: self.local(n).saturating_sub(10 * 60_000),
             ttl_ms: u64::MAX,
             agents: vec![],
+            addresses: vec![],
         };
         Signed::new(&self.members[n].cfg.key, presence)
     }

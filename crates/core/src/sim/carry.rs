@@ -122,6 +122,8 @@ impl World {
             }
             Effect::Deliver(Delivery::Escalation { .. }) => {}
             Effect::Wake { at_ms } => self.call_at(n, at_ms),
+            // Links are the simulation's own.
+            Effect::Dial { .. } => {}
             Effect::Reply { result, .. } => {
                 self.summary.refused_commands += u64::from(result.is_err());
                 self.check_reply(n, &result);

@@ -141,6 +141,7 @@ pub(super) fn mark_input(input: &Input) -> Vec<u8> {
         .concat(),
         Input::ModelFailed { ask, .. } => [&[9], &ask.to_le_bytes()[..]].concat(),
         Input::Command { id, .. } => [&[10], &id.to_le_bytes()[..]].concat(),
+        Input::Listening { addresses } => vec![11, addresses.len() as u8],
     }
 }
 
@@ -194,6 +195,7 @@ pub(super) fn mark_effect(effect: &Effect) -> Vec<u8> {
         Effect::Reply { result, .. } => vec![13, u8::from(result.is_ok())],
         Effect::Notify(_) => vec![14],
         Effect::Reload => vec![15],
+        Effect::Dial { peer, .. } => [&[16], &peer.0[..8]].concat(),
     }
 }
 

@@ -11,14 +11,15 @@ use proptest::prelude::*;
 use crate::voting::{FIVE, Round, Voter};
 use crate::world::World;
 
-/// A finished ballot with its certificate: three nodes, five agents, one roster change before it, one dissent, one silent.
+/// A finished ballot with its certificate: three nodes, five agents, one roster change before it, one dissent.
 pub struct Decision {
     pub world: World,
     pub round: Round,
     pub certificate: Certificate,
 }
 
-/// Weights: ann 2, bob 2, cat 1, dan 1, so that any three of the panel's nodes but (ann, cat, dan)… are a quorum of 6.
+/// Pools of weight 2, 2 and 1 with a seat each, after a change that gave ann's its second; member 3 only reads. All four agents
+/// of ann and bob approve, cat's requests changes.
 pub fn decision() -> Decision {
     let mut w = World::new(&[("ann", 1, 1), ("bob", 2, 1), ("cat", 1, 1)], 1, Authority::Home);
     // Ann's weight grows by a vote of all.
@@ -493,7 +494,7 @@ proptest! {
     fn any_flipped_byte_breaks_it(flips in prop::collection::vec((any::<u32>(), 1u8..=255), 60)) {
         let d = decision();
         let bytes = d.certificate.encode();
-        prop_assert_eq!(codec::encode(&Certificate::decode(&bytes).unwrap()), bytes.clone());
+        prop_assert_eq!(&codec::encode(&Certificate::decode(&bytes).unwrap()), &bytes);
         for (at, mask) in flips {
             let at = at as usize % bytes.len();
             let mut bad = bytes.clone();

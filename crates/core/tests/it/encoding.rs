@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use crate::bodies;
 use crate::generator::Generator;
 
-const CONTEXTS: [Context; 13] = [
+const CONTEXTS: [Context; 14] = [
     Context::Event,
     Context::Roster,
     Context::RosterChange,
@@ -24,6 +24,7 @@ const CONTEXTS: [Context; 13] = [
     Context::Receipt,
     Context::Answer,
     Context::Presence,
+    Context::Heads,
     Context::Join,
 ];
 
@@ -83,7 +84,7 @@ fn other_forms(bytes: &[u8]) -> Vec<Vec<u8>> {
             continue;
         }
         for (info, width) in [(24u8, 1usize), (25, 2), (26, 4), (27, 8)] {
-            if 1 + width <= len {
+            if width < len {
                 continue;
             }
             let mut form = bytes[..at].to_vec();

@@ -115,7 +115,7 @@ fn a_first_vote_stands_when_it_is_the_one_committed_to() {
         nonce: Hash([3; 32]),
         reason: None,
     };
-    let mut commit = |w: &mut World, voter: Voter, by: usize, commitment: Hash| {
+    let commit = |w: &mut World, voter: Voter, by: usize, commitment: Hash| {
         let agent = w.agent(voter.0, voter.1).public();
         let body = Committed {
             proposal: id,

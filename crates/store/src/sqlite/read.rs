@@ -78,6 +78,17 @@ impl SqliteReader {
         query().map_err(|e| sql_error("read events from", &self.path, &e))
     }
 
+    pub(crate) fn blob_hashes(&mut self) -> Result<Vec<([u8; 32], [u8; 32])>, StoreError> {
+        let query = || -> rusqlite::Result<Vec<([u8; 32], [u8; 32])>> {
+            let mut all = self.conn.prepare_cached(
+                "SELECT projects.project, blobs.hash FROM blobs JOIN projects ON projects.id = blobs.project",
+            )?;
+            let rows = all.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.collect()
+        };
+        query().map_err(|e| sql_error("read the blob hashes from", &self.path, &e))
+    }
+
     pub(crate) fn heads(&mut self) -> Result<Vec<Head>, StoreError> {
         let query = || -> rusqlite::Result<Vec<Head>> {
             // One transaction for all feeds: the heads of one moment.

@@ -158,7 +158,7 @@ pub(super) const RULES: &[Rule] = &[
             ),
             new(
                 "a.js",
-                "const f = (token) => token === undefined || token.type === other.type;\nif (signature.length !== expectedSignature.length) throw x;\n",
+                "const f = (token) => token === undefined || token.type === other.type;\nif (signature.length !== expectedSignature.length) throw x;\nconst same = (a, b) => a.digest === b.digest;\n",
             ),
         ],
     },
@@ -335,7 +335,9 @@ fn timing(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
         let equality = node
             .all_children()
             .any(|c| matches!(c.kind(), "==" | "!=" | "===" | "!=="));
-        let [left, right] = sides.as_slice() else { continue };
+        let [left, right] = sides.as_slice() else {
+            continue;
+        };
         if !equality || file.is_test || code::is_literal(*left) || code::is_literal(*right) {
             continue;
         }
@@ -355,7 +357,8 @@ fn timing(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
             last.is_some_and(|l| code::has_word(l.short_text(80), MACS))
         };
         let secret = |n: Node<'_>| !matches!(n.kind(), "undefined" | "none" | "null");
-        if speaks(*left) && secret(*right) && speaks(*right)
+        let named = |n: Node<'_>| code::has_word(n.short_text(120), &["signature", "hmac", "mac"]);
+        if speaks(*left) && speaks(*right) && named(*left) && named(*right)
             || (speaks(*left) || speaks(*right))
                 && [*left, *right].iter().all(|s| secret(*s))
                 && [left, right].iter().any(|s| is_computed_mac(**s))
@@ -369,4 +372,5 @@ fn timing(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
 fn is_computed_mac(node: Node<'_>) -> bool {
     let value = code::follow(node);
     code::call(value).is_some_and(|c| c.name_is(&["hexdigest", "digest"]))
+        && value.short_text(400).to_ascii_lowercase().contains("hmac")
 }

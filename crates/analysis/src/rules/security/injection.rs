@@ -223,7 +223,9 @@ fn rust_shell(call: &code::Call<'_>) -> bool {
     let mut next = call.receiver;
     // A builder chain longer than this is no command.
     for _ in 0..32 {
-        let Some(inner) = next.and_then(code::call) else { break };
+        let Some(inner) = next.and_then(code::call) else {
+            break;
+        };
         let first = inner.args.first().map(|a| a.short_text(40)).unwrap_or_default();
         dash_c |= inner.name == "arg" && matches!(first, "\"-c\"" | "\"/C\"" | "\"-Command\"");
         shell |= inner.path.ends_with("Command::new") && SHELLS.contains(&first);

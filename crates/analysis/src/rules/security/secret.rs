@@ -69,7 +69,7 @@ pub(super) const RULES: &[Rule] = &[
         good: &[
             new(
                 "a.py",
-                "import os\nDB_PASSWORD = os.environ[\"DB_PASSWORD\"]\nPASSWORD_FIELD = \"password1\"\npassword = \"\"\nsecret_name = \"prod/db1\"\n",
+                "import os\nDB_PASSWORD = os.environ[\"DB_PASSWORD\"]\nPASSWORD_FIELD = \"password1\"\npassword = \"\"\nsecret_name = \"prod/db1\"\nSCHEMAS = {\"AWS::SecretsManager::Secret\": \"secret1.json\"}\n",
             ),
             new(
                 "a.ts",

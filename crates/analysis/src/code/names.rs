@@ -1,0 +1,127 @@
+//! Names: what they were assigned, and which words they are made of.
+
+use std::collections::BTreeMap;
+
+use super::functions::{enclosing_function, parameters};
+use super::strings::peel;
+use crate::tree::{Doc, Node};
+
+/// How often a name is followed to its assignment.
+const MAX_HOPS: u32 = 4;
+
+/// An assignment: where, and what.
+#[derive(Clone, Copy)]
+pub(crate) struct Assigned {
+    at: u32,
+    value: u32,
+}
+
+/// Assignments by the id of the function that they stand in (0: top level) and name, in the order of the text.
+pub(crate) type Assignments = BTreeMap<u32, BTreeMap<String, Vec<Assigned>>>;
+
+fn assignments(doc: &Doc) -> &Assignments {
+    doc.assignments.get_or_init(|| {
+        let mut map = Assignments::new();
+        let kinds = [
+            "assignment",
+            "variable_declarator",
+            "let_declaration",
+            "assignment_expression",
+            "const_item",
+            "static_item",
+        ];
+        for node in doc.all(&kinds) {
+            let name = node
+                .field("left")
+                .or_else(|| node.field("name"))
+                .or_else(|| node.field("pattern"));
+            let value = node.field("right").or_else(|| node.field("value"));
+            if let (Some(name), Some(value)) = (name, value)
+                && name.kind() == "identifier"
+            {
+                let scope = enclosing_function(node).map_or(0, |f| f.id());
+                let names = map.entry(scope).or_default();
+                names.entry(name.text().to_owned()).or_default().push(Assigned {
+                    at: node.id(),
+                    value: value.id(),
+                });
+            }
+        }
+        map.values_mut()
+            .flat_map(|names| names.values_mut())
+            .for_each(|list| list.sort_by_key(|a| a.at));
+        map
+    })
+}
+
+/// The value last assigned to a name before `name` is used, in the same function or at top level.
+pub(crate) fn resolve(name: Node<'_>) -> Option<Node<'_>> {
+    if name.kind() != "identifier" {
+        return None;
+    }
+    let found = resolve_name(name, name.text())?;
+    (!found.contains(name)).then_some(found)
+}
+
+/// Likewise for a name that is only text, as in a format string; `user` is where it is used.
+pub(crate) fn resolve_name<'d>(user: Node<'d>, name: &str) -> Option<Node<'d>> {
+    let all = assignments(user.doc);
+    let scope = enclosing_function(user).map_or(0, |f| f.id());
+    let pick = |scope: u32| {
+        let list = all.get(&scope)?.get(name)?;
+        let before = list.partition_point(|a| a.at < user.id());
+        list.get(before.checked_sub(1)?)
+    };
+    let found = pick(scope).or_else(|| if shadowed(user, name) { None } else { pick(0) })?;
+    Some(user.doc.node(found.value))
+}
+
+/// Whether a parameter of the enclosing function has this name.
+fn shadowed(user: Node<'_>, name: &str) -> bool {
+    enclosing_function(user).is_some_and(|f| parameters(f).iter().any(|p| p.name == name))
+}
+
+/// Follows names to what they were assigned.
+pub(crate) fn follow(node: Node<'_>) -> Node<'_> {
+    let mut node = peel(node);
+    for _ in 0..MAX_HOPS {
+        match resolve(node) {
+            Some(value) => node = peel(value),
+            None => break,
+        }
+    }
+    node
+}
+
+/// The words of a name, lower case: `apiKey`, `API_KEY` and `api-key` all give `api`, `key`.
+pub(crate) fn words(name: &str) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    let mut fresh = true;
+    let mut was_lower = false;
+    for c in name.chars().take(200) {
+        if !c.is_alphanumeric() {
+            fresh = true;
+            was_lower = false;
+            continue;
+        }
+        if fresh || (c.is_uppercase() && was_lower) {
+            out.push(String::new());
+            fresh = false;
+        }
+        was_lower = c.is_lowercase() || c.is_numeric();
+        if let Some(word) = out.last_mut() {
+            word.extend(c.to_lowercase());
+        }
+    }
+    out
+}
+
+/// Whether a name holds one of these words.
+pub(crate) fn has_word(name: &str, wanted: &[&str]) -> bool {
+    words(name).iter().any(|w| wanted.contains(&w.as_str()))
+}
+
+/// Whether a name is written as a constant.
+pub(crate) fn is_constant_name(name: &str) -> bool {
+    name.chars().any(|c| c.is_ascii_uppercase()) && !name.chars().any(|c| c.is_ascii_lowercase())
+}

@@ -1,0 +1,137 @@
+//! Waiting on a thread that others need.
+
+use bzzz_core::finding::Severity;
+
+use crate::code;
+use crate::files::File;
+use crate::lang::{self, Lang};
+use crate::rule::{Check, Rule, RuleInfo, Sink, new};
+use crate::tree::{Doc, Node};
+
+pub(super) const RULES: &[Rule] = &[Rule {
+    info: RuleInfo {
+        id: "performance/blocking-in-async",
+        role: "performance",
+        severity: Severity::High,
+        languages: lang::ALL,
+        title: "An async function blocks its thread",
+        why: "While it waits, everything else on that thread or event loop stands still: timers, other requests, health checks.",
+        fix: "Use the asynchronous form, or move it to a blocking pool (`spawn_blocking`, `asyncio.to_thread`).",
+        cwe: None,
+    },
+    check: Check::Doc(blocking),
+    bad: &[
+        new(
+            "a.rs",
+            "async fn f(p: &Path) -> R {\n    std::thread::sleep(PAUSE); <<<\n    let text = std::fs::read_to_string(p)?; <<<\n    Ok(text)\n}\n",
+        ),
+        new(
+            "a.py",
+            "import time, requests\nasync def f(url):\n    time.sleep(1) <<<\n    return requests.get(url, timeout=5) <<<\n",
+        ),
+        new(
+            "a.ts",
+            "export async function f(p: string) {\n  return fs.readFileSync(p); <<<\n}\n",
+        ),
+    ],
+    good: &[
+        new(
+            "a.rs",
+            "async fn f(p: PathBuf) -> R {\n    tokio::time::sleep(PAUSE).await;\n    tokio::fs::read(&p).await?;\n    tokio::task::spawn_blocking(move || std::fs::read(p)).await\n}\nfn g(p: &Path) {\n    std::fs::read(p);\n}\n",
+        ),
+        new(
+            "a.py",
+            "import asyncio, time\nasync def f(loop):\n    await asyncio.sleep(1)\n    def work():\n        time.sleep(1)\n    await asyncio.to_thread(work)\n    await loop.run_in_executor(None, lambda: time.sleep(1))\ndef g():\n    time.sleep(1)\n",
+        ),
+        new(
+            "a.ts",
+            "const config = fs.readFileSync('c.json');\nexport async function f(p: string) {\n  return fs.promises.readFile(p);\n}\n",
+        ),
+    ],
+}];
+
+fn blocking(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
+    if file.is_test || (doc.lang.is_js() && file.is_script) {
+        return;
+    }
+    for call in code::calls(doc) {
+        let blocks = match doc.lang {
+            Lang::Rust => {
+                let path = call.path.trim_start_matches("::");
+                const FS: &[&str] = &[
+                    "read",
+                    "read_to_string",
+                    "write",
+                    "copy",
+                    "rename",
+                    "remove_file",
+                    "create_dir_all",
+                    "read_dir",
+                    "metadata",
+                ];
+                path == "std::thread::sleep"
+                    || path == "thread::sleep"
+                    || (path.starts_with("std::fs::") && FS.contains(&call.name))
+                    || path.starts_with("reqwest::blocking::")
+            }
+            Lang::Python => {
+                call.path_is(&[
+                    "time.sleep",
+                    "subprocess.run",
+                    "subprocess.call",
+                    "subprocess.check_call",
+                    "subprocess.check_output",
+                    "os.system",
+                ]) || matches!(
+                    call.path.rsplit_once('.'),
+                    Some((
+                        "requests",
+                        "get" | "post" | "put" | "patch" | "delete" | "head" | "request"
+                    ))
+                )
+            }
+            _ => {
+                let module = call
+                    .receiver
+                    .is_some_and(|r| matches!(r.short_text(40), "fs" | "child_process" | "cp" | "crypto" | "zlib"));
+                const SYNC: &[&str] = &[
+                    "readFileSync",
+                    "writeFileSync",
+                    "appendFileSync",
+                    "copyFileSync",
+                    "mkdirSync",
+                    "readdirSync",
+                    "rmSync",
+                    "unlinkSync",
+                    "renameSync",
+                    "execSync",
+                    "execFileSync",
+                    "spawnSync",
+                    "pbkdf2Sync",
+                    "scryptSync",
+                    "gzipSync",
+                    "gunzipSync",
+                    "deflateSync",
+                ];
+                call.name_is(SYNC) && (module || call.receiver.is_none())
+            }
+        };
+        if blocks && runs_async(call.node) && !code::in_test_code(call.node) {
+            sink.node(file, call.node);
+        }
+    }
+}
+
+/// Whether a node runs on the async thread: the innermost function around it is async. A plain closure or lambda in
+/// between runs elsewhere, or at least cannot be judged.
+fn runs_async(node: Node<'_>) -> bool {
+    for outer in node.ancestors() {
+        if outer.kind() == "async_block" {
+            return true;
+        }
+        if outer.is(code::FUNCTIONS) {
+            return code::is_async(outer);
+        }
+    }
+    false
+}

@@ -1,0 +1,206 @@
+//! The node itself: its status, its members, its log, backups and switches.
+
+use std::path::PathBuf;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use bzzz_core::crypto::{Context, PublicKey, hash};
+use bzzz_core::event::{Event, FeedId};
+use bzzz_core::node::Command;
+use bzzz_node::PeerId;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Answer, App, Refusal, ok};
+
+/// Events that are read at a time while a log is verified.
+const PAGE: usize = 1024;
+
+/// `GET status`.
+pub async fn status(State(app): State<App>) -> Answer {
+    let peers = app.handle.peers().await.len();
+    let project = app
+        .handle
+        .project(None, |p, now| {
+            let roster = p.state.rosters.latest();
+            let members = roster.members();
+            json!({
+                "id": p.id().to_string(),
+                "name": p.state.name,
+                "epoch": roster.epoch,
+                "members": members.len(),
+                "live": members.iter().filter(|m| p.is_live(m, now)).count(),
+                "seats": roster.weights().len(),
+                "events": p.feeds.total(),
+                "waiting": p.feeds.held(),
+                "digest": p.digest().to_string(),
+                "state": hash(Context::Heads, format!("{:?}", p.state).as_bytes()).to_string(),
+            })
+        })
+        .await;
+    let joining = app.handle.query(|node, _| node.is_joining()).await?;
+    let mut value = json!({ "joining": joining, "peers": peers, "node": app.handle.node().to_string() });
+    value["peer_id"] = json!(app.status.peer_id);
+    value["p2p"] = json!(app.status.p2p);
+    value["http"] = json!(app.status.http);
+    value["data"] = json!(app.status.data);
+    value["project"] = project.unwrap_or(serde_json::Value::Null);
+    value["version"] = json!(env!("CARGO_PKG_VERSION"));
+    ok(value)
+}
+
+/// `GET admit`: nodes that ask for a seat.
+pub async fn pending(State(app): State<App>) -> Answer {
+    let pending = app
+        .handle
+        .query(|node, _| {
+            node.seat_requests()
+                .map(|(key, owner)| (*key, owner.to_owned()))
+                .collect::<Vec<_>>()
+        })
+        .await?;
+    let peers: Vec<String> = pending.iter().map(|(key, _)| peer_id(key)).collect();
+    let details: Vec<_> = pending
+        .iter()
+        .map(|(key, owner)| json!({ "peer": peer_id(key), "owner": owner }))
+        .collect();
+    ok(json!({ "pending": peers, "requests": details }))
+}
+
+fn peer_id(key: &PublicKey) -> String {
+    bzzz_node::peer_id_of(&key.0).map_or_else(|| key.to_string(), |p| p.to_string())
+}
+
+/// Body of `POST admit`.
+#[derive(Debug, Deserialize)]
+pub struct Admit {
+    peer: String,
+    #[serde(default)]
+    remove: bool,
+}
+
+/// `POST admit`.
+pub async fn admit(State(app): State<App>, Json(body): Json<Admit>) -> Answer {
+    let node = match body
+        .peer
+        .parse::<PeerId>()
+        .ok()
+        .and_then(|p| bzzz_node::public_key_of(&p))
+    {
+        Some(key) => PublicKey(key),
+        None => {
+            PublicKey::from_hex(&body.peer).ok_or_else(|| Refusal::bad("that is neither a peer id nor a node's key"))?
+        }
+    };
+    let project = app.handle.default_project().await?;
+    let command = match body.remove {
+        true => Command::Remove { project, node },
+        false => Command::Admit { project, node },
+    };
+    app.handle.command(command).await?;
+    let epoch = app.handle.project(None, |p, _| p.state.rosters.latest().epoch).await?;
+    ok(json!({ "peer": body.peer, "epoch": epoch }))
+}
+
+/// Body of `POST log/verify`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct VerifyLog {
+    feed: Option<String>,
+}
+
+/// `POST log/verify`: every stored event's signature, place and chain.
+pub async fn verify_log(State(app): State<App>, Json(body): Json<VerifyLog>) -> Answer {
+    let (project, heads) = app
+        .handle
+        .project(None, |p, _| (p.id(), p.feeds.heads().collect::<Vec<_>>()))
+        .await?;
+    let wanted = |feed: &FeedId| {
+        body.feed
+            .as_deref()
+            .is_none_or(|f| feed.node.to_string().starts_with(f) || peer_id(&feed.node) == f)
+    };
+    let mut details = Vec::new();
+    let (mut events, mut faults, mut feeds) = (0u64, 0u64, 0u64);
+    for (feed, len, head) in heads.into_iter().filter(|(feed, _, _)| wanted(feed)) {
+        feeds += 1;
+        let mut prev = bzzz_core::crypto::Hash::ZERO;
+        let mut at = 0;
+        while at < len {
+            let page = app.handle.events(project, feed, at, PAGE).await?;
+            if page.is_empty() {
+                faults += 1;
+                details.push(format!("feed {}: event {at} is missing", feed.node));
+                break;
+            }
+            for bytes in page {
+                let fault = match Event::decode(&bytes) {
+                    Err(e) => Some(e.to_string()),
+                    Ok(event) if event.header().prev != prev || event.header().seq != at => {
+                        Some("it does not continue the hash chain".to_owned())
+                    }
+                    Ok(event) => {
+                        prev = event.hash();
+                        None
+                    }
+                };
+                if let Some(why) = fault {
+                    faults += 1;
+                    details.push(format!("feed {}: event {at}: {why}", feed.node));
+                }
+                at += 1;
+                events += 1;
+            }
+        }
+        if prev != head && faults == 0 {
+            faults += 1;
+            details.push(format!("feed {}: its head is not the stored one", feed.node));
+        }
+    }
+    if feeds == 0 {
+        return Err(Refusal::not_found(
+            "feed",
+            body.feed.as_deref().unwrap_or(""),
+            "give a node's key or peer id",
+        ));
+    }
+    let summary = match faults {
+        0 => format!("valid: {events} events in {feeds} feeds"),
+        n => format!("not valid: {n} faults in {events} events"),
+    };
+    ok(json!({ "valid": faults == 0, "summary": summary, "details": details }))
+}
+
+/// Body of `POST backup`.
+#[derive(Debug, Deserialize)]
+pub struct Backup {
+    to: PathBuf,
+}
+
+/// `POST backup`.
+pub async fn backup(State(app): State<App>, Json(body): Json<Backup>) -> Answer {
+    if !body.to.is_absolute() {
+        return Err(Refusal::bad(
+            "a running node needs an absolute path: its folder is not yours",
+        ));
+    }
+    let manifest = app.handle.backup(body.to.clone()).await?;
+    ok(json!({ "to": body.to, "bytes": manifest.bytes, "sha256": manifest.sha256, "feeds": manifest.heads.len() }))
+}
+
+/// `POST rebuild`: folds everything anew from the stored events.
+pub async fn rebuild(State(app): State<App>) -> Answer {
+    let events = app.handle.rebuild().await?;
+    ok(json!({ "events": events }))
+}
+
+/// `POST node/drain`, `…/kill`.
+pub async fn node(State(app): State<App>, Path(action): Path<String>) -> Answer {
+    let command = match action.as_str() {
+        "drain" => Command::Drain,
+        "kill" => Command::Kill,
+        other => return Err(Refusal::not_found("action", other, "there are drain and kill")),
+    };
+    app.handle.command(command).await?;
+    ok(json!({}))
+}

@@ -1,0 +1,176 @@
+//! Questions to people, and their answers.
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use bzzz_core::crypto::Hash;
+use bzzz_core::node::{Command, Project};
+use bzzz_core::report_build::reason_word;
+use bzzz_core::state::EscalationStatus;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::threads::Filter;
+use super::{Answer, App, Refusal, ids, ok};
+
+struct Row {
+    value: Value,
+    question: Hash,
+}
+
+fn row(p: &Project, id: &Hash) -> Option<Row> {
+    let e = p.state.escalations.get(id)?;
+    let (meta, body) = e.opened.as_ref()?;
+    let answer = e.first_answer().map(|a| {
+        let option = body
+            .options
+            .get(a.statement.option as usize)
+            .cloned()
+            .unwrap_or_default();
+        (option, a.statement.person.clone())
+    });
+    let value = json!({
+        "id": id.to_string(),
+        "state": e.status(),
+        "reason": reason_word(body.reason),
+        "thread": body.thread.to_string(),
+        "options": body.options,
+        "answer": answer.as_ref().map(|(option, _)| option),
+        "person": answer.as_ref().map(|(_, person)| person),
+        "asked_ms": meta.hlc.ms(),
+        "reminders": e.reminders(),
+        "asked_by": meta.node().to_string(),
+    });
+    Some(Row {
+        value,
+        question: body.question.hash,
+    })
+}
+
+async fn with_text(app: &App, project: &Hash, row: Row) -> Value {
+    let mut value = row.value;
+    value["question"] = json!(app.handle.text(project, row.question).await);
+    value
+}
+
+/// `GET escalations`: the unanswered ones; all with `state=all`.
+pub async fn list(State(app): State<App>, Query(filter): Query<Filter>) -> Answer {
+    let all = filter.state.as_deref() == Some("all");
+    let (project, rows) = app
+        .handle
+        .project(None, move |p, _| {
+            let wanted = p
+                .state
+                .escalations
+                .iter()
+                .filter(|(_, e)| all || e.status() != EscalationStatus::Answered);
+            (p.id(), wanted.filter_map(|(id, _)| row(p, id)).collect::<Vec<_>>())
+        })
+        .await?;
+    let mut out = Vec::new();
+    for row in rows {
+        out.push(with_text(&app, &project, row).await);
+    }
+    ok(json!({ "escalations": out }))
+}
+
+async fn find(app: &App, given: &str) -> Result<Hash, Refusal> {
+    let known = app
+        .handle
+        .project(None, |p, _| p.state.escalations.keys().copied().collect::<Vec<_>>())
+        .await?;
+    ids::resolve("escalation", given, known.into_iter())
+}
+
+async fn one(app: &App, id: Hash) -> Answer {
+    let (project, found) = app.handle.project(None, move |p, _| (p.id(), row(p, &id))).await?;
+    match found {
+        Some(row) => ok(with_text(app, &project, row).await),
+        None => Err(Refusal::not_found(
+            "escalation",
+            &id.to_string(),
+            "its question has not arrived here yet",
+        )),
+    }
+}
+
+/// `GET escalations/{id}`. Looking at a question says that somebody has seen it.
+pub async fn show(State(app): State<App>, Path(id): Path<String>) -> Answer {
+    let escalation = find(&app, &id).await?;
+    let open = app
+        .handle
+        .project(None, move |p, _| {
+            p.state
+                .escalations
+                .get(&escalation)
+                .map(|e| e.status() == EscalationStatus::Open)
+        })
+        .await?;
+    if open == Some(true) {
+        let project = app.handle.default_project().await?;
+        let command = Command::AckEscalation {
+            project,
+            escalation,
+            person: "the operator".into(),
+        };
+        app.handle.command(command).await?;
+    }
+    one(&app, escalation).await
+}
+
+/// Body of `POST escalations/{id}/answer`.
+#[derive(Debug, Deserialize)]
+pub struct Answering {
+    #[serde(default)]
+    answer: String,
+    #[serde(default)]
+    reason: Option<String>,
+    #[serde(default)]
+    person: Option<String>,
+}
+
+/// `POST escalations/{id}/answer`, `…/ack`.
+pub async fn act(
+    State(app): State<App>,
+    Path((id, action)): Path<(String, String)>,
+    Json(body): Json<Answering>,
+) -> Answer {
+    let escalation = find(&app, &id).await?;
+    let project = app.handle.default_project().await?;
+    let person = body.person.unwrap_or_else(|| "the operator".into());
+    let command = match action.as_str() {
+        "ack" => Command::AckEscalation {
+            project,
+            escalation,
+            person,
+        },
+        "answer" => {
+            let options = app
+                .handle
+                .project(None, move |p, _| {
+                    let opened = p.state.escalations.get(&escalation).and_then(|e| e.opened.as_ref());
+                    opened.map(|(_, b)| b.options.clone()).unwrap_or_default()
+                })
+                .await?;
+            let normal = |text: &str| text.trim().to_lowercase().replace(['_', '-'], " ");
+            let found = options.iter().position(|o| normal(o) == normal(&body.answer));
+            let Some(option) = found else {
+                let why = format!(
+                    "{:?} is none of the question's options: {}",
+                    body.answer,
+                    options.join(", ")
+                );
+                return Err(Refusal::bad(why));
+            };
+            Command::AnswerEscalation {
+                project,
+                escalation,
+                option: option as u32,
+                text: body.reason,
+                person,
+            }
+        }
+        other => return Err(Refusal::not_found("action", other, "there are answer and ack")),
+    };
+    app.handle.command(command).await?;
+    one(&app, escalation).await
+}

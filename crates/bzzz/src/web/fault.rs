@@ -1,0 +1,94 @@
+//! Refusals: the one mapping from the node's errors to HTTP.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use bzzz_core::node::CommandError;
+use bzzz_node::{NodeError, StoreError};
+
+use crate::cli::exit::Exit;
+use crate::client::wire::Fault;
+
+/// An answer that is not 2xx.
+#[derive(Debug)]
+pub struct Refusal {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// Body.
+    pub fault: Fault,
+}
+
+impl Refusal {
+    fn new(status: StatusCode, exit: Exit, because: impl Into<String>, hint: Option<&str>) -> Self {
+        let fault = Fault {
+            because: vec![because.into()],
+            hint: hint.map(str::to_owned),
+            kind: Some(exit.word().to_owned()),
+            ..Fault::default()
+        };
+        Refusal { status, fault }
+    }
+
+    /// What was asked cannot be understood.
+    pub fn bad(because: impl Into<String>) -> Self {
+        Refusal::new(StatusCode::BAD_REQUEST, Exit::Usage, because, None)
+    }
+
+    /// [`Refusal::bad`], with what to do.
+    pub fn bad_try(because: impl Into<String>, hint: &str) -> Self {
+        Refusal::new(StatusCode::BAD_REQUEST, Exit::Usage, because, Some(hint))
+    }
+
+    /// There is no such thing.
+    pub fn not_found(what: &str, id: &str, hint: &str) -> Self {
+        Refusal::new(
+            StatusCode::NOT_FOUND,
+            Exit::Usage,
+            format!("there is no {what} {id}"),
+            Some(hint),
+        )
+    }
+
+    /// It may not ask.
+    pub fn forbidden(because: &str) -> Self {
+        Refusal::new(
+            StatusCode::FORBIDDEN,
+            Exit::Node,
+            because,
+            Some("ask from this machine, by a loopback address"),
+        )
+    }
+}
+
+impl From<NodeError> for Refusal {
+    fn from(error: NodeError) -> Self {
+        let (status, exit, hint) = match &error {
+            NodeError::Command(CommandError::NotFound { .. } | CommandError::NoProject(_)) => {
+                (StatusCode::NOT_FOUND, Exit::Usage, None)
+            }
+            NodeError::Command(CommandError::Invalid(_)) => (StatusCode::BAD_REQUEST, Exit::Usage, None),
+            NodeError::Command(CommandError::Conflict(_)) => (StatusCode::CONFLICT, Exit::No, None),
+            NodeError::Command(_) | NodeError::NoProject => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                Exit::Node,
+                Some("`bzzz agents` shows the network; on a member, `bzzz admit` lists the nodes that wait"),
+            ),
+            NodeError::Store(e) if matches!(**e, StoreError::Exists { .. } | StoreError::Invalid { .. }) => {
+                (StatusCode::CONFLICT, Exit::Local, None)
+            }
+            NodeError::Store(_) => (StatusCode::INSUFFICIENT_STORAGE, Exit::Local, None),
+            _ => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                Exit::Node,
+                Some("see the node's log"),
+            ),
+        };
+        Refusal::new(status, exit, error.to_string(), hint)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        (self.status, Json(self.fault)).into_response()
+    }
+}

@@ -1,0 +1,145 @@
+//! The local API: JSON over HTTP under `/v1`, for the command line and other programs on this machine.
+//!
+//! It decodes, asks the node's [`Handle`], and encodes; no logic of the network is here. Only loopback addresses are
+//! served, and only requests whose `Host` is a loopback name and that no web page of another origin sent
+//! (DNS rebinding, cross-site requests): until keys exist, being on the machine is the right to ask.
+
+mod admin;
+mod agents;
+mod escalations;
+mod fault;
+mod ids;
+mod resources;
+mod reviews;
+mod tasks;
+mod threads;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use bzzz_node::Handle;
+
+use crate::client::wire::Status;
+pub use fault::Refusal;
+
+/// Largest body: a change set with its files as JSON.
+const MAX_BODY_BYTES: usize = 96 << 20;
+
+/// What every endpoint gets.
+#[derive(Clone)]
+pub struct App {
+    /// The node.
+    pub handle: Handle,
+    /// Its addresses.
+    pub status: Arc<Status>,
+}
+
+/// The whole API.
+pub fn router(app: App) -> Router {
+    let v1 = Router::new()
+        .route("/status", get(admin::status))
+        .route("/agents", get(agents::list))
+        .route("/lookup", get(agents::lookup))
+        .route("/resource", get(resources::read).post(resources::write))
+        .route("/message", post(resources::message))
+        .route("/threads", get(threads::list).post(threads::open))
+        .route("/threads/{id}", get(threads::show))
+        .route("/threads/{id}/report", get(reviews::report))
+        .route("/threads/{id}/{action}", post(threads::act))
+        .route("/tasks", get(tasks::list).post(tasks::announce))
+        .route("/tasks/{id}", get(tasks::show))
+        .route("/tasks/{id}/{action}", post(tasks::act))
+        .route("/escalations", get(escalations::list))
+        .route("/escalations/{id}", get(escalations::show))
+        .route("/escalations/{id}/{action}", post(escalations::act))
+        .route("/reviews", post(reviews::open))
+        .route("/admit", get(admin::pending).post(admin::admit))
+        .route("/log/verify", post(admin::verify_log))
+        .route("/backup", post(admin::backup))
+        .route("/rebuild", post(admin::rebuild))
+        .route("/agents/{id}/{action}", post(agents::act))
+        .route("/node/{action}", post(admin::node));
+    Router::new()
+        .nest("/v1", v1)
+        .fallback(|| async { Refusal::not_found("page", "this address", "the API is under /v1") })
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(middleware::from_fn_with_state(app.clone(), guard))
+        .with_state(app)
+}
+
+/// Lets in only what this machine sent on purpose.
+async fn guard(State(_): State<App>, request: Request, next: Next) -> Response {
+    match check(request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(why) => Refusal::forbidden(why).into_response(),
+    }
+}
+
+fn check(headers: &HeaderMap) -> Result<(), &'static str> {
+    let text = |name| headers.get(name).map(|v| v.to_str().unwrap_or("?"));
+    let host = text(header::HOST).ok_or("the request names no host")?;
+    if !is_loopback(host) {
+        return Err("its Host is not a loopback name (is this a rebound DNS name?)");
+    }
+    match text(header::ORIGIN) {
+        Some(origin) if !origin.split_once("://").is_some_and(|(_, host)| is_loopback(host)) => {
+            Err("it comes from a web page of another origin")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    if let Ok(address) = host.parse::<SocketAddr>() {
+        return address.ip().is_loopback();
+    }
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    name.eq_ignore_ascii_case("localhost")
+        || name
+            .trim_matches(['[', ']'])
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback())
+}
+
+/// What an endpoint answers.
+pub type Answer = Result<Json<serde_json::Value>, Refusal>;
+
+/// Short for an answer that is there.
+pub fn ok(value: serde_json::Value) -> Answer {
+    Ok(Json(value))
+}
+
+/// The status that a refusal carries.
+pub fn status_of(refusal: &Refusal) -> StatusCode {
+    refusal.status
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_comes_in() {
+        let ask = |host: &str, origin: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, host.parse().unwrap());
+            if let Some(origin) = origin {
+                headers.insert(header::ORIGIN, origin.parse().unwrap());
+            }
+            check(&headers).is_ok()
+        };
+        assert!(ask("127.0.0.1:8080", None));
+        assert!(ask("localhost:8080", Some("http://localhost:8080")));
+        assert!(ask("[::1]:8080", None));
+        assert!(!ask("bzzz.example:8080", None));
+        assert!(!ask("127.0.0.1.evil.example", None));
+        assert!(!ask("127.0.0.1:8080", Some("https://evil.example")));
+        assert!(!ask("127.0.0.1:8080", Some("null")));
+    }
+}

@@ -1,0 +1,361 @@
+//! Threads: what there is, what was said, and saying something.
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use bzzz_core::address::{Address, Name};
+use bzzz_core::body::{MessageKind, Reason, ThreadKind, Timing};
+use bzzz_core::crypto::Hash;
+use bzzz_core::node::{Command, Outcome, Project};
+use bzzz_core::report_build::{choice_word, message_word};
+use bzzz_core::state::ThreadStatus;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Answer, App, Refusal, ids, ok};
+
+/// Query of the lists.
+#[derive(Debug, Deserialize)]
+pub struct Filter {
+    /// Only those in this state.
+    pub state: Option<String>,
+}
+
+/// A thread's state as the API names it.
+pub fn state_word(project: &Project, id: &Hash) -> &'static str {
+    match project.thread_status(id) {
+        Some(ThreadStatus::Open) if project.ballot_of(id).is_some() => "voting",
+        Some(ThreadStatus::Open) => "open",
+        Some(ThreadStatus::Decided { .. } | ThreadStatus::Answered { .. }) => "decided",
+        Some(ThreadStatus::Escalated { .. }) => "escalated",
+        Some(ThreadStatus::Closed { .. }) | None => "closed",
+    }
+}
+
+struct Row {
+    id: Hash,
+    title: Hash,
+    value: Value,
+}
+
+fn row(p: &Project, id: &Hash) -> Option<Row> {
+    let t = p.state.threads.get(id)?;
+    let (meta, opened) = t.opened.as_ref()?;
+    let mut people: Vec<String> = t
+        .messages
+        .values()
+        .map(|m| (m.reference.feed.node, m.message.by))
+        .chain(t.findings.values().map(|f| (f.reference.feed.node, f.findings.by)))
+        .map(|(node, by)| speaker(p, &node, &by))
+        .collect();
+    people.sort();
+    people.dedup();
+    let verdict = match p.thread_status(id) {
+        Some(ThreadStatus::Decided { choice, .. }) => Some(choice_word(choice)),
+        _ => None,
+    };
+    let value = json!({
+        "id": id.to_string(),
+        "address": format!("bzzz://*:*@{}:{}/thread/{id}", p.state.name, opened.task),
+        "kind": opened.kind,
+        "state": state_word(p, id),
+        "verdict": verdict,
+        "messages": t.messages.len(),
+        "findings": t.findings.values().map(|f| f.findings.statement.count).sum::<u32>(),
+        "participants": people,
+        "opened_ms": meta.hlc.ms(),
+        "home": meta.node().to_string(),
+    });
+    Some(Row {
+        id: *id,
+        title: opened.title.hash,
+        value,
+    })
+}
+
+/// Who said something: an agent's id, or the node.
+pub fn speaker(p: &Project, node: &bzzz_core::crypto::PublicKey, by: &bzzz_core::crypto::PublicKey) -> String {
+    match p.state.agents.get(node, by) {
+        Some(record) => record.endorsement.statement.id.clone(),
+        None => format!("node {}", by.short()),
+    }
+}
+
+/// Threads as JSON, newest first.
+pub async fn rows(app: &App, state: Option<String>, address: Option<Address>) -> Result<Vec<Value>, Refusal> {
+    let (project, mut rows) = app
+        .handle
+        .project(None, move |p, _| {
+            let of_task = |task: &str| {
+                let name = Name::parse(task).ok();
+                address
+                    .as_ref()
+                    .is_none_or(|a| name.is_some_and(|n| a.task.overlaps(&n)))
+            };
+            let opened = p
+                .state
+                .threads
+                .iter()
+                .filter_map(|(id, t)| t.opened.as_ref().map(|(m, o)| (id, m, o)));
+            let mut wanted: Vec<_> = opened
+                .filter(|(_, _, o)| of_task(&o.task))
+                .map(|(id, m, _)| (m.order(), *id))
+                .collect();
+            wanted.sort_unstable_by(|a, b| b.cmp(a));
+            (
+                p.id(),
+                wanted.iter().filter_map(|(_, id)| row(p, id)).collect::<Vec<_>>(),
+            )
+        })
+        .await?;
+    if let Some(state) = state.filter(|s| s != "all") {
+        rows.retain(|row| row.value["state"] == json!(state));
+    }
+    let mut out = Vec::new();
+    for mut row in rows {
+        row.value["title"] = json!(app.handle.text(&project, row.title).await);
+        out.push(row.value);
+    }
+    Ok(out)
+}
+
+/// `GET threads`.
+pub async fn list(State(app): State<App>, Query(filter): Query<Filter>) -> Answer {
+    ok(json!({ "threads": rows(&app, filter.state, None).await? }))
+}
+
+/// The thread that an id or a beginning of one names.
+pub async fn find(app: &App, given: &str) -> Result<Hash, Refusal> {
+    let known = app
+        .handle
+        .project(None, |p, _| p.state.threads.keys().copied().collect::<Vec<_>>())
+        .await?;
+    ids::resolve("thread", given, known.into_iter())
+}
+
+/// `GET threads/{id}`.
+pub async fn show(State(app): State<App>, Path(id): Path<String>) -> Answer {
+    let id = find(&app, &id).await?;
+    let (project, found, log) = app
+        .handle
+        .project(None, move |p, _| {
+            let log: Vec<(Value, Hash)> = p
+                .state
+                .threads
+                .get(&id)
+                .into_iter()
+                .flat_map(|t| &t.messages)
+                .map(|(order, m)| {
+                    let s = &m.message.statement;
+                    let value = json!({
+                        "id": m.reference.hash.to_string(),
+                        "from": speaker(p, &m.reference.feed.node, &m.message.by),
+                        "kind": message_word(s.kind),
+                        "at_ms": order.hlc.ms(),
+                        "parents": s.parents,
+                        "to": s.to,
+                    });
+                    (value, s.text.hash)
+                })
+                .collect();
+            (p.id(), row(p, &id), log)
+        })
+        .await?;
+    let Some(mut found) = found else {
+        return Err(Refusal::not_found(
+            "thread",
+            &id.to_string(),
+            "its opening has not arrived here yet",
+        ));
+    };
+    found.value["title"] = json!(app.handle.text(&project, found.title).await);
+    let mut lines = Vec::new();
+    for (mut line, text) in log {
+        line["text"] = json!(app.handle.text(&project, text).await);
+        lines.push(line);
+    }
+    found.value["log"] = lines.into();
+    debug_assert_eq!(found.id, id);
+    ok(found.value)
+}
+
+/// Body of `POST threads`.
+#[derive(Debug, Deserialize)]
+pub struct Open {
+    title: String,
+    #[serde(default)]
+    text: Option<String>,
+    #[serde(default)]
+    invite: Vec<String>,
+}
+
+/// `POST threads`.
+pub async fn open(State(app): State<App>, Json(body): Json<Open>) -> Answer {
+    let project = app.handle.default_project().await?;
+    let timing = Timing {
+        findings_ms: 0,
+        commit_ms: 0,
+        reveal_ms: 0,
+        evidence_ms: 0,
+        final_ms: 0,
+    };
+    let command = Command::OpenThread {
+        project,
+        kind: ThreadKind::Discussion,
+        task: "discussion".into(),
+        title: body.title,
+        subject: None,
+        roles: vec![],
+        timing,
+        budget_microusd: 0,
+    };
+    let id = opened(app.handle.command(command).await?)?;
+    if let Some(text) = body.text.filter(|t| !t.is_empty()) {
+        say(&app, id, MessageKind::Note, text, vec![], None).await?;
+    }
+    for address in body.invite {
+        let to = Address::parse(&address)
+            .map_err(|e| Refusal::bad(e.to_string()))?
+            .to_string();
+        say(
+            &app,
+            id,
+            MessageKind::Question,
+            "please join this thread".into(),
+            vec![],
+            Some(to),
+        )
+        .await?;
+    }
+    let name = app.handle.project(None, |p, _| p.state.name.clone()).await?;
+    ok(json!({ "id": id.to_string(), "address": format!("bzzz://*:*@{name}:discussion/thread/{id}") }))
+}
+
+/// The id of what a command opened.
+pub fn opened(outcome: Outcome) -> Result<Hash, Refusal> {
+    match outcome {
+        Outcome::Event(reference) => Ok(reference.hash),
+        other => Err(Refusal::bad(format!("the node answered {other:?}"))),
+    }
+}
+
+async fn say(
+    app: &App,
+    thread: Hash,
+    kind: MessageKind,
+    text: String,
+    parents: Vec<Hash>,
+    to: Option<String>,
+) -> Result<Hash, Refusal> {
+    let project = app.handle.default_project().await?;
+    let thread = Some(thread);
+    let command = Command::Post {
+        project,
+        thread,
+        agent: None,
+        kind,
+        text,
+        parents,
+        to,
+        idempotency_key: None,
+    };
+    opened(app.handle.command(command).await?)
+}
+
+/// Body of `POST threads/{id}/…`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Act {
+    kind: Option<MessageKind>,
+    text: Option<String>,
+    parent: Option<String>,
+    verdict: Option<String>,
+    vote: Option<String>,
+    reason: Option<String>,
+    question: Option<String>,
+    options: Vec<String>,
+}
+
+/// `POST threads/{id}/join`, `messages`, `propose`, `vote`, `escalate`, `resolve`, `close`.
+pub async fn act(State(app): State<App>, Path((id, action)): Path<(String, String)>, Json(body): Json<Act>) -> Answer {
+    let thread = find(&app, &id).await?;
+    let project = app.handle.default_project().await?;
+    let text = |text: Option<String>, what: &str| text.ok_or_else(|| Refusal::bad(format!("{what} is missing")));
+    let event = match action.as_str() {
+        "join" => say(&app, thread, MessageKind::Note, "joined".into(), vec![], None).await?,
+        "messages" => {
+            let parents = match body.parent {
+                Some(parent) => vec![message(&app, thread, &parent).await?],
+                None => vec![],
+            };
+            say(
+                &app,
+                thread,
+                body.kind.unwrap_or(MessageKind::Note),
+                text(body.text, "the text")?,
+                parents,
+                None,
+            )
+            .await?
+        }
+        "propose" => {
+            let words = with_reason(&text(body.verdict, "the verdict")?, body.reason);
+            say(&app, thread, MessageKind::Proposal, words, vec![], None).await?
+        }
+        "vote" => {
+            let words = with_reason(&text(body.vote, "the vote")?, body.reason);
+            say(&app, thread, MessageKind::Vote, words, vec![], None).await?
+        }
+        "escalate" => {
+            let question = text(body.question, "the question")?;
+            let options = if body.options.is_empty() {
+                vec!["yes".into(), "no".into()]
+            } else {
+                body.options
+            };
+            let command = Command::Escalate {
+                project,
+                thread,
+                reason: Reason::Request,
+                question,
+                options,
+            };
+            opened(app.handle.command(command).await?)?
+        }
+        "resolve" | "close" => {
+            if let Some(text) = body.text.filter(|t| !t.is_empty()) {
+                say(&app, thread, MessageKind::Decision, text, vec![], None).await?;
+            }
+            let command = Command::CloseThread {
+                project,
+                thread,
+                resolved: action == "resolve",
+            };
+            opened(app.handle.command(command).await?)?
+        }
+        other => return Err(Refusal::not_found("action", other, "see `bzzz thread --help`")),
+    };
+    ok(json!({ "id": event.to_string(), "thread": thread.to_string() }))
+}
+
+fn with_reason(word: &str, reason: Option<String>) -> String {
+    match reason.filter(|r| !r.is_empty()) {
+        Some(reason) => format!("{word}: {reason}"),
+        None => word.to_owned(),
+    }
+}
+
+async fn message(app: &App, thread: Hash, given: &str) -> Result<Hash, Refusal> {
+    let known = app
+        .handle
+        .project(None, move |p, _| {
+            let messages = p
+                .state
+                .threads
+                .get(&thread)
+                .into_iter()
+                .flat_map(|t| t.messages.values());
+            messages.map(|m| m.reference.hash).collect::<Vec<_>>()
+        })
+        .await?;
+    ids::resolve("message", given, known.into_iter())
+}

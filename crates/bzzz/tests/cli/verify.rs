@@ -1,0 +1,155 @@
+//! `bzzz verify` on a real certificate: two nodes of two owners, three voters, signed as the core signs.
+
+use bzzz_core::body::{
+    Authority, Body, Choice, Endorsement, FinalVote, Genesis, Policy, Pool, Proposed, Roster, Seat, Signed,
+};
+use bzzz_core::certificate::{CERTIFICATE_VERSION, Certificate};
+use bzzz_core::crypto::{Hash, Keypair};
+use bzzz_core::event::{Draft, Event};
+use bzzz_core::hlc::Hlc;
+
+use crate::support::Place;
+
+const THREAD: Hash = Hash([5; 32]);
+const SUBJECT: Hash = Hash([6; 32]);
+
+/// A certificate for approval with these votes of the three agents, and the project's id.
+fn certificate(votes: [Choice; 3]) -> (Certificate, Hash) {
+    let mut nodes = [Keypair::from_seed([1; 32]), Keypair::from_seed([2; 32])];
+    nodes.sort_by_key(Keypair::public);
+    let pool = |owner: &str, node: &Keypair| Pool {
+        owner: owner.into(),
+        weight: 1,
+        seats: vec![Seat {
+            node: node.public(),
+            operator: node.public(),
+        }],
+    };
+    let roster = Roster {
+        epoch: 0,
+        prev: Hash::ZERO,
+        pools: vec![pool("ada", &nodes[0]), pool("bob", &nodes[1])],
+        readers: Vec::new(),
+        cuts: Vec::new(),
+    };
+    let draft = |project, seq, prev| Draft {
+        project,
+        incarnation: 0,
+        seq,
+        prev,
+        hlc: Hlc(1 + seq),
+        epoch: 0,
+        deps: Vec::new(),
+    };
+    let genesis = Event::sign(
+        &nodes[0],
+        draft(Hash::ZERO, 0, Hash::ZERO),
+        &Body::Genesis(Genesis {
+            name: "shop".into(),
+            nonce: Hash([4; 32]),
+            roster: roster.clone(),
+            policy: Policy {
+                authority: Authority::Home,
+                shares: Vec::new(),
+            },
+        }),
+    );
+    let project = genesis.hash();
+    let hosts = [&nodes[0], &nodes[1], &nodes[1]];
+    let ids = ["security-1", "reviewer-1", "architect-1"];
+    let mut seats: Vec<(Keypair, Signed<Endorsement>, Choice)> = (0..3)
+        .map(|at| {
+            let key = hosts[at].agent(&project, ids[at]);
+            let endorsement = Endorsement {
+                project,
+                agent: key.public(),
+                id: ids[at].into(),
+                role: ids[at].trim_end_matches("-1").into(),
+                capabilities: vec!["review".into()],
+                specialization: String::new(),
+                max_tasks: 3,
+                model: Some("gpt-4o".into()),
+            };
+            (key, Signed::new(hosts[at], endorsement), votes[at])
+        })
+        .collect();
+    seats.sort_by_key(|(key, ..)| key.public());
+    let proposal = Event::sign(
+        &nodes[0],
+        draft(project, 1, genesis.hash()),
+        &Body::Proposed(Proposed {
+            thread: THREAD,
+            subject: SUBJECT,
+            roster: roster.hash(),
+            panel: seats.iter().map(|(_, seat, _)| seat.clone()).collect(),
+            findings: Vec::new(),
+        }),
+    );
+    let vote = |(key, _, choice): &(Keypair, Signed<Endorsement>, Choice)| {
+        let vote = FinalVote {
+            project,
+            thread: THREAD,
+            epoch: 0,
+            roster: roster.hash(),
+            subject: SUBJECT,
+            proposal: proposal.hash(),
+            choice: *choice,
+            lifts_veto: false,
+        };
+        Signed::new(key, vote)
+    };
+    let certificate = Certificate {
+        version: CERTIFICATE_VERSION,
+        genesis: genesis.encode().into(),
+        rosters: Vec::new(),
+        proposal: proposal.encode().into(),
+        choice: Choice::Approve,
+        votes: seats.iter().map(vote).collect(),
+        receipts: Vec::new(),
+    };
+    (certificate, project)
+}
+
+#[test]
+fn a_good_certificate_is_valid_without_a_node() {
+    let place = Place::new();
+    let (certificate, project) = certificate([Choice::Approve; 3]);
+    let file = place.file("c.pem", certificate.to_pem());
+    let ran = place.run(&["verify", &file]);
+    let out = &ran.ok().out;
+    for words in [
+        "valid: issuer not pinned",
+        "approved: a consensus",
+        "from 2 nodes, 2 owners",
+        "security-1 (security): approve",
+    ] {
+        assert!(out.contains(words), "{words}: {out}");
+    }
+    let ran = place.run(&["verify", &file, "--project", &project.to_string(), "--json"]);
+    let answer = ran.ok().json();
+    assert_eq!(answer["verified"]["pinned"], true);
+    assert_eq!(answer["verified"]["project"], project.to_string());
+}
+
+#[test]
+fn a_bad_certificate_is_status_5_and_says_why() {
+    let place = Place::new();
+    let (good, _) = certificate([Choice::Approve; 3]);
+    let check = |bytes: Vec<u8>, words: &str| {
+        let file = place.file("c.pem", bytes);
+        place
+            .run(&["verify", &file])
+            .fails(5, &["could not verify", words, "do not trust"]);
+    };
+    let (split, _) = certificate([Choice::Approve, Choice::RequestChanges, Choice::RequestChanges]);
+    check(split.to_pem().into_bytes(), "more than two thirds are needed");
+    let mut forged = good.clone();
+    forged.votes[0].statement.choice = Choice::RequestChanges;
+    check(forged.to_pem().into_bytes(), "signature is not the agent's");
+    check(good.to_pem().replace("BEGIN", "BEGUN").into_bytes(), "not PEM");
+    check(vec![0xff; 64], "invalid utf-8");
+    let file = place.file("c.pem", good.to_pem());
+    place
+        .run(&["verify", &file, "--project", &"ab".repeat(32)])
+        .fails(5, &["belongs to project"]);
+}

@@ -1,0 +1,145 @@
+//! A verifier in another language agrees: `examples/verify_certificate.py` on real and on tampered certificates.
+//!
+//! The interpreter is named by `BZZZ_TEST_PYTHON` and needs the package `cryptography`; `cargo xtask test` sets both up.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use bzzz_core::body::*;
+use bzzz_core::certificate::Certificate;
+use bzzz_core::crypto::Hash;
+
+use crate::certificates::decision;
+use crate::voting::FIVE;
+
+fn example(path: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "../../examples", path].iter().collect()
+}
+
+/// The interpreter; none when this run has no Python, which CI may not have.
+fn interpreter() -> Option<String> {
+    let named = std::env::var("BZZZ_TEST_PYTHON").ok();
+    if named.is_none() {
+        let ci = std::env::var("CI").is_ok_and(|v| v == "true");
+        assert!(!ci, "CI has to name an interpreter in BZZZ_TEST_PYTHON");
+        eprintln!("not run: BZZZ_TEST_PYTHON names no interpreter (`cargo xtask test` sets one up)");
+    }
+    named
+}
+
+fn run(python: &str, name: &str, pem: &str, pin: Option<Hash>) -> Output {
+    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.pem"));
+    std::fs::write(&file, pem).expect("write a certificate");
+    let mut command = Command::new(python);
+    command.arg(example("verify_certificate.py")).arg(&file);
+    if let Some(project) = pin {
+        command.args(["--project", &project.to_string()]);
+    }
+    command.output().expect("run the interpreter")
+}
+
+#[test]
+fn the_committed_example_is_the_one_made_here() {
+    let pem = decision().certificate.to_pem();
+    let path = example("certificates/approve.pem");
+    if std::env::var_os("BZZZ_WRITE_VECTORS").is_some() {
+        std::fs::write(&path, &pem).expect("write the example");
+    }
+    assert_eq!(std::fs::read_to_string(&path).expect("read the example"), pem);
+}
+
+#[test]
+fn the_script_accepts_real_certificates() {
+    let Some(python) = interpreter() else { return };
+    let d = decision();
+    let pem = d.certificate.to_pem();
+    for (pin, says) in [(None, "not pinned"), (Some(d.world.project()), "pinned")] {
+        let output = run(&python, "real", &pem, pin);
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(text.starts_with(&format!("holds, {says}: atlas")), "{text}");
+        assert!(text.contains("documentation-1 requests changes (1000000)"), "{text}");
+    }
+    let other = run(&python, "other-project", &pem, Some(Hash([1; 32])));
+    assert_eq!(other.status.code(), Some(1));
+}
+
+#[test]
+fn the_script_refuses_what_we_refuse() {
+    let Some(python) = interpreter() else { return };
+    let d = decision();
+    let w = &d.world;
+    type Change<'a> = &'a dyn Fn(&mut Certificate);
+    let revote = |c: &mut Certificate, change: &dyn Fn(&mut FinalVote)| {
+        let by = c.votes[0].by;
+        let agent = FIVE.iter().map(|(n, id)| w.agent(*n, id)).find(|a| a.public() == by);
+        let mut vote = c.votes[0].statement.clone();
+        change(&mut vote);
+        c.votes[0] = Signed::new(&agent.expect("a voter"), vote);
+    };
+    let approve_at = d
+        .certificate
+        .votes
+        .iter()
+        .position(|v| v.statement.choice == Choice::Approve);
+    let changes: &[(&str, Change)] = &[
+        ("vote-removed", &|c| {
+            c.votes.remove(approve_at.expect("an approval"));
+        }),
+        ("vote-twice", &|c| c.votes.push(c.votes[0].clone())),
+        ("vote-forged", &|c| c.votes[0].signature.0[9] ^= 4),
+        ("vote-other-thread", &|c| revote(c, &|v| v.thread = Hash([1; 32]))),
+        ("vote-other-subject", &|c| revote(c, &|v| v.subject = Hash([1; 32]))),
+        ("vote-other-epoch", &|c| revote(c, &|v| v.epoch = 0)),
+        ("vote-other-proposal", &|c| revote(c, &|v| v.proposal = Hash([1; 32]))),
+        ("vote-of-stranger", &|c| {
+            c.votes[0] = Signed::new(&w.agent(0, "nobody-1"), c.votes[0].statement.clone());
+        }),
+        ("outcome-turned", &|c| c.choice = Choice::RequestChanges),
+        ("outcome-abstain", &|c| c.choice = Choice::Abstain),
+        ("roster-missing", &|c| c.rosters.clear()),
+        ("roster-quorum", &|c| c.rosters[0] = w.change(&w.rosters[1], &[0, 2])),
+        ("roster-signature", &|c| c.rosters[0].signatures[0].signature.0[0] ^= 1),
+        ("roster-altered", &|c| c.rosters[0].roster.pools[0].weight = 900),
+        ("genesis-other", &|c| {
+            c.genesis = crate::world::World::three().genesis.encode().into()
+        }),
+        ("genesis-none", &|c| c.genesis = c.proposal.clone()),
+        ("proposal-none", &|c| c.proposal = w.events[2].encode().into()),
+        ("receipt-altered", &|c| c.receipts[0].statement.spent_microusd = 0),
+        ("receipt-twice", &|c| c.receipts.push(c.receipts[0].clone())),
+        ("version", &|c| c.version = 2),
+    ];
+    for (name, change) in changes {
+        let mut c = d.certificate.clone();
+        change(&mut c);
+        assert!(
+            Certificate::from_pem(&c.to_pem()).and_then(|c| c.verify(None)).is_err(),
+            "{name}"
+        );
+        let output = run(&python, name, &c.to_pem(), None);
+        assert_eq!(
+            output.status.code(),
+            Some(1),
+            "{name}: {}",
+            String::from_utf8_lossy(&output.stdout)
+        );
+        let why = String::from_utf8_lossy(&output.stderr);
+        assert!(why.starts_with("the certificate does not hold: "), "{name}: {why}");
+    }
+    let bytes = d.certificate.encode();
+    for (i, at) in (0..bytes.len()).step_by(bytes.len() / 24).enumerate() {
+        let mut bad = bytes.clone();
+        bad[at] ^= 1 << (i % 8);
+        let text = data_encoding::BASE64.encode(&bad);
+        let pem =
+            format!("-----BEGIN BZZZ DECISION CERTIFICATE-----\n{text}\n-----END BZZZ DECISION CERTIFICATE-----\n");
+        let output = run(&python, "flipped", &pem, Some(w.project()));
+        assert_eq!(
+            output.status.code(),
+            Some(1),
+            "byte {at}: {}",
+            String::from_utf8_lossy(&output.stdout)
+        );
+    }
+}

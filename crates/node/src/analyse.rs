@@ -1,0 +1,40 @@
+//! Runs analysers away from the owner's loop, bounded in number and time. A panic in a rule is a failed turn, not a dead
+//! node: the core restarts the agent.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bzzz_core::change::ChangeSet;
+use bzzz_core::finding::Finding;
+use tokio::sync::Semaphore;
+
+/// A turn's analysers may take this long.
+pub const ANALYSIS_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Analyses a change for a role.
+pub async fn analyse(gate: Arc<Semaphore>, role: String, change: Arc<ChangeSet>) -> Result<Vec<Finding>, String> {
+    let Ok(permit) = gate.acquire_owned().await else {
+        return Err("the node is stopping".into());
+    };
+    let work = tokio::task::spawn_blocking(move || {
+        // The permit goes with the work: what runs over its time still counts.
+        let _permit = permit;
+        catch_unwind(AssertUnwindSafe(|| bzzz_analysis::analyse(&role, &change).findings))
+    });
+    match tokio::time::timeout(ANALYSIS_TIMEOUT, work).await {
+        Err(_) => Err(format!(
+            "the analysers took longer than {} s",
+            ANALYSIS_TIMEOUT.as_secs()
+        )),
+        Ok(Err(e)) => Err(format!("the analysers were stopped: {e}")),
+        Ok(Ok(Err(panic))) => {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text
+                .or_else(|| panic.downcast_ref::<&str>().copied())
+                .unwrap_or("no reason given");
+            Err(format!("an analyser panicked: {text}"))
+        }
+        Ok(Ok(Ok(findings))) => Ok(findings),
+    }
+}

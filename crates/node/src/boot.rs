@@ -1,0 +1,150 @@
+//! From what is on the disk to a running core.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use bzzz_core::crypto::{Hash, Keypair};
+use bzzz_core::event::{Event, FeedId};
+use bzzz_core::node::{Node, NodeConfig};
+use bzzz_net::identity::{self, Identity};
+use bzzz_store::{Batch, Cursor, Store, StoreConfig};
+
+use crate::error::NodeError;
+use crate::settings::Settings;
+
+/// File of the node's key in the data folder.
+pub const IDENTITY_FILE: &str = "identity";
+/// File of the key of the person who answers for the node.
+pub const OPERATOR_FILE: &str = "operator";
+/// Meta key of the incarnation, eight bytes, big-endian.
+const META_INCARNATION: &str = "incarnation";
+/// Meta key of the public key that wrote this store.
+const META_NODE: &str = "node";
+/// Events in one page of the load.
+const PAGE: usize = 4096;
+
+/// The two keys of a node.
+pub struct Keys {
+    /// The node's.
+    pub node: Identity,
+    /// The person's.
+    pub operator: Keypair,
+}
+
+/// Loads or makes the keys.
+pub fn keys(data: Option<&Path>) -> Result<Keys, NodeError> {
+    let (node, operator) = match data {
+        Some(folder) => {
+            make_folder(folder)?;
+            (
+                identity::load_or_create(&folder.join(IDENTITY_FILE))?,
+                identity::load_or_create(&folder.join(OPERATOR_FILE))?,
+            )
+        }
+        None => (Identity::generate()?, Identity::generate()?),
+    };
+    Ok(Keys {
+        operator: Keypair::from_seed(*operator.seed()),
+        node,
+    })
+}
+
+fn make_folder(folder: &Path) -> Result<(), NodeError> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|e| NodeError::Data {
+        path: folder.to_owned(),
+        why: e.to_string(),
+    })
+}
+
+/// Opens the store.
+pub async fn open(settings: &Settings) -> Result<Store, NodeError> {
+    let config = match &settings.data {
+        Some(folder) => StoreConfig::sqlite(folder),
+        None => StoreConfig::Memory,
+    };
+    let opened = tokio::task::spawn_blocking(move || Store::open(config)).await;
+    Ok(opened.map_err(|e| NodeError::Stopped(Some(e.to_string())))??)
+}
+
+/// Which life of the node this is. A restored store begins a new one before anything is said.
+pub async fn incarnation(store: &Store, node: [u8; 32]) -> Result<u64, NodeError> {
+    let stored = store.meta(META_INCARNATION).await?;
+    let before = stored
+        .and_then(|b| <[u8; 8]>::try_from(b.as_slice()).ok())
+        .map(u64::from_be_bytes);
+    let restored = store.meta(bzzz_store::META_RESTORED).await?.is_some();
+    let known = store
+        .heads()
+        .await?
+        .into_iter()
+        .filter(|h| h.feed.node == node)
+        .map(|h| h.feed.incarnation)
+        .max();
+    let incarnation = match (before.max(known), restored) {
+        (None, _) => 0,
+        (Some(last), false) => last,
+        // Another number may have been used since the backup was made: the time makes a clash with it impossible in practice,
+        // and numbers only have to rise.
+        (Some(last), true) => (last + 1).max(unix_ms()),
+    };
+    let meta = vec![
+        (META_INCARNATION.to_owned(), Some(incarnation.to_be_bytes().to_vec())),
+        (META_NODE.to_owned(), Some(node.to_vec())),
+        (bzzz_store::META_RESTORED.to_owned(), None),
+    ];
+    store
+        .append(Batch {
+            meta,
+            ..Batch::default()
+        })
+        .await?;
+    Ok(incarnation)
+}
+
+/// Builds the core from everything stored.
+pub async fn load(store: &Store, config: NodeConfig) -> Result<Node, NodeError> {
+    let mut ends = BTreeMap::new();
+    loop {
+        let node = load_with(store, config.clone(), &mut ends).await?;
+        // A removal that was stored after events that it cuts off: load again, now knowing where those feeds end.
+        if !node.cuts_bind(&mut ends) {
+            return Ok(node);
+        }
+    }
+}
+
+async fn load_with(
+    store: &Store,
+    config: NodeConfig,
+    ends: &mut BTreeMap<(Hash, FeedId), u64>,
+) -> Result<Node, NodeError> {
+    let decode = |bytes: &[u8]| Event::decode_trusted(bytes).map_err(|e| NodeError::Stored(e.to_string()));
+    let mut node = Node::new(config);
+    for proof in store.fork_proofs().await? {
+        let (a, b) = (decode(&proof.bytes_a)?, decode(&proof.bytes_b)?);
+        node.load_fork(ends, Hash(proof.feed.project), &a, &b);
+    }
+    let mut at = Cursor::START;
+    loop {
+        let page = store.scan(at, PAGE).await?;
+        if page.events.is_empty() {
+            break;
+        }
+        for row in &page.events {
+            node.load_event(ends, &decode(&row.bytes)?);
+        }
+        at = page.next;
+    }
+    for (project, hash) in store.blob_hashes().await? {
+        node.load_blob_hash(&Hash(project), Hash(hash));
+    }
+    Ok(node)
+}
+
+/// The clock.
+pub fn unix_ms() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |d| d.as_millis() as u64)
+}

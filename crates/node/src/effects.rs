@@ -1,0 +1,299 @@
+//! Carrying out what the core decided.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use bzzz_core::blob::{Blob, SHORT_BLOB_BYTES};
+use bzzz_core::codec;
+use bzzz_core::crypto::{Hash, PublicKey};
+use bzzz_core::event::{Event, FeedId};
+use bzzz_core::node::{Delivery, Effect, Input, Write};
+use bzzz_core::wire::{Wire, topic};
+use bzzz_net::{Channel, identity};
+use bzzz_store::{Batch, BlobLookup, BlobRow, Durability, EventRow, ForkProof, StoreError};
+
+use crate::analyse::analyse;
+use crate::error::NodeError;
+use crate::owner::{Owner, is_reload};
+
+/// A write under way.
+pub(crate) type Disk = Pin<Box<dyn Future<Output = DiskDone> + Send>>;
+
+/// What became of a write.
+pub(crate) enum DiskDone {
+    /// An append of our own.
+    Appended(u64, Result<(), StoreError>),
+    /// Others' events, or a proof.
+    Kept(Result<(), StoreError>),
+}
+
+/// Bytes of events in one answer to a want: well below the limit of a message.
+const SERVE_BYTES: usize = 8 * 1024 * 1024;
+
+impl Owner {
+    pub(crate) async fn carry_out(&mut self, effects: Vec<Effect>) -> Result<(), NodeError> {
+        for effect in effects {
+            if is_reload(&effect) {
+                self.reload = true;
+                continue;
+            }
+            match effect {
+                Effect::Append { id, writes } => {
+                    let batch = batch(writes, Durability::Durable);
+                    let store = self.store.clone();
+                    self.write(Box::pin(
+                        async move { DiskDone::Appended(id, store.append(batch).await) },
+                    ))
+                    .await;
+                }
+                Effect::Store(write) => self.keep(batch(vec![write], Durability::Relaxed)).await,
+                Effect::StoreFork { project, a, b } => {
+                    let proof = ForkProof {
+                        feed: feed_of(&project, &a.feed()),
+                        seq: a.header().seq,
+                        bytes_a: a.encode(),
+                        bytes_b: b.encode(),
+                    };
+                    self.keep(Batch {
+                        fork_proofs: vec![proof],
+                        ..Batch::default()
+                    })
+                    .await;
+                }
+                Effect::Send { to, message } => self.send(to, message),
+                Effect::Broadcast { project, message } => {
+                    self.follow_projects().await;
+                    // A hint: what is lost, anti-entropy repairs.
+                    if let Err(e) = self.net.publish(topic(&project), message.encode()).await {
+                        tracing::debug!(error = %e, "a hint was not published");
+                    }
+                }
+                Effect::Serve {
+                    to,
+                    project,
+                    feed,
+                    from,
+                    count,
+                } => self.serve(to, project, feed, from, count),
+                Effect::ServeBlob { to, project, hash } => self.serve_blob(to, project, hash),
+                Effect::LoadBlob { project, hash } => self.load_blob(project, hash),
+                Effect::ProveFork { project, event } => self.prove_fork(project, event),
+                Effect::Analyse { ask, role, change, .. } => {
+                    let (gate, answers) = (self.analyses.clone(), self.answers.clone());
+                    tokio::spawn(async move {
+                        let result = analyse(gate, role, change).await;
+                        let _ = answers.send(Input::Analysed { ask, result }).await;
+                    });
+                }
+                // The seam for the crate that calls models: without it nothing is sent, so nothing is charged.
+                Effect::AskModel { ask, .. } => {
+                    self.inputs.push_back(Input::ModelFailed {
+                        ask,
+                        charged_microusd: 0,
+                    });
+                }
+                Effect::Deliver(delivery) => deliver(&delivery),
+                Effect::Dial { peer, addresses } => self.dial(peer, addresses),
+                Effect::Wake { at_ms } => self.wake_ms = at_ms,
+                Effect::Reply { id, result } => {
+                    if let Some(reply) = self.replies.remove(&id) {
+                        // Whoever asked may have gone.
+                        let _ = reply.send(result);
+                    }
+                }
+                Effect::Notify(notice) => self.notice(notice),
+                Effect::Reload => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Enters a write into the store's queue now, in order, and waits for it later.
+    async fn write(&mut self, mut work: Disk) {
+        match futures::poll!(&mut work) {
+            std::task::Poll::Ready(done) => self.disk.push(Box::pin(std::future::ready(done))),
+            std::task::Poll::Pending => self.disk.push(work),
+        }
+    }
+
+    async fn keep(&mut self, batch: Batch) {
+        let store = self.store.clone();
+        self.write(Box::pin(async move { DiskDone::Kept(store.append(batch).await) }))
+            .await;
+    }
+
+    fn send(&self, to: PublicKey, message: Wire) {
+        let Some(peer) = identity::peer_id_of(&to.0) else {
+            return;
+        };
+        let (net, gate) = (self.net.clone(), self.sends.clone());
+        let channel = match message {
+            Wire::Events { .. } | Wire::Heads { .. } | Wire::Digest { .. } | Wire::Want { .. } => Channel::Sync,
+            _ => Channel::Direct,
+        };
+        tokio::spawn(async move {
+            let Ok(_permit) = gate.acquire_owned().await else {
+                return;
+            };
+            if let Err(e) = net.request(peer, channel, message.encode()).await {
+                tracing::debug!(%peer, error = %e, "a message did not arrive");
+            }
+        });
+    }
+
+    fn dial(&self, to: PublicKey, addresses: Vec<String>) {
+        let Some(peer) = identity::peer_id_of(&to.0) else {
+            return;
+        };
+        let net = self.net.clone();
+        tokio::spawn(async move {
+            for text in addresses {
+                let Ok(address) = text.parse::<bzzz_net::Multiaddr>() else {
+                    continue;
+                };
+                let Ok(address) = address.with_p2p(peer) else { continue };
+                match net.dial(address).await {
+                    Ok(_) => return,
+                    Err(e) => tracing::debug!(%peer, error = %e, "could not dial a member"),
+                }
+            }
+        });
+    }
+
+    fn serve(&self, to: PublicKey, project: Hash, feed: FeedId, from: u64, count: u64) {
+        let (store, net) = (self.store.clone(), self.net.clone());
+        let Some(peer) = identity::peer_id_of(&to.0) else {
+            return;
+        };
+        tokio::spawn(async move {
+            let rows = match store.events(feed_of(&project, &feed), from, count as usize).await {
+                Ok(rows) => rows,
+                Err(e) => return tracing::warn!(error = %e, "could not read a range for a peer"),
+            };
+            let mut size = 0;
+            let fits = rows.into_iter().take_while(|row| {
+                size += row.bytes.len();
+                size <= SERVE_BYTES
+            });
+            let events = fits.map(|row| row.bytes.into()).collect();
+            let message = Wire::Events {
+                project,
+                events,
+                blobs: vec![],
+            };
+            if let Err(e) = net.request(peer, Channel::Sync, message.encode()).await {
+                tracing::debug!(%peer, error = %e, "a range did not arrive");
+            }
+        });
+    }
+
+    fn serve_blob(&self, to: PublicKey, project: Hash, hash: Hash) {
+        let (store, net) = (self.store.clone(), self.net.clone());
+        let Some(peer) = identity::peer_id_of(&to.0) else {
+            return;
+        };
+        tokio::spawn(async move {
+            if let Some(blob) = read_blob(&store, &project, hash).await {
+                let message = Wire::Blob { project, blob };
+                if let Err(e) = net.request(peer, Channel::Direct, message.encode()).await {
+                    tracing::debug!(%peer, error = %e, "a blob did not arrive");
+                }
+            }
+        });
+    }
+
+    fn load_blob(&self, project: Hash, hash: Hash) {
+        let (store, answers) = (self.store.clone(), self.answers.clone());
+        tokio::spawn(async move {
+            let blob = read_blob(&store, &project, hash).await;
+            let _ = answers.send(Input::BlobLoaded { project, hash, blob }).await;
+        });
+    }
+
+    fn prove_fork(&self, project: Hash, event: Event) {
+        let (store, answers) = (self.store.clone(), self.answers.clone());
+        tokio::spawn(async move {
+            let rows = store
+                .events(feed_of(&project, &event.feed()), event.header().seq, 1)
+                .await;
+            let ours = rows
+                .ok()
+                .and_then(|rows| rows.into_iter().next())
+                .filter(|r| r.seq == event.header().seq);
+            if let Some(ours) = ours {
+                let input = Input::ForkFound {
+                    project,
+                    a: ours.bytes,
+                    b: event.encode(),
+                };
+                let _ = answers.send(input).await;
+            }
+        });
+    }
+}
+
+/// A blob of a project from the store, whole.
+pub(crate) async fn read_blob(store: &bzzz_store::Store, project: &Hash, hash: Hash) -> Option<Blob> {
+    match store.blob(hash.0).await {
+        Ok(BlobLookup::Present(row)) if row.project == project.0 => codec::decode("blob", &row.bytes).ok(),
+        Ok(_) => None,
+        Err(e) => {
+            tracing::warn!(error = %e, "could not read a blob");
+            None
+        }
+    }
+}
+
+/// A feed as the store names it.
+pub(crate) fn feed_of(project: &Hash, feed: &FeedId) -> bzzz_store::FeedId {
+    bzzz_store::FeedId {
+        project: project.0,
+        node: feed.node.0,
+        incarnation: feed.incarnation,
+    }
+}
+
+fn batch(writes: Vec<Write>, durability: Durability) -> Batch {
+    let mut batch = Batch {
+        durability,
+        ..Batch::default()
+    };
+    for write in writes {
+        batch.events.extend(write.events.iter().map(|event| EventRow {
+            feed: feed_of(&write.project, &event.feed()),
+            seq: event.header().seq,
+            hash: event.hash().0,
+            hlc: event.header().hlc.0,
+            kind: event.header().kind,
+            bytes: event.encode(),
+        }));
+        batch.blobs.extend(write.blobs.iter().map(|blob| BlobRow {
+            hash: blob.hash().0,
+            project: write.project.0,
+            long: blob.bytes.len() > SHORT_BLOB_BYTES,
+            bytes: codec::encode(blob),
+        }));
+    }
+    batch
+}
+
+/// The outside world of this build is the log; bridges come with their own crate.
+fn deliver(delivery: &Delivery) {
+    match delivery {
+        Delivery::Escalation {
+            escalation,
+            reminder: 0,
+            ..
+        } => {
+            tracing::warn!(%escalation, "a person is asked: `bzzz escalations list`");
+        }
+        Delivery::Escalation {
+            escalation, reminder, ..
+        } => {
+            tracing::warn!(%escalation, reminder, "a question still waits for an answer: `bzzz escalations list`");
+        }
+        Delivery::Act {
+            task, token, action, ..
+        } => tracing::info!(%task, token, action, "acted for a task"),
+    }
+}

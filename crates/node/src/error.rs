@@ -1,0 +1,62 @@
+//! Why a node could not start, or stopped.
+
+use std::path::PathBuf;
+
+use bzzz_core::node::CommandError;
+use bzzz_net::{NetError, identity::IdentityError};
+use bzzz_store::StoreError;
+
+/// Why the shell could not do something.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum NodeError {
+    /// The node's or its operator's key.
+    #[error("could not load the identity: {0}")]
+    Identity(String),
+    /// The store.
+    #[error("{0}")]
+    Store(std::sync::Arc<StoreError>),
+    /// The network.
+    #[error("could not start the network: {0}")]
+    Net(String),
+    /// The data folder.
+    #[error("could not use the data folder {path}: {why}")]
+    Data {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// A stored event does not decode: the file was changed from outside.
+    #[error("could not load the stored events: {0}; restore a backup")]
+    Stored(String),
+    /// No random bytes.
+    #[error("could not get random bytes from the system: {0}")]
+    Random(String),
+    /// The core refused a command.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// The node takes part in no project (yet).
+    #[error("this node takes part in no project yet: it waits for a seat")]
+    NoProject,
+    /// The node has stopped.
+    #[error("the node has stopped{}", .0.as_ref().map(|why| format!(": {why}")).unwrap_or_default())]
+    Stopped(Option<String>),
+}
+
+impl From<StoreError> for NodeError {
+    fn from(e: StoreError) -> Self {
+        NodeError::Store(std::sync::Arc::new(e))
+    }
+}
+
+impl From<IdentityError> for NodeError {
+    fn from(e: IdentityError) -> Self {
+        NodeError::Identity(e.to_string())
+    }
+}
+
+impl From<NetError> for NodeError {
+    fn from(e: NetError) -> Self {
+        NodeError::Net(e.to_string())
+    }
+}

@@ -1,0 +1,441 @@
+//! The task that owns the core: one loop, one input at a time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bzzz_core::body::Authority;
+use bzzz_core::crypto::{Hash, PublicKey};
+use bzzz_core::node::{AgentSpec, Command, CommandError, Effect, Input, Node, NodeConfig, Notice, Outcome};
+use bzzz_core::wire::Wire;
+use bzzz_net::{Net, NetConfig, NetEvent, Verdict, identity};
+use bzzz_store::{Store, StoreError};
+use futures::stream::{FuturesUnordered, StreamExt as _};
+use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
+
+use crate::boot::{self, unix_ms};
+use crate::effects::{Disk, DiskDone};
+use crate::error::NodeError;
+use crate::handle::{Handle, Request, Shared};
+use crate::settings::Settings;
+
+/// Requests that wait for the owner.
+const REQUESTS: usize = 256;
+/// Answers of finished work that wait for the owner.
+const ANSWERS: usize = 1024;
+/// Notices that a slow watcher may lag behind; what it misses it finds in the state.
+const NOTICES: usize = 4096;
+/// Directed messages under way.
+const SENDS: usize = 256;
+/// Time for an orderly end.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// Everything that the owner holds.
+pub(crate) struct Owner {
+    pub(crate) node: Node,
+    pub(crate) config: NodeConfig,
+    pub(crate) store: Store,
+    pub(crate) net: Net,
+    pub(crate) answers: mpsc::Sender<Input>,
+    pub(crate) notices: broadcast::Sender<Notice>,
+    pub(crate) analyses: Arc<Semaphore>,
+    pub(crate) sends: Arc<Semaphore>,
+    pub(crate) disk: FuturesUnordered<Disk>,
+    pub(crate) replies: BTreeMap<u64, oneshot::Sender<Result<Outcome, CommandError>>>,
+    pub(crate) peers: BTreeMap<PublicKey, bool>,
+    pub(crate) topics: BTreeSet<Hash>,
+    pub(crate) next_command: u64,
+    pub(crate) wake_ms: u64,
+    pub(crate) reload: bool,
+    pub(crate) inputs: std::collections::VecDeque<Input>,
+}
+
+/// Starts everything and leaves the owner running.
+pub(crate) async fn start(settings: Settings) -> Result<Handle, NodeError> {
+    let data = settings.data.clone();
+    let keys = tokio::task::spawn_blocking(move || boot::keys(data.as_deref()))
+        .await
+        .map_err(|e| NodeError::Stopped(Some(e.to_string())))??;
+    let store = boot::open(&settings).await?;
+    let incarnation = boot::incarnation(&store, keys.node.public_key()).await?;
+    let mut config = NodeConfig {
+        key: bzzz_core::crypto::Keypair::from_seed(*keys.node.seed()),
+        operator: keys.operator,
+        owner: settings.owner.clone(),
+        incarnation,
+        agents: named(&settings.agents, &keys.node.public_key()),
+        admit: settings.project.admit,
+        join: None,
+        limits: settings.limits.clone(),
+        pace: settings.pace,
+    };
+    let mut node = boot::load(&store, config.clone()).await?;
+    let wanted = settings.project.id;
+    let lonely = node
+        .projects()
+        .all(|(_, p)| p.state.rosters.latest().members().len() <= 1);
+    config.join = match wanted {
+        Some(id) => node.project(&id).is_none_or(|p| !p.is_member()).then_some(Some(id)),
+        None => (lonely && !settings.peers.is_empty()).then_some(None),
+    };
+    if config.join.is_some() {
+        node = boot::load(&store, config.clone()).await?;
+    }
+    let found = wanted.is_none() && settings.peers.is_empty() && node.projects().next().is_none();
+    let (net, events) = Net::start(net_config(&settings, *keys.node.seed())).await?;
+    let listeners = net.listeners().await;
+    let (requests, inbox) = mpsc::channel(REQUESTS);
+    let (answers, answered) = mpsc::channel(ANSWERS);
+    let notices = broadcast::Sender::new(NOTICES);
+    let (ended, end) = tokio::sync::watch::channel(None);
+    let shared = Arc::new(Shared {
+        peer_id: keys.node.peer_id(),
+        node: PublicKey(keys.node.public_key()),
+        listeners,
+        project: wanted,
+        data: settings.data.clone(),
+    });
+    let handle = Handle::new(requests, notices.clone(), store.clone(), net.clone(), end, shared);
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    let mut owner = Owner {
+        node,
+        config,
+        store,
+        net,
+        answers,
+        notices,
+        analyses: Arc::new(Semaphore::new(cores)),
+        sends: Arc::new(Semaphore::new(SENDS)),
+        disk: FuturesUnordered::new(),
+        replies: BTreeMap::new(),
+        peers: BTreeMap::new(),
+        topics: BTreeSet::new(),
+        next_command: 0,
+        wake_ms: 0,
+        reload: false,
+        inputs: std::collections::VecDeque::new(),
+    };
+    let effects = owner.node.start(unix_ms());
+    owner.carry_out(effects).await?;
+    owner.tell_addresses().await?;
+    if found {
+        let mut nonce = [0; 32];
+        getrandom::fill(&mut nonce).map_err(|e| NodeError::Random(e.to_string()))?;
+        let name = settings.project.name.clone();
+        let command = Command::CreateProject {
+            name,
+            nonce: Hash(nonce),
+            authority: Authority::Home,
+            shares: vec![],
+        };
+        let id = owner.next_command();
+        owner.step(Input::Command { id, command }).await?;
+        owner.settle().await?;
+    }
+    tokio::spawn(async move {
+        let why = owner.run(inbox, answered, events).await.err().map(|e| e.to_string());
+        if let Some(why) = &why {
+            tracing::error!(%why, "the node stopped");
+        }
+        owner.close().await;
+        // The last word: whoever waits on a handle learns why.
+        ended.send_replace(Some(why));
+    });
+    Ok(handle)
+}
+
+/// Agents without an id are named after their role and this node.
+fn named(agents: &[AgentSpec], node: &[u8; 32]) -> Vec<AgentSpec> {
+    let short = PublicKey(*node).short();
+    let name = |a: &AgentSpec| {
+        if a.id.is_empty() {
+            format!("{}-{short}", a.role)
+        } else {
+            a.id.clone()
+        }
+    };
+    agents
+        .iter()
+        .map(|a| AgentSpec {
+            id: name(a),
+            ..a.clone()
+        })
+        .collect()
+}
+
+fn net_config(settings: &Settings, seed: [u8; 32]) -> NetConfig {
+    let mut config = NetConfig::new(seed);
+    config.listen.clone_from(&settings.listen);
+    config.peers.clone_from(&settings.peers);
+    config.mdns = settings.mdns;
+    config.private_key = settings.private_key;
+    config.allow.clone_from(&settings.allow);
+    config.deny.clone_from(&settings.deny);
+    config.limits.max_message_bytes = bzzz_core::wire::MAX_MESSAGE_BYTES;
+    config.limits.max_inflight_bytes = config
+        .limits
+        .max_inflight_bytes
+        .max(4 * bzzz_core::wire::MAX_MESSAGE_BYTES);
+    config
+}
+
+impl Owner {
+    async fn run(
+        &mut self,
+        mut inbox: mpsc::Receiver<Request>,
+        mut answered: mpsc::Receiver<Input>,
+        mut events: mpsc::Receiver<NetEvent>,
+    ) -> Result<(), NodeError> {
+        loop {
+            let pause = Duration::from_millis(self.wake_ms.saturating_sub(unix_ms()).min(60_000));
+            tokio::select! {
+                Some(done) = self.disk.next(), if !self.disk.is_empty() => self.disk_done(done).await?,
+                Some(input) = answered.recv() => self.step(input).await?,
+                event = events.recv() => match event {
+                    Some(event) => self.net_event(event).await?,
+                    None => return Err(NodeError::Net("the network ended".into())),
+                },
+                request = inbox.recv() => match request {
+                    Some(Request::Stop) | None => return Ok(()),
+                    Some(request) => self.request(request).await?,
+                },
+                () = tokio::time::sleep(pause) => self.step(Input::Wake).await?,
+            }
+        }
+    }
+
+    /// One step of the core, and everything that follows from it without waiting.
+    pub(crate) async fn step(&mut self, input: Input) -> Result<(), NodeError> {
+        self.inputs.push_back(input);
+        while let Some(input) = self.inputs.pop_front() {
+            let effects = self.node.handle(unix_ms(), input);
+            self.carry_out(effects).await?;
+            if self.reload {
+                self.reload().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the core where this node listens.
+    async fn tell_addresses(&mut self) -> Result<(), NodeError> {
+        let addresses = self.net.listeners().await.iter().map(ToString::to_string).collect();
+        self.step(Input::Listening { addresses }).await
+    }
+
+    /// Waits until everything appended is durable.
+    async fn settle(&mut self) -> Result<(), NodeError> {
+        while let Some(done) = self.disk.next().await {
+            self.disk_done(done).await?;
+        }
+        Ok(())
+    }
+
+    async fn disk_done(&mut self, done: DiskDone) -> Result<(), NodeError> {
+        match done {
+            DiskDone::Appended(id, Ok(())) => self.step(Input::Appended { id }).await,
+            DiskDone::Kept(Ok(())) => Ok(()),
+            // What is on the disk is not known: this core ends, and the next start reads what is there.
+            DiskDone::Appended(_, Err(e)) | DiskDone::Kept(Err(e)) => Err(stopping(e)),
+        }
+    }
+
+    async fn net_event(&mut self, event: NetEvent) -> Result<(), NodeError> {
+        match event {
+            NetEvent::PeerConnected { peer, loopback, .. } => {
+                let Some(key) = identity::public_key_of(&peer) else {
+                    return Ok(());
+                };
+                self.peers.insert(PublicKey(key), loopback);
+                self.step(Input::Connected {
+                    peer: PublicKey(key),
+                    loopback,
+                })
+                .await
+            }
+            NetEvent::PeerDisconnected { peer } => {
+                let Some(key) = identity::public_key_of(&peer) else {
+                    return Ok(());
+                };
+                self.peers.remove(&PublicKey(key));
+                self.step(Input::Disconnected { peer: PublicKey(key) }).await
+            }
+            NetEvent::Gossip {
+                source,
+                propagated_from,
+                data,
+                id,
+                ..
+            } => {
+                let message = Wire::decode(&data).ok();
+                let fit = message.filter(|m| matches!(m, Wire::Events { .. } | Wire::Presence(_)));
+                let verdict = if fit.is_some() {
+                    Verdict::Accept
+                } else {
+                    Verdict::Reject
+                };
+                self.net.report_validation(id, propagated_from, verdict).await;
+                match (fit, identity::public_key_of(&source)) {
+                    (Some(message), Some(key)) => {
+                        self.step(Input::Received {
+                            from: PublicKey(key),
+                            message,
+                            gossip: true,
+                        })
+                        .await
+                    }
+                    _ => Ok(()),
+                }
+            }
+            NetEvent::Request { peer, data, reply, .. } => {
+                let decoded = Wire::decode(&data);
+                // The acknowledgement says that it arrived; what comes of it comes as a message of its own.
+                tokio::spawn(reply.reply(vec![u8::from(decoded.is_err())]));
+                match (decoded, identity::public_key_of(&peer)) {
+                    (Ok(message), Some(key)) => {
+                        self.step(Input::Received {
+                            from: PublicKey(key),
+                            message,
+                            gossip: false,
+                        })
+                        .await
+                    }
+                    (Err(e), _) => {
+                        tracing::debug!(%peer, error = %e, "refused a message");
+                        Ok(())
+                    }
+                    _ => Ok(()),
+                }
+            }
+            NetEvent::Listening { addr } => {
+                tracing::info!(%addr, "listening");
+                self.tell_addresses().await
+            }
+            NetEvent::Warning(warning) => {
+                tracing::warn!("{warning}");
+                Ok(())
+            }
+        }
+    }
+
+    pub(crate) fn next_command(&mut self) -> u64 {
+        self.next_command += 1;
+        self.next_command
+    }
+
+    async fn request(&mut self, request: Request) -> Result<(), NodeError> {
+        match request {
+            Request::Command(command, reply) => {
+                let id = self.next_command();
+                self.replies.insert(id, reply);
+                self.step(Input::Command { id, command: *command }).await
+            }
+            Request::Query(ask) => {
+                ask(&self.node, unix_ms());
+                Ok(())
+            }
+            Request::Rebuild(reply) => {
+                self.store.clear_projections().await?;
+                self.reload().await?;
+                // Whoever asked may have gone.
+                let _ = reply.send(self.node.projects().map(|(_, p)| p.feeds.total()).sum());
+                self.step(Input::Wake).await
+            }
+            Request::Stop => Ok(()),
+        }
+    }
+
+    /// A feed lost accepted events to a fork or a cut: fold anew from the disk.
+    async fn reload(&mut self) -> Result<(), NodeError> {
+        self.reload = false;
+        while let Some(done) = self.disk.next().await {
+            if let DiskDone::Appended(_, Err(e)) | DiskDone::Kept(Err(e)) = done {
+                return Err(stopping(e));
+            }
+        }
+        self.node = boot::load(&self.store, self.config.clone()).await?;
+        self.inputs.clear();
+        let effects = self.node.start(unix_ms());
+        Box::pin(self.carry_out(effects)).await?;
+        let addresses = self.net.listeners().await.iter().map(ToString::to_string).collect();
+        self.inputs.push_back(Input::Listening { addresses });
+        for (peer, loopback) in &self.peers {
+            self.inputs.push_back(Input::Connected {
+                peer: *peer,
+                loopback: *loopback,
+            });
+        }
+        // Who waited for an answer of the old core learns that it is gone.
+        self.replies.clear();
+        Ok(())
+    }
+
+    /// An orderly end: agents drain, what is appended becomes durable, then everything closes.
+    async fn close(&mut self) {
+        let orderly = async {
+            let effects = self.node.handle(
+                unix_ms(),
+                Input::Command {
+                    id: 0,
+                    command: Command::Drain,
+                },
+            );
+            self.carry_out(effects).await?;
+            self.settle().await
+        };
+        if let Ok(Err(e)) = tokio::time::timeout(GRACE, orderly).await {
+            tracing::warn!(error = %e, "the last appends did not become durable");
+        }
+        self.net.shutdown().await;
+        if let Err(e) = self.store.close().await {
+            tracing::warn!(error = %e, "the store did not close in order");
+        }
+    }
+
+    /// Subscribes to the topics of new projects.
+    pub(crate) async fn follow_projects(&mut self) {
+        let known: Vec<Hash> = self
+            .node
+            .projects()
+            .map(|(id, _)| *id)
+            .filter(|id| !self.topics.contains(id))
+            .collect();
+        for id in known {
+            match self.net.subscribe(bzzz_core::wire::topic(&id)).await {
+                Ok(_) => {
+                    self.topics.insert(id);
+                }
+                Err(e) => tracing::warn!(project = %id, error = %e, "could not follow the project's topic"),
+            }
+        }
+    }
+
+    /// Tells whoever watches.
+    pub(crate) fn notice(&self, notice: Notice) {
+        match &notice {
+            Notice::Refused { from, why } => tracing::debug!(%from, why, "refused"),
+            Notice::Forked { feed, from, .. } => {
+                tracing::warn!(node = %feed.node, from, "a feed is forked and excluded")
+            }
+            Notice::Money { what } => tracing::warn!("{what}"),
+            Notice::Joined { project } => tracing::info!(%project, "joined the project"),
+            Notice::SeatAsked { node, owner } => {
+                tracing::info!(%node, owner, "a node asks for a seat: `bzzz admit` grants it");
+            }
+            Notice::Agent { agent, status, .. } => tracing::debug!(agent, ?status, "agent"),
+            Notice::Applied { .. } => {}
+        }
+        // Nobody may be watching.
+        let _ = self.notices.send(notice);
+    }
+}
+
+/// A failed disk in words.
+fn stopping(e: StoreError) -> NodeError {
+    NodeError::from(e)
+}
+
+/// For [`Effect::Reload`], which the loop carries out between two steps.
+pub(crate) fn is_reload(effect: &Effect) -> bool {
+    matches!(effect, Effect::Reload)
+}

@@ -1,0 +1,5 @@
+//! Real nodes in one process: real libp2p on loopback, real SQLite, real analysers.
+
+mod mesh;
+mod review;
+mod support;

@@ -1,0 +1,39 @@
+//! Three nodes, one network.
+
+use bzzz_node::{Handle, Settings, start};
+
+use crate::support::*;
+
+async fn joined(folder: &std::path::Path, name: &str, roles: &[&str], to: &Handle) -> Handle {
+    let settings = Settings {
+        peers: to.addresses(),
+        ..settings(folder, name, roles)
+    };
+    start(settings).await.unwrap()
+}
+
+#[tokio::test]
+async fn three_nodes_review_together_and_hold_the_same_state() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let a = start(settings(&at("a"), "a", &["reviewer", "security"])).await.unwrap();
+    let b = joined(&at("b"), "b", &["performance"], &a).await;
+    let c = joined(&at("c"), "c", &["architect", "documentation"], &a).await;
+    let roles = ["architect", "documentation", "performance", "reviewer", "security"];
+    until_live(&a, 3, &roles).await;
+    let (thread, status) = review(&a, bad_change(), 60_000).await;
+    assert!(choice(&status).is_some(), "{status:?}");
+    let certificate = a.certificate(None, thread).await.unwrap().unwrap();
+    let verified = certificate.verify(Some(a.default_project().await.unwrap())).unwrap();
+    assert_eq!(verified.nodes, 3);
+    until_same(&[&a, &b, &c]).await;
+    let report = c.report(None, thread).await.unwrap().unwrap();
+    assert!(
+        report.messages.iter().all(|m| !m.text.is_empty()),
+        "{:?}",
+        report.messages
+    );
+    for node in [a, b, c] {
+        node.stop().await;
+    }
+}
