@@ -327,8 +327,7 @@ impl Project {
             return Err(conflict("a roster change is under way; wait until it is complete"));
         }
         self.admin(ctx, format!("remove {node}"));
-        let signature = roster.sign(&ctx.cfg.key, self.id);
-        let body = Body::RosterProposed(RosterProposed { roster, signature });
+        let body = Body::RosterProposed(RosterProposed { roster });
         Ok(Outcome::Event(self.append(ctx, body, vec![], vec![])))
     }
 

@@ -20,6 +20,7 @@ mod join;
 mod outbox;
 mod project;
 mod review;
+mod rosters;
 mod sync;
 mod tasks;
 mod turn;

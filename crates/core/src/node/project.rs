@@ -31,6 +31,8 @@ pub struct Project {
     pub(super) clock: Hlc,
     /// When this life of the node began, unless it is the first.
     life_began: Option<Hlc>,
+    /// When this node was last ready for a roster.
+    pub(super) prepared_at: Option<Hlc>,
     pub(super) genesis: Event,
     /// Who said lately that it is here, and until when (by our clock).
     pub(super) presences: BTreeMap<PublicKey, (u64, Presence)>,
@@ -64,6 +66,7 @@ impl Project {
             feeds,
             clock: genesis.header().hlc,
             life_began: None,
+            prepared_at: None,
             genesis: genesis.clone(),
             presences: BTreeMap::new(),
             agents: BTreeMap::new(),
@@ -120,6 +123,7 @@ impl Project {
             Body::TaskAnnounced(_) => {
                 self.open_tasks.insert(meta.hash());
             }
+            Body::RosterPrepared(_) if meta.feed() == self.me => self.prepared_at = Some(meta.hlc),
             Body::IncarnationStarted(_) if meta.feed() == self.me => self.life_began = Some(meta.hlc),
             // What is not signed by enough has no effect, and cuts nobody off.
             Body::RosterChanged(b) if self.state.rosters.epoch(b.roster.epoch) == Some(&b.roster) => {
@@ -258,7 +262,7 @@ impl Project {
         if self.me.incarnation > 0 && self.life_began.is_none() {
             self.begin_life(ctx);
         }
-        self.drive_roster(ctx);
+        wake = wake.min(self.drive_roster(ctx));
         self.drive_resources(ctx);
         wake = wake.min(self.drive_agents(ctx));
         for id in self.open_tasks.clone() {

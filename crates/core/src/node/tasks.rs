@@ -114,7 +114,7 @@ impl Project {
         let Some(roster) = self.task_roster(task) else {
             return u64::MAX;
         };
-        let by_home = self.state.policy.authority == Authority::Home || roster.weights().len() < 3;
+        let by_home = self.state.policy.authority == Authority::Home || roster.seat_count() < 3;
         let entitled = if by_home {
             meta.feed() == self.me
         } else {
