@@ -65,7 +65,11 @@ impl<'a> Start<'a> {
     /// Starts it and waits for its line.
     pub fn up(&self, place: &Place) -> Node {
         let log = place.path(&format!("{}.log", self.name));
-        let errors = std::fs::OpenOptions::new().create(true).append(true).open(&log).expect("a log");
+        let errors = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .expect("a log");
         let mut child = self
             .command(place)
             .stdout(Stdio::piped())
@@ -85,7 +89,11 @@ impl<'a> Start<'a> {
         let Ok(at) = serde_json::from_str(&text) else {
             let _ = child.kill();
             let _ = child.wait();
-            panic!("{} did not start: {}", self.name, std::fs::read_to_string(&log).unwrap_or_default());
+            panic!(
+                "{} did not start: {}",
+                self.name,
+                std::fs::read_to_string(&log).unwrap_or_default()
+            );
         };
         let data = place.path(self.name);
         Node { child, at, data, log }
@@ -132,7 +140,8 @@ impl Node {
     }
 
     pub fn get(&self, path: &str) -> Value {
-        self.try_get(path).unwrap_or_else(|| panic!("{} answers {path}: {}", self.http(), self.log()))
+        self.try_get(path)
+            .unwrap_or_else(|| panic!("{} answers {path}: {}", self.http(), self.log()))
     }
 
     /// None when it does not answer.
@@ -215,11 +224,20 @@ pub fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
 
 /// Waits until each node sees `count` live members, with all their agents.
 pub fn until_live(nodes: &[&Node], count: u64) {
-    until("all nodes see each other", || nodes.iter().all(|n| n.live() == Some(count)).then_some(()));
+    until("all nodes see each other", || {
+        nodes.iter().all(|n| n.live() == Some(count)).then_some(())
+    });
     until("all agents are here", || {
         let rows: Option<Vec<Value>> = nodes.iter().map(|n| n.try_get("agents")).collect();
-        let here = |v: &Value| v["agents"].as_array().is_some_and(|a| a.iter().all(|a| a["status"] == "idle"));
-        let same = |r: &[Value]| r.windows(2).all(|w| w[0]["agents"].as_array().map(Vec::len) == w[1]["agents"].as_array().map(Vec::len));
+        let here = |v: &Value| {
+            v["agents"]
+                .as_array()
+                .is_some_and(|a| a.iter().all(|a| a["status"] == "idle"))
+        };
+        let same = |r: &[Value]| {
+            r.windows(2)
+                .all(|w| w[0]["agents"].as_array().map(Vec::len) == w[1]["agents"].as_array().map(Vec::len))
+        };
         rows.filter(|r| same(r) && r.iter().all(here)).map(|_| ())
     });
 }
