@@ -335,6 +335,12 @@ impl Node {
         self.out.is_settled()
     }
 
+    /// The id of the last append, and of the last that is durable: what is seen of the state may be told when the second has
+    /// reached what the first was.
+    pub fn gate(&self) -> (u64, u64) {
+        self.out.gate()
+    }
+
     /// Nodes that asked for a seat and wait for a person.
     pub fn seat_requests(&self) -> impl Iterator<Item = (&PublicKey, &str)> {
         self.seat_requests
