@@ -184,6 +184,11 @@ impl Project {
         self.state.rosters.latest().owner(&self.me.node).is_some()
     }
 
+    /// Whether something with this home is no business of ours: we have no vote, no agent, and did not begin it.
+    pub(super) fn is_onlooker(&self, home: Option<FeedId>) -> bool {
+        self.agents.is_empty() && !self.is_seat() && home != Some(self.me)
+    }
+
     /// Whether a node has said lately that it is here.
     pub fn is_live(&self, node: &PublicKey, now: u64) -> bool {
         *node == self.me.node || self.presences.get(node).is_some_and(|(until, _)| *until > now)

@@ -36,6 +36,9 @@ impl Project {
 
     /// Claims, acknowledges and renews, as far as it is up to this node.
     pub(super) fn drive_task(&mut self, ctx: &mut Ctx<'_>, id: Hash) -> u64 {
+        if self.is_onlooker(self.state.tasks.get(&id).and_then(Task::home)) {
+            return u64::MAX;
+        }
         let status = self.task_status(&id, ctx.now);
         if matches!(status, TaskStatus::Completed { .. } | TaskStatus::Cancelled) {
             self.open_tasks.remove(&id);

@@ -232,11 +232,12 @@ impl Task {
         let Some((meta, _)) = &self.announced else {
             return TaskStatus::Unknown;
         };
-        for token in self.acks.keys().rev() {
-            let Some(lease) = self.lease(*token, authority, roster) else {
-                continue;
-            };
-            if let Some(done) = self.completed.get(&(lease.token, lease.owner)) {
+        // Few tasks have more than one report of completion, and most have none: only those tokens are looked at.
+        for ((token, by), done) in self.completed.iter().rev() {
+            if self
+                .lease(*token, authority, roster)
+                .is_some_and(|lease| lease.owner == *by)
+            {
                 return TaskStatus::Completed { ok: done.ok };
             }
         }
