@@ -149,7 +149,10 @@ async fn fold(data: &Path, events: u64) -> Result<Vec<Figure>> {
         let mark = Instant::now();
         let verified = verify(&page.events, cores)?;
         spent.verify += mark.elapsed();
-        signatures += verified.iter().map(|(_, body)| 1 + inner_signatures(body.as_ref())).sum::<u64>();
+        signatures += verified
+            .iter()
+            .map(|(_, body)| 1 + inner_signatures(body.as_ref()))
+            .sum::<u64>();
         let mark = Instant::now();
         for (event, body) in &verified {
             take(&mut replica, event, body)?;
@@ -226,7 +229,9 @@ fn signatures_alone(cores: usize) -> f64 {
                 scope.spawn(|| {
                     let mut done = 0;
                     while started.elapsed() < Duration::from_secs(1) {
-                        done += (0..64).filter(|_| public.verify(Context::Event, &bytes, &signature)).count() as u64;
+                        done += (0..64)
+                            .filter(|_| public.verify(Context::Event, &bytes, &signature))
+                            .count() as u64;
                     }
                     done
                 })
