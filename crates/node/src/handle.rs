@@ -25,10 +25,13 @@ use crate::error::NodeError;
 /// Tells an answer that was put together before: when all that it was put together from is durable.
 pub(crate) type Telling = Box<dyn FnOnce() + Send>;
 
+/// Looks at the core and puts an answer together.
+pub(crate) type Asking = Box<dyn FnOnce(&Node, u64) -> Telling + Send>;
+
 /// A question to the owner.
 pub(crate) enum Request {
     Command(Box<Command>, oneshot::Sender<Result<Outcome, CommandError>>),
-    Query(Box<dyn FnOnce(&Node, u64) -> Telling + Send>),
+    Query(Asking),
     Rebuild(oneshot::Sender<u64>),
     Stop,
 }
@@ -162,7 +165,7 @@ impl Handle {
         ask: impl FnOnce(&Node, u64) -> T + Send + 'static,
     ) -> Result<T, NodeError> {
         let (reply, answer) = oneshot::channel();
-        let boxed = Box::new(move |node: &Node, now: u64| {
+        let boxed: Asking = Box::new(move |node: &Node, now: u64| {
             let answer = ask(node, now);
             let telling: Telling = Box::new(move || {
                 // Whoever asked may have gone.
