@@ -52,8 +52,13 @@ impl Outbox {
     }
 
     /// Ends the step: what may go out now, in order.
+    ///
+    /// Others' events come before our own: ours of the same step may rest on them, and after a crash the disk must hold
+    /// no event of ours without what it rests on.
     pub fn finish(&mut self) -> Vec<Effect> {
-        let mut out = Vec::new();
+        let (mut out, mut rest): (Vec<Effect>, Vec<Effect>) = std::mem::take(&mut self.silent)
+            .into_iter()
+            .partition(|effect| matches!(effect, Effect::Store(_)));
         if !self.staged.is_empty() {
             self.last_append += 1;
             let writes = std::mem::take(&mut self.staged)
@@ -65,7 +70,7 @@ impl Outbox {
                 writes,
             });
         }
-        out.append(&mut self.silent);
+        out.append(&mut rest);
         let gate = if plant::active("speak_before_append") {
             0
         } else {

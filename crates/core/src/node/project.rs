@@ -89,20 +89,23 @@ impl Project {
         self.me
     }
 
-    /// Takes a stored event: verified when it was stored.
+    /// Takes a stored event: verified when it was stored. One that is stored before what it rests on waits for it.
     pub(super) fn load(&mut self, event: &Event) {
-        if self
-            .feeds
-            .offer(event, &self.state.rosters, u64::MAX - crate::hlc::MAX_SKEW_MS)
-            != Offer::Ready
-        {
-            return;
-        }
-        // Stored in the order of acceptance: nothing waits for it.
-        self.feeds.accept(event);
-        if let Some(body) = event.body() {
-            // Nothing is held at the start.
-            let _ = self.take(&Meta::of(event), &body);
+        let far = u64::MAX - crate::hlc::MAX_SKEW_MS;
+        let mut queue = vec![event.clone()];
+        while let Some(event) = queue.pop() {
+            if self.feeds.offer(&event, &self.state.rosters, far) != Offer::Ready {
+                continue;
+            }
+            let epoch = self.state.rosters.latest().epoch;
+            queue.extend(self.feeds.accept(&event));
+            if let Some(body) = event.body() {
+                queue.extend(self.take(&Meta::of(&event), &body));
+            }
+            let now_epoch = self.state.rosters.latest().epoch;
+            if now_epoch > epoch {
+                queue.extend(self.feeds.epoch_known(now_epoch));
+            }
         }
     }
 
