@@ -256,7 +256,8 @@ impl Project {
             .filter_map(|(path, r)| {
                 let next = r.siblings().into_iter().next()?;
                 let latest = r.versions().last().map(|v| (v.number, v.write.meta.hash()));
-                let fits = next.body.base.is_none() || next.body.base == latest.map(|(_, hash)| hash);
+                let now = latest.map_or(Hash::ZERO, |(_, hash)| hash);
+                let fits = next.body.base.is_none_or(|base| base == now);
                 let version = fits.then(|| latest.map_or(1, |(number, _)| number + 1));
                 Some((path.clone(), next.meta.hash(), version))
             })
