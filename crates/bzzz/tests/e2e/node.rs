@@ -59,6 +59,9 @@ impl<'a> Start<'a> {
         }
         // Multicast would find the nodes of other tests.
         command.env("BZZZ_P2P__MDNS", "false");
+        if let Some(level) = std::env::var_os("BZZZ_E2E_LOG") {
+            command.env("BZZZ_LOG_LEVEL", level);
+        }
         command
     }
 
@@ -224,22 +227,31 @@ pub fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
 
 /// Waits until each node sees `count` live members, with all their agents.
 pub fn until_live(nodes: &[&Node], count: u64) {
-    until("all nodes see each other", || {
-        nodes.iter().all(|n| n.live() == Some(count)).then_some(())
-    });
-    until("all agents are here", || {
-        let rows: Option<Vec<Value>> = nodes.iter().map(|n| n.try_get("agents")).collect();
-        let here = |v: &Value| {
-            v["agents"]
-                .as_array()
-                .is_some_and(|a| a.iter().all(|a| a["status"] == "idle"))
-        };
-        let same = |r: &[Value]| {
-            r.windows(2)
-                .all(|w| w[0]["agents"].as_array().map(Vec::len) == w[1]["agents"].as_array().map(Vec::len))
-        };
-        rows.filter(|r| same(r) && r.iter().all(here)).map(|_| ())
-    });
+    let start = Instant::now();
+    while !nodes.iter().all(|n| n.live() == Some(count)) {
+        assert!(
+            start.elapsed() < PATIENCE,
+            "not all nodes see each other: {}",
+            tell(nodes)
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    while !all_idle(nodes) {
+        assert!(start.elapsed() < PATIENCE, "not all agents are free: {}", tell(nodes));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn all_idle(nodes: &[&Node]) -> bool {
+    let lists: Option<Vec<Vec<Value>>> = nodes
+        .iter()
+        .map(|n| n.try_get("agents")?["agents"].as_array().cloned())
+        .collect();
+    lists.is_some_and(|lists| {
+        lists
+            .iter()
+            .all(|l| l.len() == lists[0].len() && l.iter().all(|a| a["status"] == "idle"))
+    })
 }
 
 /// Waits until all nodes hold the same events and the same state.
@@ -251,11 +263,20 @@ pub fn until_same(nodes: &[&Node]) {
             return;
         }
         if start.elapsed() > PATIENCE {
-            let all: Vec<_> = nodes.iter().map(|n| (n.try_get("status"), n.log())).collect();
-            panic!("the nodes do not come to the same state: {all:#?}");
+            panic!("the nodes do not come to the same state: {}", tell(nodes));
         }
         std::thread::sleep(Duration::from_millis(50));
     }
+}
+
+/// Everything that helps to find out why.
+fn tell(nodes: &[&Node]) -> String {
+    let one = |n: &&Node| {
+        let ask = |path| n.try_get(path).unwrap_or_default();
+        let agents = ask("agents");
+        format!("{}\n{:#}\n{agents:#}\n{}", n.data.display(), ask("status"), n.log())
+    };
+    nodes.iter().map(one).collect::<Vec<_>>().join("\n")
 }
 
 /// Three nodes with the five roles, each knowing the others' addresses.

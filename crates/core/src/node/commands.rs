@@ -752,7 +752,7 @@ impl Project {
         let home = known.and_then(|r| r.home()).unwrap_or(self.me.node);
         let latest = known.and_then(|r| r.versions().last().map(|v| v.write.meta));
         if let Some(base) = base
-            && latest.map(|m| m.hash()) != Some(base)
+            && latest.map_or(Hash::ZERO, |m| m.hash()) != base
         {
             let now = latest.map_or("nothing".to_owned(), |m| m.hash().to_string());
             return Err(conflict(format!(

@@ -96,17 +96,32 @@ impl Project {
         self.me
     }
 
-    /// Takes a stored event: verified when it was stored.
+    /// Takes a stored event: verified when it was stored. One that is stored before what it rests on waits for it.
     pub(super) fn load(&mut self, event: &Event, body: Option<&Body>) {
-        if self.feeds.offer(event, &self.state.rosters, u64::MAX - MAX_SKEW_MS) != Offer::Ready {
+        const FAR: u64 = u64::MAX - MAX_SKEW_MS;
+        if self.feeds.offer(event, &self.state.rosters, FAR) != Offer::Ready {
             return;
         }
-        // Stored in the order of acceptance: nothing waits for it.
-        self.feeds.accept(event);
-        if let Some(body) = body {
-            // Nothing is held at the start.
-            let _ = self.take(&Meta::of(event), body);
+        let mut queue = self.enter(event, body);
+        while let Some(event) = queue.pop() {
+            if self.feeds.offer(&event, &self.state.rosters, FAR) == Offer::Ready {
+                queue.extend(self.enter(&event, event.body().as_ref()));
+            }
         }
+    }
+
+    /// Enters a stored event that is ready; returns what waited for it.
+    fn enter(&mut self, event: &Event, body: Option<&Body>) -> Vec<Event> {
+        let mut released = self.feeds.accept(event);
+        let epoch = self.state.rosters.latest().epoch;
+        if let Some(body) = body {
+            released.extend(self.take(&Meta::of(event), body));
+        }
+        let now_epoch = self.state.rosters.latest().epoch;
+        if now_epoch > epoch {
+            released.extend(self.feeds.epoch_known(now_epoch));
+        }
+        released
     }
 
     /// Applies an accepted event to the state and to what is derived from it here.
@@ -290,7 +305,8 @@ impl Project {
             .filter_map(|(path, r)| {
                 let next = r.siblings().into_iter().next()?;
                 let latest = r.versions().last().map(|v| (v.number, v.write.meta.hash()));
-                let fits = next.body.base.is_none() || next.body.base == latest.map(|(_, hash)| hash);
+                let now = latest.map_or(Hash::ZERO, |(_, hash)| hash);
+                let fits = next.body.base.is_none_or(|base| base == now);
                 let version = fits.then(|| latest.map_or(1, |(number, _)| number + 1));
                 Some((path.clone(), next.meta.hash(), version))
             })
