@@ -1,6 +1,6 @@
 //! The task that owns the core: one loop, one input at a time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
 use crate::boot::{self, unix_ms};
 use crate::effects::{Disk, DiskDone};
 use crate::error::NodeError;
-use crate::handle::{Handle, Request, Shared};
+use crate::handle::{Handle, Request, Shared, Telling};
 use crate::settings::Settings;
 
 /// Requests that wait for the owner.
@@ -47,7 +47,8 @@ pub(crate) struct Owner {
     pub(crate) next_command: u64,
     pub(crate) wake_ms: u64,
     pub(crate) reload: bool,
-    pub(crate) inputs: std::collections::VecDeque<Input>,
+    pub(crate) inputs: VecDeque<Input>,
+    pub(crate) tellings: VecDeque<(u64, Telling)>,
 }
 
 /// Starts everything and leaves the owner running.
@@ -113,7 +114,8 @@ pub(crate) async fn start(settings: Settings) -> Result<Handle, NodeError> {
         next_command: 0,
         wake_ms: 0,
         reload: false,
-        inputs: std::collections::VecDeque::new(),
+        inputs: VecDeque::new(),
+        tellings: VecDeque::new(),
     };
     let effects = owner.node.start(unix_ms());
     owner.carry_out(effects).await?;
@@ -233,7 +235,11 @@ impl Owner {
 
     async fn disk_done(&mut self, done: DiskDone) -> Result<(), NodeError> {
         match done {
-            DiskDone::Appended(id, Ok(())) => self.step(Input::Appended { id }).await,
+            DiskDone::Appended(id, Ok(())) => {
+                self.step(Input::Appended { id }).await?;
+                self.tell();
+                Ok(())
+            }
             DiskDone::Kept(Ok(())) => Ok(()),
             // What is on the disk is not known: this core ends, and the next start reads what is there.
             DiskDone::Appended(_, Err(e)) | DiskDone::Kept(Err(e)) => Err(stopping(e)),
@@ -318,6 +324,16 @@ impl Owner {
         }
     }
 
+    /// Gives the answers out whose ground is durable by now.
+    fn tell(&mut self) {
+        let (_, durable) = self.node.gate();
+        while self.tellings.front().is_some_and(|(seen, _)| *seen <= durable) {
+            if let Some((_, telling)) = self.tellings.pop_front() {
+                telling();
+            }
+        }
+    }
+
     pub(crate) fn next_command(&mut self) -> u64 {
         self.next_command += 1;
         self.next_command
@@ -331,7 +347,10 @@ impl Owner {
                 self.step(Input::Command { id, command: *command }).await
             }
             Request::Query(ask) => {
-                ask(&self.node, unix_ms());
+                let telling = ask(&self.node, unix_ms());
+                let (seen, _) = self.node.gate();
+                self.tellings.push_back((seen, telling));
+                self.tell();
                 Ok(())
             }
             Request::Rebuild(reply) => {
@@ -365,8 +384,11 @@ impl Owner {
                 loopback: *loopback,
             });
         }
-        // Who waited for an answer of the old core learns that it is gone.
+        // Who waited for an answer of the old core learns that it is gone. What was only looked at is durable by now.
         self.replies.clear();
+        for (_, telling) in self.tellings.drain(..) {
+            telling();
+        }
         Ok(())
     }
 

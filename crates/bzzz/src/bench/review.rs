@@ -68,12 +68,20 @@ pub fn certificate(place: &Path, change: ChangeSet) -> Result<String> {
     runtime()?.block_on(async {
         let node = node(&place.join("certifier")).await?;
         let thread = review(&node, change).await?;
-        let certificate = node
-            .certificate(None, thread)
-            .await
-            .explain(Exit::Node, attempt, None)?;
+        // It is gathered a moment after the votes have decided.
+        let started = Instant::now();
+        let certificate = loop {
+            let found = node
+                .certificate(None, thread)
+                .await
+                .explain(Exit::Node, attempt, None)?;
+            match found {
+                Some(certificate) => break certificate,
+                None if started.elapsed() < PATIENCE => tokio::time::sleep(LOOK).await,
+                None => return Err(fail(Exit::Node, attempt, None)),
+            }
+        };
         node.stop().await;
-        let certificate = certificate.ok_or_else(|| fail(Exit::Node, attempt, None))?;
         Ok(certificate.to_pem())
     })
 }

@@ -8,7 +8,7 @@ use super::exit::Exit;
 use super::failure::{Result, fail};
 use crate::bench::{Extent, Figure, MEASUREMENTS, Measurement};
 use crate::term::Screen;
-use crate::term::table::table;
+use crate::term::table::{pair, table};
 
 /// Arguments of `bzzz bench`.
 #[derive(Debug, clap::Args)]
@@ -56,34 +56,25 @@ pub fn run(args: BenchArgs, context: &mut Context) -> Result<Exit> {
 }
 
 fn draw(screen: Screen, figures: &[Figure]) -> String {
+    let name = |figure: &Figure| format!("{} {}", figure.name, figure.what);
     let rows: Vec<Vec<String>> = figures
         .iter()
         .map(|figure| {
-            let verdict = match figure.met {
-                Some(true) => "met",
-                Some(false) => "not met",
-                None => "",
-            };
+            let beside = figure.ratio.iter().zip(&figure.baseline);
+            let goal = figure.goal.iter().zip(figure.met);
             vec![
-                format!("{} {}", figure.name, figure.what),
+                name(figure),
                 figure.value.clone(),
-                figure.ratio.clone().unwrap_or_default(),
-                figure.baseline.clone().unwrap_or_default(),
-                figure.goal.clone().unwrap_or_default(),
-                verdict.to_owned(),
+                beside.map(|(ratio, base)| format!("{ratio} x {base}")).collect(),
+                goal.map(|(goal, met)| format!("{goal}: {}", if met { "met" } else { "not met" }))
+                    .collect(),
             ]
         })
         .collect();
-    let mut text = table(
-        screen,
-        &["what", "figure", "ratio", "baseline", "goal", "verdict"],
-        &rows,
-        "",
-    );
+    let mut text = table(screen, &["what", "figure", "beside", "goal"], &rows, "");
     text.push('\n');
     for figure in figures {
-        let name = format!("{} {}", figure.name, figure.what);
-        text.push_str(&crate::term::table::pair(screen, &name, &figure.how));
+        text.push_str(&pair(screen, &name(figure), &figure.how));
     }
     text
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::wire::Fault;
-use crate::cli::exit::Exit;
+use crate::cli::exit::{self, Exit};
 use crate::cli::failure::{Explain, Explained, Result, fail_because};
 
 /// Time to connect; a node is near.
@@ -157,11 +157,9 @@ fn agent(answer: Option<Duration>) -> ureq::Agent {
 
 /// The node's explanation as an error of this command.
 pub fn fault_to_error(fault: Fault, status: u16, attempt: &str) -> anyhow::Error {
+    let known = |word: &str| exit::ALL.into_iter().find(|e| *e != Exit::Ok && e.word() == word);
     let exit = match fault.kind.as_deref() {
-        Some("verify") => Exit::Verify,
-        Some("usage") => Exit::Usage,
-        Some("local") => Exit::Local,
-        Some(_) => Exit::Node,
+        Some(word) => known(word).unwrap_or(Exit::Node),
         None if (400..500).contains(&status) => Exit::Usage,
         None => Exit::Node,
     };

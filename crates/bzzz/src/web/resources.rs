@@ -244,9 +244,11 @@ pub async fn write(State(app): State<App>, Json(body): Json<WriteBody>) -> Answe
     let (project, path) = app.handle.project(None, move |p, _| (p.id(), key(p, &wanted))).await?;
     let base = match body.if_match.as_deref() {
         None => None,
-        Some(text) => {
-            Some(Hash::from_hex(text).ok_or_else(|| Refusal::bad("if_match is no tag of a version (64 hex digits)"))?)
-        }
+        Some("none") => Some(Hash::ZERO),
+        Some(text) => Some(
+            Hash::from_hex(text)
+                .ok_or_else(|| Refusal::bad("if_match is neither a tag of a version (64 hex digits) nor none"))?,
+        ),
     };
     let command = Command::WriteResource {
         project,

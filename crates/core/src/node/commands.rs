@@ -327,8 +327,7 @@ impl Project {
             return Err(conflict("a roster change is under way; wait until it is complete"));
         }
         self.admin(ctx, format!("remove {node}"));
-        let signature = roster.sign(&ctx.cfg.key, self.id);
-        let body = Body::RosterProposed(RosterProposed { roster, signature });
+        let body = Body::RosterProposed(RosterProposed { roster });
         Ok(Outcome::Event(self.append(ctx, body, vec![], vec![])))
     }
 
@@ -753,7 +752,7 @@ impl Project {
         let home = known.and_then(|r| r.home()).unwrap_or(self.me.node);
         let latest = known.and_then(|r| r.versions().last().map(|v| v.write.meta));
         if let Some(base) = base
-            && latest.map(|m| m.hash()) != Some(base)
+            && latest.map_or(Hash::ZERO, |m| m.hash()) != base
         {
             let now = latest.map_or("nothing".to_owned(), |m| m.hash().to_string());
             return Err(conflict(format!(

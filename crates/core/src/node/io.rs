@@ -112,6 +112,7 @@ pub struct Write {
 
 /// Something to be done.
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant, reason = "forks are rare, and effects live for one step")]
 pub enum Effect {
     /// Make own events durable, with others' that they may rest on, all or nothing and in this order, then say
     /// [`Input::Appended`]. If it cannot be known whether they are, the node must be started anew from what is on the disk.

@@ -20,6 +20,7 @@ mod join;
 mod outbox;
 mod project;
 mod review;
+mod rosters;
 mod sync;
 mod tasks;
 mod turn;
@@ -332,6 +333,12 @@ impl Node {
     /// Whether every append is durable.
     pub fn is_settled(&self) -> bool {
         self.out.is_settled()
+    }
+
+    /// The id of the last append, and of the last that is durable: what is seen of the state may be told when the second has
+    /// reached what the first was.
+    pub fn gate(&self) -> (u64, u64) {
+        self.out.gate()
     }
 
     /// Nodes that asked for a seat and wait for a person.

@@ -65,6 +65,11 @@ impl Outbox {
         self.durable == self.last_append && self.staged.is_empty()
     }
 
+    /// The last append's id, and the last that is durable.
+    pub fn gate(&self) -> (u64, u64) {
+        (self.last_append, self.durable)
+    }
+
     /// Ends the step: what may go out now, in order.
     pub fn finish(&mut self) -> Vec<Effect> {
         let mut out = Vec::new();

@@ -31,6 +31,8 @@ pub struct Project {
     pub(super) clock: Hlc,
     /// When this life of the node began, unless it is the first.
     life_began: Option<Hlc>,
+    /// When this node was last ready for a roster.
+    pub(super) prepared_at: Option<Hlc>,
     pub(super) genesis: Event,
     /// Who said lately that it is here, and until when (by our clock).
     pub(super) presences: BTreeMap<PublicKey, (u64, Presence)>,
@@ -64,6 +66,7 @@ impl Project {
             feeds,
             clock: genesis.header().hlc,
             life_began: None,
+            prepared_at: None,
             genesis: genesis.clone(),
             presences: BTreeMap::new(),
             agents: BTreeMap::new(),
@@ -93,17 +96,32 @@ impl Project {
         self.me
     }
 
-    /// Takes a stored event: verified when it was stored.
+    /// Takes a stored event: verified when it was stored. One that is stored before what it rests on waits for it.
     pub(super) fn load(&mut self, event: &Event, body: Option<&Body>) {
-        if self.feeds.offer(event, &self.state.rosters, u64::MAX - MAX_SKEW_MS) != Offer::Ready {
+        const FAR: u64 = u64::MAX - MAX_SKEW_MS;
+        if self.feeds.offer(event, &self.state.rosters, FAR) != Offer::Ready {
             return;
         }
-        // Stored in the order of acceptance: nothing waits for it.
-        self.feeds.accept(event);
-        if let Some(body) = body {
-            // Nothing is held at the start.
-            let _ = self.take(&Meta::of(event), body);
+        let mut queue = self.enter(event, body);
+        while let Some(event) = queue.pop() {
+            if self.feeds.offer(&event, &self.state.rosters, FAR) == Offer::Ready {
+                queue.extend(self.enter(&event, event.body().as_ref()));
+            }
         }
+    }
+
+    /// Enters a stored event that is ready; returns what waited for it.
+    fn enter(&mut self, event: &Event, body: Option<&Body>) -> Vec<Event> {
+        let mut released = self.feeds.accept(event);
+        let epoch = self.state.rosters.latest().epoch;
+        if let Some(body) = body {
+            released.extend(self.take(&Meta::of(event), body));
+        }
+        let now_epoch = self.state.rosters.latest().epoch;
+        if now_epoch > epoch {
+            released.extend(self.feeds.epoch_known(now_epoch));
+        }
+        released
     }
 
     /// Applies an accepted event to the state and to what is derived from it here.
@@ -120,6 +138,7 @@ impl Project {
             Body::TaskAnnounced(_) => {
                 self.open_tasks.insert(meta.hash());
             }
+            Body::RosterPrepared(_) if meta.feed() == self.me => self.prepared_at = Some(meta.hlc),
             Body::IncarnationStarted(_) if meta.feed() == self.me => self.life_began = Some(meta.hlc),
             // What is not signed by enough has no effect, and cuts nobody off.
             Body::RosterChanged(b) if self.state.rosters.epoch(b.roster.epoch) == Some(&b.roster) => {
@@ -178,6 +197,11 @@ impl Project {
     /// Whether this node has a vote.
     pub fn is_seat(&self) -> bool {
         self.state.rosters.latest().owner(&self.me.node).is_some()
+    }
+
+    /// Whether something with this home is no business of ours: we have no vote, no agent, and did not begin it.
+    pub(super) fn is_onlooker(&self, home: Option<FeedId>) -> bool {
+        self.agents.is_empty() && !self.is_seat() && home != Some(self.me)
     }
 
     /// Whether a node has said lately that it is here.
@@ -258,7 +282,7 @@ impl Project {
         if self.me.incarnation > 0 && self.life_began.is_none() {
             self.begin_life(ctx);
         }
-        self.drive_roster(ctx);
+        wake = wake.min(self.drive_roster(ctx));
         self.drive_resources(ctx);
         wake = wake.min(self.drive_agents(ctx));
         for id in self.open_tasks.clone() {
@@ -281,7 +305,8 @@ impl Project {
             .filter_map(|(path, r)| {
                 let next = r.siblings().into_iter().next()?;
                 let latest = r.versions().last().map(|v| (v.number, v.write.meta.hash()));
-                let fits = next.body.base.is_none() || next.body.base == latest.map(|(_, hash)| hash);
+                let now = latest.map_or(Hash::ZERO, |(_, hash)| hash);
+                let fits = next.body.base.is_none_or(|base| base == now);
                 let version = fits.then(|| latest.map_or(1, |(number, _)| number + 1));
                 Some((path.clone(), next.meta.hash(), version))
             })

@@ -41,6 +41,9 @@ impl Project {
         let Some((meta, opened)) = self.state.threads.get(&id).and_then(|t| t.opened.clone()) else {
             return u64::MAX;
         };
+        if self.is_onlooker(Some(meta.feed())) {
+            return u64::MAX;
+        }
         match self.thread_status(&id) {
             Some(ThreadStatus::Open) if opened.kind == ThreadKind::Review && opened.subject.is_some() => {}
             Some(ThreadStatus::Open) => return u64::MAX,

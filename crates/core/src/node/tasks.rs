@@ -36,6 +36,9 @@ impl Project {
 
     /// Claims, acknowledges and renews, as far as it is up to this node.
     pub(super) fn drive_task(&mut self, ctx: &mut Ctx<'_>, id: Hash) -> u64 {
+        if self.is_onlooker(self.state.tasks.get(&id).and_then(Task::home)) {
+            return u64::MAX;
+        }
         let status = self.task_status(&id, ctx.now);
         if matches!(status, TaskStatus::Completed { .. } | TaskStatus::Cancelled) {
             self.open_tasks.remove(&id);
@@ -114,7 +117,7 @@ impl Project {
         let Some(roster) = self.task_roster(task) else {
             return u64::MAX;
         };
-        let by_home = self.state.policy.authority == Authority::Home || roster.weights().len() < 3;
+        let by_home = self.state.policy.authority == Authority::Home || roster.seat_count() < 3;
         let entitled = if by_home {
             meta.feed() == self.me
         } else {

@@ -161,7 +161,7 @@ impl Project {
         };
         let Some(subject) = self.subject(ctx, &turn.thread) else {
             self.ledger.settle(reservation, 0);
-            return;
+            return self.agent_rests(ctx, &turn.agent, turn.thread, true);
         };
         *ctx.next_ask += 1;
         let (ask, role) = (*ctx.next_ask, self.agents[&turn.agent].spec.role.clone());
@@ -250,8 +250,9 @@ impl Project {
         let Some(key) = self.agents.get(&turn.agent).map(|a| a.key.clone()) else {
             return;
         };
+        // The thread has ended meanwhile, and its change was let go. If it is open after all, the driver begins again.
         let Some(subject) = self.subject(ctx, &turn.thread) else {
-            return;
+            return self.agent_rests(ctx, &turn.agent, turn.thread, true);
         };
         let role = self.agents[&turn.agent].spec.role.clone();
         let mut found: Vec<Finding> = found
@@ -281,7 +282,7 @@ impl Project {
         let body = Body::FindingsPosted(FindingsPosted {
             findings: Signed::new(&key, statement),
         });
-        self.append(ctx, body, deps.clone(), vec![blob]);
+        self.append(ctx, body, deps, vec![blob]);
         let note = summary(&found);
         self.say(ctx, &turn.agent, turn.thread, MessageKind::Evidence, &note);
         if let Some((task, token)) = turn.task {

@@ -422,7 +422,7 @@ impl Project {
                 self.escalate(ctx, id, Reason::Veto, question);
             }
             Some(choice) => self.decide(ctx, id, proposal, choice, refs),
-            None if everyone => {
+            None if everyone && is_quorum(sums.values().sum(), total) => {
                 self.escalate(
                     ctx,
                     id,

@@ -48,7 +48,7 @@ impl World {
                     .iter()
                     .map(|a| key.agent(&event.project(), &a.id))
                     .find(|k| k.public() == b.vote.by)?;
-                let mut vote = b.vote.statement.clone();
+                let mut vote = b.vote.statement;
                 vote.choice = match vote.choice {
                     Choice::Approve => Choice::RequestChanges,
                     _ => Choice::Approve,
@@ -148,7 +148,7 @@ impl World {
         let task = state
             .tasks
             .iter()
-            .find(|(_, t)| t.highest_token() > 0 || choice % 2 == 0);
+            .find(|(_, t)| t.highest_token() > 0 || choice.is_multiple_of(2));
         let victim = state.rosters.latest().members().into_iter().find(|m| *m != me.node)?;
         Some(match choice {
             0 | 1 => {

@@ -201,7 +201,7 @@ impl World {
         let mut events = Vec::new();
         for seq in from..from.saturating_add(count) {
             // Own events are read from what is durable, as a database shows only what is committed.
-            let own = feed.node == member.me;
+            let own = feed.node == member.me && feed.incarnation == member.cfg.incarnation;
             match member.disk.event(project, feed, seq) {
                 Some(e) if !own || member.disk.is_durable(project, feed, seq) => events.push(e.encode().into()),
                 _ => break,

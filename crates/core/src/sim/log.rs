@@ -108,6 +108,7 @@ pub fn replay(log: &str, on_step: impl FnMut(&Step) + 'static) -> Result<Option<
         expected: steps.into_iter(),
         on_step: Box::new(on_step),
     };
+    let _remember = crate::crypto::memo::Remember::begin();
     Ok(World::new(config, Some(reader)).run().err())
 }
 

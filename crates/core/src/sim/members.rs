@@ -55,8 +55,10 @@ impl World {
         } else {
             dice.range(5, MAX_SEATS as u64) as usize
         });
-        let liars = (self.cfg.faults.byzantine as usize).min(seats.saturating_sub(1) / 3);
         let founded = size > 4 || dice.chance(500);
+        // Some come later, without anything: they have to ask for a seat.
+        let late = if founded && size > 3 { dice.below(3) as usize } else { 0 };
+        let liars = (self.cfg.faults.byzantine as usize).min(seats.min(size - late).saturating_sub(1) / 3);
         for i in 0..size {
             let liar = i > 0 && i <= liars;
             let member = self.new_member(g, i, i < seats, liar, &mut dice);
@@ -70,8 +72,6 @@ impl World {
             project: None,
             authority,
         });
-        // Some come later, without anything: they have to ask for a seat.
-        let late = if founded && size > 3 { dice.below(3) as usize } else { 0 };
         if founded {
             self.found(g, seats, late, &mut dice);
         }

@@ -61,5 +61,6 @@ impl Config {
 /// # Errors
 /// The first invariant that breaks, with the log of inputs that leads to it.
 pub fn run(config: &Config) -> Result<Summary, Box<Failure>> {
+    let _remember = crate::crypto::memo::Remember::begin();
     world::World::new(config.clone(), None).run()
 }

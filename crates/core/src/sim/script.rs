@@ -6,10 +6,10 @@ use crate::body::{MessageKind, Reason, ThreadKind, Timing};
 use crate::change::ChangeSet;
 use crate::crypto::Hash;
 use crate::node::{Command, Input, Node, Project};
-use crate::state::{EscalationStatus, ThreadStatus};
+use crate::state::{EscalationStatus, TaskStatus, ThreadStatus};
 
 /// Mean time between two commands in a group of ten, milliseconds.
-const EVERY_MS: u64 = 2_500;
+const EVERY_MS: u64 = 700;
 /// Reviews that are open in a group at a time, at most.
 const MAX_OPEN_REVIEWS: usize = 3;
 
@@ -64,6 +64,11 @@ impl World {
         let local = self.local(n);
         let agents: Vec<String> = p.local_agents().map(|a| a.spec.id.clone()).collect();
         let tasks: Vec<Hash> = p.state.tasks.keys().copied().collect();
+        let free: Vec<Hash> = tasks
+            .iter()
+            .filter(|t| matches!(p.task_status(t, local), TaskStatus::Open | TaskStatus::Expired(_)))
+            .copied()
+            .collect();
         let mine: Vec<Hash> = tasks
             .iter()
             .filter(|t| p.my_lease(t, local).is_some())
@@ -95,7 +100,7 @@ impl World {
                 to: None,
                 idempotency_key: dice.chance(500).then(|| format!("key {}", dice.below(5))),
             },
-            5 | 6 => Command::AnnounceTask {
+            5 | 6 if free.len() < 4 => Command::AnnounceTask {
                 project,
                 title: text,
                 role: String::new(),
@@ -105,7 +110,7 @@ impl World {
             },
             7..=10 => Command::ClaimTask {
                 project,
-                task: *dice.pick(&tasks)?,
+                task: *dice.pick(&free)?,
                 agent: dice.pick(&agents)?.clone(),
             },
             11..=14 => Command::Act {
@@ -156,7 +161,7 @@ impl World {
                 text: Some(text),
                 person: "ann".into(),
             },
-            22 => Command::Escalate {
+            22 if dice.chance(200) => Command::Escalate {
                 project,
                 thread: *dice.pick(&threads)?,
                 reason: Reason::Request,
@@ -166,14 +171,14 @@ impl World {
             23 => Command::PauseAgent {
                 project,
                 agent: dice.pick(&agents)?.clone(),
-                paused: dice.chance(300),
+                paused: dice.chance(150),
             },
-            24 if dice.chance(80) => Command::Drain,
+            24 if dice.chance(20) => Command::Drain,
             24 => Command::CancelTask {
                 project,
                 task: *dice.pick(&tasks)?,
             },
-            25 if dice.chance(150) && members.len() > 5 => Command::Remove {
+            25 if dice.chance(60) && members.len() > 5 => Command::Remove {
                 project,
                 // Never the liars' majority: an honest seat may go as well.
                 node: *dice.pick(&members).filter(|m| **m != node.me())?,
@@ -187,7 +192,9 @@ fn review(project: Hash, dice: &mut super::dice::Dice) -> Command {
     let subject = ChangeSet::from_diff("users", DIFF.as_bytes())
         .to_cbor()
         .unwrap_or_default();
-    let count = dice.range(1, super::members::ROLES.len() as u64) as usize;
+    // Mostly all roles are asked: with fewer, those asked seldom hold a quorum of the roster.
+    let all = super::members::ROLES.len() as u64;
+    let count = if dice.chance(700) { all } else { dice.range(1, all) } as usize;
     let first = dice.index(super::members::ROLES.len());
     let roles = super::members::ROLES.iter().cycle().skip(first).take(count);
     Command::OpenThread {

@@ -1,5 +1,6 @@
 //! What a run comes to.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::Config;
@@ -44,6 +45,10 @@ pub struct Summary {
     pub state_comparisons: u64,
     /// Longest time that two nodes believed to hold one lease, milliseconds.
     pub lease_overlap_ms: u64,
+    /// Own events by kind.
+    pub kinds: BTreeMap<&'static str, u64>,
+    /// Escalations by reason.
+    pub reasons: BTreeMap<String, u64>,
     /// A hash over every input and every effect.
     pub trace: Option<Hash>,
 }
@@ -79,6 +84,11 @@ impl fmt::Display for Summary {
             "  {} leases (longest overlap {} ms), {} outside acts, {} model calls, {} of {} µ$ charged",
             self.leases, self.lease_overlap_ms, self.acts, self.calls, self.charged_microusd, self.shares_microusd
         )?;
+        let list = |out: &mut dyn Iterator<Item = String>| out.collect::<Vec<_>>().join(", ");
+        let kinds = list(&mut self.kinds.iter().map(|(kind, n)| format!("{n} {kind}")));
+        let reasons = list(&mut self.reasons.iter().map(|(why, n)| format!("{n} {why}")));
+        writeln!(f, "  escalated for: {reasons}")?;
+        writeln!(f, "  {kinds}")?;
         write!(
             f,
             "  {} seats granted, {} removed, {} states compared, trace {}",

@@ -344,10 +344,10 @@ impl World {
             effects: effects.iter().map(|e| log::describe_effect(self, e)).collect(),
             trace: self.trace.short(),
         };
-        if let Some(log) = &mut self.log {
-            if let Err(why) = log.push(step) {
-                self.violate("replay", why);
-            }
+        if let Some(log) = &mut self.log
+            && let Err(why) = log.push(step)
+        {
+            self.violate("replay", why);
         }
     }
 }

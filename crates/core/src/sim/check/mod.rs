@@ -10,7 +10,7 @@ mod votes;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::world::{Nature, World};
-use crate::body::Body;
+use crate::body::{Body, kind_name};
 use crate::crypto::{Hash, PublicKey};
 use crate::event::{Event, EventRef, FeedId};
 use crate::feed::MAX_HELD;
@@ -84,6 +84,12 @@ impl World {
             return;
         }
         let me = self.members[n].me;
+        for event in writes.iter().flat_map(|w| &w.events).filter(|e| e.node() == me) {
+            *self.summary.kinds.entry(kind_name(event.header().kind)).or_default() += 1;
+            if let Some(Body::Escalated(b)) = event.body() {
+                *self.summary.reasons.entry(format!("{:?}", b.reason)).or_default() += 1;
+            }
+        }
         for event in writes.iter().flat_map(|w| &w.events).filter(|e| e.node() == me) {
             if let Some(Body::Decided(decided)) = event.body() {
                 self.check_decision(n, event.project(), &decided);

@@ -1,0 +1,149 @@
+//! One of three nodes dies in the middle of a review, at seeded points.
+//!
+//! The review still ends in a verdict or goes to a person, and when the dead node is back, all three hold the same.
+//! Four points by default; all twenty with `BZZZ_E2E_ALL=1`.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use crate::node::{Node, ROLES, Start, example, three, until, until_live, until_same, wait};
+use crate::support::Place;
+
+const NAMES: [&str; 3] = ["a", "b", "c"];
+/// The node that the client asks.
+const COORDINATOR: usize = 1;
+/// A whole review takes about half a second here.
+const LONGEST_DELAY_MS: u64 = 600;
+/// Lines that a review writes on the way.
+const LINES: u64 = 24;
+
+/// When it happens.
+#[derive(Debug, Clone, Copy)]
+enum Moment {
+    /// After this many lines of progress.
+    Line(u64),
+    /// This long after the client started.
+    Delay(Duration),
+}
+
+/// Which node, and when: a function of the seed.
+fn point(seed: u64) -> (usize, Moment) {
+    let mut x = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^= x >> 31;
+    let moment = match seed % 2 {
+        0 => Moment::Line(1 + x % LINES),
+        _ => Moment::Delay(Duration::from_millis(x % LONGEST_DELAY_MS)),
+    };
+    ((seed % 3) as usize, moment)
+}
+
+#[test]
+fn a_review_survives_the_death_of_a_node() {
+    let all = std::env::var_os("BZZZ_E2E_ALL").is_some_and(|v| v == "1");
+    let seeds: Vec<u64> = match (std::env::var("BZZZ_E2E_SEED"), all) {
+        (Ok(seed), _) => vec![seed.parse().expect("BZZZ_E2E_SEED is a number")],
+        (_, true) => (0..20).collect(),
+        (_, false) => vec![0, 1, 4, 5],
+    };
+    // A mesh lives through several points: what one leaves behind, the next has to bear.
+    for group in seeds.chunks(5) {
+        let place = Place::new();
+        let mut nodes = three(&place);
+        for seed in group {
+            let start = Instant::now();
+            let (victim, moment) = point(*seed);
+            let how = format!("seed {seed}: {} dies at {moment:?}", NAMES[victim]);
+            let end = survive(&place, &mut nodes, victim, moment, &how);
+            println!("{how}: {end}, {} ms", start.elapsed().as_millis());
+        }
+    }
+}
+
+fn survive(place: &Place, nodes: &mut [Node; 3], victim: usize, moment: Moment, how: &str) -> String {
+    let known = nodes[0].threads().len();
+    let cert = place.path("kill.pem");
+    let _ = std::fs::remove_file(&cert);
+    let http = nodes[COORDINATOR].http();
+    let mut command = place.command(&["review", &example(), "--node", &http, "--deadline", "20"]);
+    command
+        .args(["--format", "json", "--progress", "plain", "--certificate"])
+        .arg(&cert);
+    let mut client = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("a process");
+    let out = client.stdout.take().expect("a pipe");
+    let out = std::thread::spawn(move || std::io::read_to_string(out).unwrap_or_default());
+    let err = client.stderr.take().expect("a pipe");
+    let (lines, progress) = mpsc::channel();
+    let err = std::thread::spawn(move || {
+        let mut all = String::new();
+        for line in BufReader::new(err).lines().map_while(Result::ok) {
+            all.push_str(&line);
+            all.push('\n');
+            let _ = lines.send(());
+        }
+        all
+    });
+    match moment {
+        // Fewer lines than that: the review ended before.
+        Moment::Line(n) => (0..n).for_each(|_| progress.recv().unwrap_or_default()),
+        // The moment itself is what is tested: nothing is awaited here.
+        Moment::Delay(time) => std::thread::sleep(time),
+    }
+    nodes[victim].kill();
+    let code = wait(&mut client);
+    let (out, err) = (out.join().expect("a reader"), err.join().expect("a reader"));
+    let what = || format!("{how}\nexit {code:?}\n{err}\n{out}");
+    assert!(!err.contains("panicked"), "{}", what());
+    let end = match code {
+        Some(0 | 1) => {
+            let cert = cert.to_str().expect("a path");
+            let verified = place.run(&["verify", cert, "--json"]).ok().json();
+            assert!(verified["verified"]["nodes"].as_u64() >= Some(2), "{}", what());
+            "verdict"
+        }
+        Some(3) => {
+            let report: serde_json::Value = serde_json::from_str(&out).unwrap_or_else(|e| panic!("{e}: {}", what()));
+            assert_eq!(report["verdict"], "escalated", "{}", what());
+            "escalated"
+        }
+        Some(4) => {
+            assert_eq!(victim, COORDINATOR, "{}", what());
+            assert!(
+                err.contains("could not review the change") && err.contains("try:"),
+                "{}",
+                what()
+            );
+            "client told"
+        }
+        _ => panic!("{}", what()),
+    };
+    let survivors: Vec<&Node> = (0..3).filter(|i| *i != victim).map(|i| &nodes[i]).collect();
+    let reached = survivors.iter().any(|n| n.threads().len() > known);
+    if reached {
+        until_ended(&survivors, how);
+    }
+    let peers = survivors.clone();
+    nodes[victim] = Start::new(NAMES[victim], ROLES[victim]).peers(&peers).up(place);
+    let nodes: Vec<&Node> = nodes.iter().collect();
+    until_live(&nodes, 3);
+    until_ended(&nodes, how);
+    until_same(&nodes);
+    end.to_owned()
+}
+
+/// Every thread that a node knows has an outcome, and escalated ones have a question.
+fn until_ended(nodes: &[&Node], how: &str) {
+    until(&format!("every thread has ended ({how})"), || {
+        nodes
+            .iter()
+            .all(|n| n.threads().iter().all(|(_, s)| s == "decided" || s == "escalated"))
+            .then_some(())
+    });
+}

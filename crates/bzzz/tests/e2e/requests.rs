@@ -1,0 +1,100 @@
+//! Bad changes sent to a running node: each is refused with its reason, and the node goes on.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
+use serde_json::{Value, json};
+
+use crate::node::{Node, Start, example, until_live};
+use crate::support::Place;
+
+fn review(node: &Node, diff: &str) -> (u16, Value) {
+    let change = json!({ "title": "x", "diff": diff, "files": [], "old_files": [] });
+    node.post("reviews", &json!({ "change": change, "roles": [], "deadline_s": 20 }))
+}
+
+/// Sends bytes as they are and gives the answer's first line and all of it.
+fn raw(node: &Node, head: &str, body: impl Iterator<Item = Vec<u8>>) -> (String, String) {
+    let http = node.http();
+    let host = http.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(host).expect("a connection");
+    stream.set_read_timeout(Some(crate::node::PATIENCE)).expect("a timeout");
+    let head = format!("{head}\r\nHost: {host}\r\nContent-Type: application/json\r\nConnection: close\r\n");
+    // A refusal may come, and the connection go, before all is sent.
+    let _ = stream.write_all(head.as_bytes());
+    for part in body {
+        if stream.write_all(&part).is_err() {
+            break;
+        }
+    }
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    (answer.lines().next().unwrap_or_default().to_owned(), answer)
+}
+
+#[test]
+fn bad_changes_are_refused_and_the_node_goes_on() {
+    let place = Place::new();
+    let node = Start::new("a", "security").up(&place);
+    until_live(&[&node], 1);
+    let before = node.state().expect("a state");
+    for (diff, words) in [
+        ("", "empty"),
+        (" \n\n", "empty"),
+        ("hello\nworld\n", "no unified diff"),
+        ("--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\0\n+b\n", "binary"),
+        ("--- a/x\n+++ b/x\n@@ -1,9 +1 @@\n-a\n", "line 3"),
+        ("@@ -1 +1 @@\n-a\n+b\n", "no file header"),
+    ] {
+        let (status, fault) = review(&node, diff);
+        assert_eq!((status, &fault["kind"]), (400, &json!("usage")), "{diff:?}: {fault}");
+        assert!(fault["because"].to_string().contains(words), "{diff:?}: {fault}");
+    }
+    // More than a change may have, and more than a body may have.
+    let line = "+0123456789abcdef0123456789abcdef\n";
+    let many = (20 << 20) / line.len();
+    let huge = format!("--- a/x\n+++ b/x\n@@ -0,0 +1,{many} @@\n{}", line.repeat(many));
+    let (status, fault) = review(&node, &huge);
+    assert_eq!(status, 400, "{fault}");
+    assert!(fault["because"].to_string().contains("limit"), "{fault}");
+
+    let length = 100 << 20;
+    let megabytes = (0..100).map(|_| vec![b'x'; 1 << 20]);
+    let ask = format!("POST /v1/reviews HTTP/1.1\r\nContent-Length: {length}");
+    let body = std::iter::once(b"\r\n".to_vec()).chain(megabytes);
+    let (status, answer) = raw(&node, &ask, body);
+    assert!(status.contains("413"), "{answer}");
+
+    let change = b"{\"change\":{\"title\":\"x\",\"diff\":\"\xff\xfe\"},\"deadline_s\":9}".to_vec();
+    let ask = format!("POST /v1/reviews HTTP/1.1\r\nContent-Length: {}", change.len());
+    let (status, answer) = raw(&node, &ask, [b"\r\n".to_vec(), change].into_iter());
+    assert!(status.contains(" 400"), "{answer}");
+
+    assert_eq!(node.threads(), [], "nothing was opened");
+    assert_eq!(node.state(), Some(before));
+    let ran = place.run(&["review", &example(), "--node", &node.http(), "--format", "json"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+}
+
+#[test]
+fn strange_requests_are_refused_in_words() {
+    let place = Place::new();
+    let node = Start::new("a", "security").up(&place);
+    let refused = |path: &str, body: Value, status: u16, words: &str| {
+        let (got, fault) = node.post(path, &body);
+        assert_eq!(got, status, "{path}: {fault}");
+        assert!(fault["because"].to_string().contains(words), "{path}: {fault}");
+    };
+    refused("nowhere", json!({}), 404, "nowhere");
+    refused("resource", json!({ "address": "bzzz://", "text": "x" }), 400, "column");
+    refused("threads/zzzz/join", json!({}), 400, "hex digits");
+    refused("reviews", json!({ "deadline_s": "soon" }), 400, "change");
+    refused("node/explode", json!({}), 404, "explode");
+    let other = raw(
+        &node,
+        "GET /v1/status HTTP/1.1\r\nOrigin: https://evil.example",
+        [b"\r\n".to_vec()].into_iter(),
+    );
+    assert!(other.0.contains("403"), "{}", other.1);
+}
