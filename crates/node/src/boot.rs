@@ -122,7 +122,7 @@ pub async fn load(store: &Store, config: NodeConfig) -> Result<Node, NodeError> 
             break;
         }
         for row in &page.events {
-            node.load_event(&ends, &decode(&row.bytes)?);
+            node.load_event(&ends, &stored(row)?);
         }
         at = page.next;
     }
@@ -133,6 +133,20 @@ pub async fn load(store: &Store, config: NodeConfig) -> Result<Node, NodeError> 
         node.load_fork(&project, &a, &b);
     }
     Ok(node)
+}
+
+/// A stored event that is the one that was stored. Signatures were checked then; a flipped bit since would cut the feed
+/// short, and an own feed would go on with numbers that are taken.
+fn stored(row: &bzzz_store::EventRow) -> Result<Event, NodeError> {
+    let changed = |why: String| {
+        let node = bzzz_core::crypto::PublicKey(row.feed.node).to_string();
+        NodeError::Stored(format!("event {} of node {node}: {why}", row.seq))
+    };
+    let event = Event::decode_trusted(&row.bytes).map_err(|e| changed(e.to_string()))?;
+    match event.hash().0 == row.hash && event.header().seq == row.seq {
+        true => Ok(event),
+        false => Err(changed("it is not what was stored".to_owned())),
+    }
 }
 
 /// The clock.
