@@ -165,9 +165,23 @@ async fn read(store: Store, pages: mpsc::Sender<JoinHandle<Result<Decoded, NodeE
 }
 
 fn decode(row: &EventRow) -> Result<(Event, Option<Body>), NodeError> {
-    let event = Event::decode_trusted(&row.bytes).map_err(|e| NodeError::Stored(e.to_string()))?;
+    let event = stored(row)?;
     let body = event.body();
     Ok((event, body))
+}
+
+/// A stored event that is the one that was stored. Signatures were checked then; a flipped bit since would cut the feed
+/// short, and an own feed would go on with numbers that are taken.
+fn stored(row: &EventRow) -> Result<Event, NodeError> {
+    let changed = |why: String| {
+        let node = bzzz_core::crypto::PublicKey(row.feed.node).to_string();
+        NodeError::Stored(format!("event {} of node {node}: {why}", row.seq))
+    };
+    let event = Event::decode_trusted(&row.bytes).map_err(|e| changed(e.to_string()))?;
+    match event.hash().0 == row.hash && event.header().seq == row.seq {
+        true => Ok(event),
+        false => Err(changed("it is not what was stored".to_owned())),
+    }
 }
 
 /// The clock.

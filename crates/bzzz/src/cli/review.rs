@@ -165,6 +165,7 @@ fn node(settings: &Settings, context: &Context) -> Result<(Http, Option<Embedded
     own.p2p.mdns = false;
     own.http_listen = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
     let embedded = Embedded::start(&own)?;
+    embedded.end_on_interrupt(ATTEMPT);
     Ok((find::find(Some(&embedded.status.http), &own.data)?, Some(embedded)))
 }
 

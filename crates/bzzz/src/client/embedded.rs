@@ -22,6 +22,9 @@ use crate::web;
 /// goes on in the background.
 const SEAT_PATIENCE: Duration = Duration::from_secs(5);
 
+/// Exit status after an interrupt: 128 and the signal's number.
+const INTERRUPTED: i32 = 130;
+
 /// A node that lives as long as this value.
 pub struct Embedded {
     /// Its addresses.
@@ -109,6 +112,30 @@ impl Embedded {
         });
     }
 
+    /// Lets an interrupt end the whole process in order: the node closes, its file goes away, and the exit status is the
+    /// one that shells give to an interrupted program. A second interrupt does not wait.
+    pub fn end_on_interrupt(&self, what: &'static str) {
+        let Some(runtime) = &self.runtime else { return };
+        let (handle, file) = (self.handle.clone(), self.file.clone());
+        runtime.spawn(async move {
+            if tokio::signal::ctrl_c().await.is_err() {
+                return;
+            }
+            eprintln!(
+                "\nerror: {what}: it was interrupted\n  try: run it again; what was done so far is kept in the data folder"
+            );
+            tokio::select! {
+                () = handle.stop() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+            if let Some(file) = file {
+                // A file that stays behind does no harm: nobody answers at its address.
+                let _ = std::fs::remove_file(file);
+            }
+            std::process::exit(INTERRUPTED);
+        });
+    }
+
     /// Serves until the process is told to stop (SIGINT, SIGTERM), then drains and closes.
     pub fn serve(self) -> Result<()> {
         let Some(runtime) = &self.runtime else { return Ok(()) };
@@ -168,6 +195,8 @@ fn refused(attempt: &str, error: &NodeError) -> anyhow::Error {
     let exit = match error {
         NodeError::Net(_) => Exit::Node,
         NodeError::Store(e) if matches!(**e, StoreError::Unsupported { .. }) => Exit::Usage,
+        NodeError::Store(e) if matches!(**e, StoreError::Corrupt { .. }) => Exit::Verify,
+        NodeError::Stored(_) => Exit::Verify,
         _ => Exit::Local,
     };
     from_sentence(exit, attempt, &error.to_string())

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use axum::Json;
 use axum::extract::{Path, State};
 use bzzz_core::crypto::{Context, PublicKey, hash};
 use bzzz_core::event::{Event, FeedId};
@@ -11,6 +10,7 @@ use bzzz_node::PeerId;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::asked::Asked;
 use super::{Answer, App, Refusal, ok};
 
 /// Events that are read at a time while a log is verified.
@@ -80,7 +80,7 @@ pub struct Admit {
 }
 
 /// `POST admit`.
-pub async fn admit(State(app): State<App>, Json(body): Json<Admit>) -> Answer {
+pub async fn admit(State(app): State<App>, Asked(body): Asked<Admit>) -> Answer {
     let node = match body
         .peer
         .parse::<PeerId>()
@@ -110,7 +110,7 @@ pub struct VerifyLog {
 }
 
 /// `POST log/verify`: every stored event's signature, place and chain.
-pub async fn verify_log(State(app): State<App>, Json(body): Json<VerifyLog>) -> Answer {
+pub async fn verify_log(State(app): State<App>, Asked(body): Asked<VerifyLog>) -> Answer {
     let (project, heads) = app
         .handle
         .project(None, |p, _| (p.id(), p.feeds.heads().collect::<Vec<_>>()))
@@ -178,7 +178,7 @@ pub struct Backup {
 }
 
 /// `POST backup`.
-pub async fn backup(State(app): State<App>, Json(body): Json<Backup>) -> Answer {
+pub async fn backup(State(app): State<App>, Asked(body): Asked<Backup>) -> Answer {
     if !body.to.is_absolute() {
         return Err(Refusal::bad(
             "a running node needs an absolute path: its folder is not yours",

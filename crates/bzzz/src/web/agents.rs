@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use bzzz_core::address::{Address, Name};
 use bzzz_core::node::{Command, Project};
 use bzzz_core::wire::AgentStatus;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::asked::Params;
 use super::{Answer, App, Refusal, ok, resources, tasks, threads};
 
 /// Query of `GET agents`.
@@ -52,7 +52,7 @@ pub fn row(
 }
 
 /// `GET agents`.
-pub async fn list(State(app): State<App>, Query(filter): Query<Filter>) -> Answer {
+pub async fn list(State(app): State<App>, Params(filter): Params<Filter>) -> Answer {
     let rows = app
         .handle
         .project(None, move |p, now| {
@@ -123,7 +123,7 @@ pub fn reached(project: &Project, address: &Address) -> Vec<String> {
 }
 
 /// `GET lookup`.
-pub async fn lookup(State(app): State<App>, Query(query): Query<Lookup>) -> Answer {
+pub async fn lookup(State(app): State<App>, Params(query): Params<Lookup>) -> Answer {
     let address = address(&app, &query.address).await?;
     let wanted: Vec<String> = query
         .expertise
@@ -235,5 +235,5 @@ pub async fn act(State(app): State<App>, Path((agent, action)): Path<(String, St
         }
     };
     app.handle.command(command).await?;
-    Ok(Json(json!({})))
+    ok(json!({}))
 }

@@ -1,7 +1,6 @@
 //! Questions to people, and their answers.
 
-use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use bzzz_core::crypto::Hash;
 use bzzz_core::node::{Command, Project};
 use bzzz_core::report_build::reason_word;
@@ -9,6 +8,7 @@ use bzzz_core::state::EscalationStatus;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::asked::{Asked, Params};
 use super::threads::Filter;
 use super::{Answer, App, Refusal, ids, ok};
 
@@ -53,7 +53,7 @@ async fn with_text(app: &App, project: &Hash, row: Row) -> Value {
 }
 
 /// `GET escalations`: the unanswered ones; all with `state=all`.
-pub async fn list(State(app): State<App>, Query(filter): Query<Filter>) -> Answer {
+pub async fn list(State(app): State<App>, Params(filter): Params<Filter>) -> Answer {
     let all = filter.state.as_deref() == Some("all");
     let (project, rows) = app
         .handle
@@ -132,7 +132,7 @@ pub struct Answering {
 pub async fn act(
     State(app): State<App>,
     Path((id, action)): Path<(String, String)>,
-    Json(body): Json<Answering>,
+    Asked(body): Asked<Answering>,
 ) -> Answer {
     let escalation = find(&app, &id).await?;
     let project = app.handle.default_project().await?;

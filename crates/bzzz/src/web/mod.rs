@@ -6,6 +6,7 @@
 
 mod admin;
 mod agents;
+mod asked;
 mod escalations;
 mod fault;
 mod ids;
@@ -18,7 +19,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
@@ -67,7 +68,7 @@ pub fn router(app: App) -> Router {
         .route("/node/{action}", post(admin::node));
     Router::new()
         .nest("/v1", v1)
-        .fallback(|| async { Refusal::not_found("page", "this address", "the API is under /v1") })
+        .fallback(|uri: Uri| async move { Refusal::not_found("page", uri.path(), "the API is under /v1") })
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(middleware::from_fn_with_state(app.clone(), guard))
         .with_state(app)

@@ -1,7 +1,6 @@
 //! Resources and messages at addresses.
 
-use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use bzzz_core::address::{Address, Temporal};
 use bzzz_core::body::MessageKind;
 use bzzz_core::crypto::Hash;
@@ -10,7 +9,8 @@ use bzzz_core::report_build::message_word;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::agents::{address, in_project, reached};
+use super::agents::{address, address_of, in_project, reached};
+use super::asked::{Asked, Params};
 use super::threads::opened;
 use super::{Answer, App, Refusal, ok, threads};
 
@@ -31,7 +31,7 @@ pub async fn rows(app: &App, pattern: &Address) -> Result<Vec<Value>, Refusal> {
         .handle
         .project(None, move |p, _| {
             let pattern = in_project(p, pattern);
-            let mut plain = pattern.clone();
+            let mut plain = pattern;
             plain.temporal = None;
             let all = p
                 .state
@@ -75,7 +75,7 @@ struct Found {
 }
 
 /// `GET resource`: a resource at a version, a folder's entries, or an address's messages.
-pub async fn read(State(app): State<App>, Query(query): Query<Read>) -> Answer {
+pub async fn read(State(app): State<App>, Params(query): Params<Read>) -> Answer {
     let wanted = address(&app, &query.address).await?;
     if wanted.path.as_str().trim_end_matches('/') == INBOX {
         return inbox(&app, wanted).await;
@@ -176,7 +176,14 @@ async fn inbox(app: &App, wanted: Address) -> Answer {
     let (project, mail) = app
         .handle
         .project(None, move |p, _| {
-            let me = in_project(p, asked.with_path(bzzz_core::address::Path::ROOT));
+            let asked = in_project(p, asked.with_path(bzzz_core::address::Path::ROOT));
+            // An agent known by its id is not of every role: what went to another role is not its mail.
+            let known = asked.agent.as_exact().and_then(|id| p.state.agents.holder(id));
+            let known = known.map(|(_, record)| &record.endorsement.statement);
+            let me = known
+                .and_then(|e| address_of(p, &e.id, &e.role))
+                .filter(|a| asked.overlaps(a))
+                .unwrap_or(asked);
             let meant = p.state.mail.iter().filter(|(_, m)| {
                 let to = m.message.statement.to.as_deref().and_then(|t| Address::parse(t).ok());
                 to.is_none_or(|to| in_project(p, to.with_path(bzzz_core::address::Path::ROOT)).overlaps(&me))
@@ -227,7 +234,7 @@ pub struct WriteBody {
 }
 
 /// `POST resource`.
-pub async fn write(State(app): State<App>, Json(body): Json<WriteBody>) -> Answer {
+pub async fn write(State(app): State<App>, Asked(body): Asked<WriteBody>) -> Answer {
     let wanted = address(&app, &body.address).await?;
     if wanted.path.is_root() || wanted.path.is_folder() || wanted.temporal.is_some() {
         let why = "a resource is written at an address with a path, without a version";
@@ -281,7 +288,7 @@ pub struct MessageBody {
 }
 
 /// `POST message`: to an agent, a role, a project, or into a thread.
-pub async fn message(State(app): State<App>, Json(body): Json<MessageBody>) -> Answer {
+pub async fn message(State(app): State<App>, Asked(body): Asked<MessageBody>) -> Answer {
     let to = address(&app, &body.address).await?;
     let thread = match to.path.as_str().strip_prefix("thread/") {
         Some(id) => Some(threads::find(&app, id).await?),

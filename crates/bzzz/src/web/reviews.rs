@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use axum::Json;
 use axum::body::{Body as HttpBody, Bytes};
 use axum::extract::{Path, State};
 use axum::http::header;
@@ -16,6 +15,7 @@ use bzzz_node::{Handle, ReviewSpec};
 use serde_json::json;
 use tokio::sync::{broadcast, mpsc};
 
+use super::asked::Asked;
 use super::{Answer, App, Refusal, ok, threads};
 use crate::client::wire::{ReviewLine, ReviewRequest};
 use crate::progress::ProgressEvent;
@@ -28,7 +28,7 @@ const LOOK: Duration = Duration::from_millis(250);
 const LINES: usize = 1024;
 
 /// `POST reviews`.
-pub async fn open(State(app): State<App>, Json(request): Json<ReviewRequest>) -> Result<Response, Refusal> {
+pub async fn open(State(app): State<App>, Asked(request): Asked<ReviewRequest>) -> Result<Response, Refusal> {
     let change = request.change.change().map_err(|e| Refusal::bad(e.to_string()))?;
     let files = change.files.len() as u32;
     let spec = ReviewSpec {

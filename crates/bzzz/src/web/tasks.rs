@@ -1,13 +1,13 @@
 //! Tasks: announcing, claiming, finishing.
 
-use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use bzzz_core::crypto::Hash;
 use bzzz_core::node::{Command, Project};
 use bzzz_core::state::TaskStatus;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::asked::{Asked, Params};
 use super::threads::{Filter, opened};
 use super::{Answer, App, Refusal, ids, ok};
 
@@ -68,7 +68,7 @@ pub async fn rows(app: &App, state: Option<String>) -> Result<Vec<Value>, Refusa
 }
 
 /// `GET tasks`.
-pub async fn list(State(app): State<App>, Query(filter): Query<Filter>) -> Answer {
+pub async fn list(State(app): State<App>, Params(filter): Params<Filter>) -> Answer {
     ok(json!({ "tasks": rows(&app, filter.state).await? }))
 }
 
@@ -119,7 +119,7 @@ pub struct Announce {
 }
 
 /// `POST tasks`.
-pub async fn announce(State(app): State<App>, Json(body): Json<Announce>) -> Answer {
+pub async fn announce(State(app): State<App>, Asked(body): Asked<Announce>) -> Answer {
     let project = app.handle.default_project().await?;
     let title = match body.text.filter(|t| !t.is_empty()) {
         Some(text) => format!("{}\n\n{text}", body.title),
@@ -148,7 +148,11 @@ pub struct Act {
 }
 
 /// `POST tasks/{id}/claim`, `complete`, `release`, `cancel`.
-pub async fn act(State(app): State<App>, Path((id, action)): Path<(String, String)>, Json(body): Json<Act>) -> Answer {
+pub async fn act(
+    State(app): State<App>,
+    Path((id, action)): Path<(String, String)>,
+    Asked(body): Asked<Act>,
+) -> Answer {
     let task = find(&app, &id).await?;
     let project = app.handle.default_project().await?;
     let command = match action.as_str() {

@@ -1,7 +1,6 @@
 //! Threads: what there is, what was said, and saying something.
 
-use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use bzzz_core::address::{Address, Name};
 use bzzz_core::body::{MessageKind, Reason, ThreadKind, Timing};
 use bzzz_core::crypto::Hash;
@@ -11,6 +10,7 @@ use bzzz_core::state::ThreadStatus;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::asked::{Asked, Params};
 use super::{Answer, App, Refusal, ids, ok};
 
 /// Query of the lists.
@@ -119,7 +119,7 @@ pub async fn rows(app: &App, state: Option<String>, address: Option<Address>) ->
 }
 
 /// `GET threads`.
-pub async fn list(State(app): State<App>, Query(filter): Query<Filter>) -> Answer {
+pub async fn list(State(app): State<App>, Params(filter): Params<Filter>) -> Answer {
     ok(json!({ "threads": rows(&app, filter.state, None).await? }))
 }
 
@@ -189,7 +189,7 @@ pub struct Open {
 }
 
 /// `POST threads`.
-pub async fn open(State(app): State<App>, Json(body): Json<Open>) -> Answer {
+pub async fn open(State(app): State<App>, Asked(body): Asked<Open>) -> Answer {
     let project = app.handle.default_project().await?;
     let timing = Timing {
         findings_ms: 0,
@@ -276,7 +276,11 @@ pub struct Act {
 }
 
 /// `POST threads/{id}/join`, `messages`, `propose`, `vote`, `escalate`, `resolve`, `close`.
-pub async fn act(State(app): State<App>, Path((id, action)): Path<(String, String)>, Json(body): Json<Act>) -> Answer {
+pub async fn act(
+    State(app): State<App>,
+    Path((id, action)): Path<(String, String)>,
+    Asked(body): Asked<Act>,
+) -> Answer {
     let thread = find(&app, &id).await?;
     let project = app.handle.default_project().await?;
     let text = |text: Option<String>, what: &str| text.ok_or_else(|| Refusal::bad(format!("{what} is missing")));

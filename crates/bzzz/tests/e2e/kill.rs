@@ -68,7 +68,7 @@ fn survive(place: &Place, nodes: &mut [Node; 3], victim: usize, moment: Moment, 
     let cert = place.path("kill.pem");
     let _ = std::fs::remove_file(&cert);
     let http = nodes[COORDINATOR].http();
-    let mut command = place.command(&["review", &example(), "--node", &http, "--deadline", "20"]);
+    let mut command = place.command(&["review", &example(), "--node", &http, "--deadline", "12"]);
     command
         .args(["--format", "json", "--progress", "plain", "--certificate"])
         .arg(&cert);

@@ -4,11 +4,15 @@
 //! for a condition, with a deadline.
 
 mod address;
+mod damage;
 mod escalate;
 mod kill;
 mod mesh;
 mod node;
+mod places;
 mod requests;
+mod signals;
 #[path = "../cli/support.rs"]
 #[allow(dead_code, reason = "shared with the tests of the command line, which use all of it")]
 mod support;
+mod upkeep;

@@ -67,7 +67,12 @@ impl<'a> Start<'a> {
 
     /// Starts it and waits for its line.
     pub fn up(&self, place: &Place) -> Node {
-        let log = place.path(&format!("{}.log", self.name));
+        self.up_logging_to(place, &format!("{}.log", self.name))
+    }
+
+    /// [`Start::up`] with the log elsewhere than beside the data.
+    pub fn up_logging_to(&self, place: &Place, log: &str) -> Node {
+        let log = place.path(log);
         let errors = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
@@ -155,12 +160,18 @@ impl Node {
 
     /// Status and body.
     pub fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        self.try_post(path, body)
+            .unwrap_or_else(|| panic!("{} answers {path}: {}", self.http(), self.log()))
+    }
+
+    /// None when it does not answer.
+    pub fn try_post(&self, path: &str, body: &Value) -> Option<(u16, Value)> {
         let mut answer = agent()
             .post(format!("{}/v1/{path}", self.http()))
             .send_json(body)
-            .unwrap_or_else(|e| panic!("{path}: {e}: {}", self.log()));
+            .ok()?;
         let status = answer.status().as_u16();
-        (status, answer.body_mut().read_json().unwrap_or(Value::Null))
+        Some((status, answer.body_mut().read_json().unwrap_or(Value::Null)))
     }
 
     /// Its number of live members, as it sees it.

@@ -9,7 +9,7 @@ use crate::node::{Node, Start, example, until_live};
 use crate::support::Place;
 
 fn review(node: &Node, diff: &str) -> (u16, Value) {
-    let change = json!({ "title": "x", "diff": diff, "files": [], "old_files": [] });
+    let change = json!({ "title": "x", "diff": diff, "files": {}, "old_files": {} });
     node.post("reviews", &json!({ "change": change, "roles": [], "deadline_s": 20 }))
 }
 

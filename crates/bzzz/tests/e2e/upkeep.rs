@@ -1,0 +1,137 @@
+//! Looking after a node: backup and restore, rebuild, verify, drain and kill, pausing an agent.
+
+use serde_json::{Value, json};
+
+use crate::node::{Node, Start, example, until, until_live, until_same};
+use crate::support::Place;
+
+fn review(place: &Place, node: &Node, code: i32) -> Value {
+    let ran = place.run(&[
+        "review",
+        &example(),
+        "--node",
+        &node.http(),
+        "--format",
+        "json",
+        "--deadline",
+        "10",
+    ]);
+    assert_eq!(ran.code, Some(code), "{ran:?}");
+    ran.json()
+}
+
+#[test]
+fn a_backup_made_during_a_review_comes_back_as_a_new_life() {
+    let place = Place::new();
+    let a = Start::new("a", "security").up(&place);
+    let mut b = Start::new("b", "reviewer").peers(&[&a]).up(&place);
+    until_live(&[&a, &b], 2);
+    review(&place, &b, 1);
+    let file = place.path("copy.db");
+    let path = file.to_str().expect("a path");
+    let http = b.http();
+    std::thread::scope(|scope| {
+        let running = scope.spawn(|| review(&place, &b, 1));
+        place.run(&["backup", path, "--node", &http]).ok();
+        running.join().expect("the review");
+    });
+    place
+        .run(&["backup", path, "--node", &http])
+        .fails(2, &["is there already", "try:"]);
+    let known: Vec<String> = b.threads().into_iter().map(|(id, _)| id).collect();
+    assert_eq!(known.len(), 2);
+
+    // The machine is lost; the copy comes back into an empty folder, with the same key.
+    b.kill();
+    let data = place.path("c");
+    std::fs::create_dir(&data).expect("a folder");
+    let folder = data.to_str().expect("a path");
+    place.run(&["restore", path, "--data", folder]).ok();
+    let keys = ["identity", "operator"];
+    for key in keys {
+        std::fs::copy(b.data().join(key), data.join(key)).expect("a key");
+    }
+    let c = Start::new("c", "reviewer").peers(&[&a]).up(&place);
+    until_live(&[&a, &c], 2);
+    // What the copy did not have comes from the peer.
+    until("both threads are here", || (c.threads().len() == 2).then_some(()));
+    until_same(&[&a, &c]);
+    assert_eq!(c.get("status")["node"], b_key(&c, &a));
+    review(&place, &c, 1);
+    until_same(&[&a, &c]);
+    let checked = place.run(&["log", "verify", "--json", "--node", &c.http()]).ok().json();
+    // Its old life, its new life, and the peer.
+    assert!(
+        checked["summary"].as_str().is_some_and(|s| s.contains("3 feeds")),
+        "{checked}"
+    );
+}
+
+/// The key of the other member, as the peer knows it.
+fn b_key(c: &Node, a: &Node) -> Value {
+    let mine = a.get("status")["node"].clone();
+    let agents = c.get("agents")["agents"].as_array().expect("a list").clone();
+    let other = agents.iter().find(|r| r["node"] != mine).expect("an agent");
+    other["node"].clone()
+}
+
+#[test]
+fn a_running_and_a_stopped_node_are_verified_and_rebuilt() {
+    let place = Place::new();
+    let mut a = Start::new("a", "security,reviewer").up(&place);
+    until_live(&[&a], 1);
+    review(&place, &a, 1);
+    let before = a.state();
+    let http = a.http();
+    place.run(&["log", "verify", "--node", &http]).ok();
+    place.run(&["rebuild", "--node", &http]).ok();
+    until_live(&[&a], 1);
+    assert_eq!(a.state(), before);
+    let data = a.data().to_str().expect("a path").to_owned();
+    // Without --node, the folder leads to the running node.
+    place.run(&["log", "verify", "--data", &data]).ok();
+    assert_eq!(a.end(rustix::process::Signal::TERM), Some(0));
+    place.run(&["log", "verify", "--data", &data]).ok();
+    place.run(&["rebuild", "--data", &data]).ok();
+    let copy = place.path("copy.db");
+    place
+        .run(&["backup", copy.to_str().expect("a path"), "--data", &data])
+        .ok();
+    let a = Start::new("a", "security,reviewer").up(&place);
+    until_live(&[&a], 1);
+    assert_eq!(a.state(), before);
+}
+
+fn agent(node: &Node, role: &str) -> (String, String) {
+    let list = node.get("agents")["agents"].as_array().expect("a list").clone();
+    let row = list.iter().find(|r| r["role"] == role).expect("an agent");
+    let text = |name: &str| row[name].as_str().expect("a text").to_owned();
+    (text("id"), text("status"))
+}
+
+#[test]
+fn paused_drained_and_killed_agents_take_nothing_new() {
+    let place = Place::new();
+    let a = Start::new("a", "security,reviewer").up(&place);
+    until_live(&[&a], 1);
+    let (id, _) = agent(&a, "security");
+    assert_eq!(a.post(&format!("agents/{id}/pause"), &json!({})).0, 200);
+    until("it is paused", || (agent(&a, "security").1 == "paused").then_some(()));
+    let (status, fault) = a.post("agents/nobody/pause", &json!({}));
+    assert_eq!(status, 404, "{fault}");
+    assert_eq!(a.post(&format!("agents/{id}/resume"), &json!({})).0, 200);
+    until("it is back", || (agent(&a, "security").1 == "idle").then_some(()));
+    review(&place, &a, 1);
+    assert_eq!(a.post("node/drain", &json!({})).0, 200);
+    until("all have stopped", || {
+        (agent(&a, "security").1 == "stopped" && agent(&a, "reviewer").1 == "stopped").then_some(())
+    });
+    let mut b = Start::new("b", "security").up(&place);
+    until_live(&[&b], 1);
+    assert_eq!(b.post("node/kill", &json!({})).0, 200);
+    until("it has stopped", || {
+        (agent(&b, "security").1 == "stopped").then_some(())
+    });
+    // The switch stops the agents; the node itself still answers, and ends when it is told to.
+    assert_eq!(b.end(rustix::process::Signal::TERM), Some(0));
+}
