@@ -189,7 +189,7 @@ impl Project {
             .sync
             .forks
             .get(&head.feed)
-            .filter(|_| end.is_some_and(|end| head.len > end))
+            .filter(|_| end.is_some_and(|end| head.end.is_none_or(|theirs| theirs > end)))
         else {
             return false;
         };
