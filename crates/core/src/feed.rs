@@ -125,6 +125,28 @@ impl Feeds {
         self.held
     }
 
+    /// What held events wait for, in words, for people who look for the reason.
+    pub fn waits(&self) -> Vec<String> {
+        let words = |b: &Blocker| match b {
+            Blocker::Feed(id) => format!(
+                "feed {}#{} beyond event {}",
+                id.node.short(),
+                id.incarnation,
+                self.get(id).map_or(0, Feed::len)
+            ),
+            Blocker::Epoch(epoch) => format!("roster epoch {epoch}"),
+            Blocker::Time(at) => format!("time {at}"),
+        };
+        let line = |(b, who): (&Blocker, &BTreeSet<FeedId>)| {
+            let who: Vec<String> = who
+                .iter()
+                .map(|id| format!("{}#{}", id.node.short(), id.incarnation))
+                .collect();
+            format!("{} for {}", who.join(" "), words(b))
+        };
+        self.blocked.iter().map(line).collect()
+    }
+
     /// The highest incarnation seen of a node.
     pub fn incarnation(&self, node: &PublicKey) -> u64 {
         let range = FeedId {

@@ -107,6 +107,9 @@ pub struct Head {
     /// The hash of the last of them: with another one at the same place, two nodes believe two sides of a fork.
     #[n(2)]
     pub head: Hash,
+    /// The number from which on the feed is excluded, if the sender knows of a fork or a cut.
+    #[n(3)]
+    pub end: Option<u64>,
 }
 
 /// A message between two nodes, or on a project's topic.
@@ -240,15 +243,13 @@ impl Wire {
     }
 }
 
-/// A hash over all heads, in the order of feeds.
-pub fn heads_digest(heads: impl Iterator<Item = (FeedId, u64, Hash)>) -> Hash {
-    let mut bytes = Vec::new();
-    for (feed, len, head) in heads {
-        bytes.extend_from_slice(&codec::encode(&feed));
-        bytes.extend_from_slice(&len.to_be_bytes());
-        bytes.extend_from_slice(&head.0);
+/// A hash over all heads and ends, in the order of feeds: equal where two nodes have the same events and exclude the same.
+pub fn heads_digest(heads: &[Head]) -> Hash {
+    let mut bytes = Vec::with_capacity(heads.len() * 96);
+    for head in heads {
+        bytes.extend_from_slice(&codec::encode(head));
     }
-    crypto::hash(Context::Heads, &bytes)
+    crypto::hash(Context::Presence, &bytes)
 }
 
 /// The gossip topic of a project.

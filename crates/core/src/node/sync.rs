@@ -3,7 +3,7 @@
 //! Members compare a digest of all heads from time to time; where it differs they exchange heads, and each asks for the ranges
 //! that it lacks. A range is asked for at one peer at a time and again elsewhere when it does not come.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::outbox::Outbox;
 use super::{Ctx, Effect, Notice, Project};
@@ -68,11 +68,7 @@ impl Project {
     }
 
     fn heads_to(&self, out: &mut Outbox, to: PublicKey, answer: bool) {
-        let heads = self
-            .feeds
-            .heads()
-            .map(|(feed, len, head)| Head { feed, len, head })
-            .collect();
+        let heads = self.heads();
         out.speak(Effect::Send {
             to,
             message: Wire::Heads {
@@ -85,7 +81,27 @@ impl Project {
 
     /// The digest of everything that this node has.
     pub fn digest(&self) -> Hash {
-        heads_digest(self.feeds.heads())
+        heads_digest(&self.heads())
+    }
+
+    /// What this node has of every feed, and what it excludes, in the order of feeds.
+    pub fn heads(&self) -> Vec<Head> {
+        let mut all: BTreeMap<FeedId, Head> = BTreeMap::new();
+        for (feed, len, head) in self.feeds.heads() {
+            let end = None;
+            all.insert(feed, Head { feed, len, head, end });
+        }
+        for (feed, end) in self.feeds.ends() {
+            let (len, head) = (0, Hash::ZERO);
+            let known = all.entry(feed).or_insert(Head {
+                feed,
+                len,
+                head,
+                end: None,
+            });
+            known.end = Some(end);
+        }
+        all.into_values().collect()
     }
 
     /// Compares with the next peer when it is time, and repeats what was not answered.
@@ -148,6 +164,19 @@ impl Project {
                 self.want(ctx, head.feed);
             }
         }
+        // A feed that the peer has never heard of is not in its heads: what is known against it is shown all the same.
+        let named: BTreeSet<FeedId> = heads.iter().map(|h| h.feed).collect();
+        for feed in self
+            .sync
+            .forks
+            .keys()
+            .filter(|f| !named.contains(f))
+            .copied()
+            .collect::<Vec<_>>()
+        {
+            let (len, head, end) = (0, Hash::ZERO, None);
+            self.show_fork(ctx, from, &Head { feed, len, head, end });
+        }
         if answer {
             self.send_heads(ctx, from, false);
         }
@@ -160,7 +189,7 @@ impl Project {
             .sync
             .forks
             .get(&head.feed)
-            .filter(|_| end.is_some_and(|end| head.len > end))
+            .filter(|_| end.is_some_and(|end| head.end.is_none_or(|theirs| theirs > end)))
         else {
             return false;
         };

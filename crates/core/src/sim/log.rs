@@ -230,7 +230,10 @@ fn wire_words(w: &World, wire: &Wire) -> String {
         Wire::Heads { heads, answer, .. } => {
             let list: Vec<String> = heads
                 .iter()
-                .map(|h| format!("{}#{}:{}", w.who(&h.feed.node), h.feed.incarnation, h.len))
+                .map(|h| {
+                    let end = h.end.map(|end| format!("!{end}")).unwrap_or_default();
+                    format!("{}#{}:{}{end}", w.who(&h.feed.node), h.feed.incarnation, h.len)
+                })
                 .collect();
             format!("Heads [{}]{}", list.join(" "), if *answer { " asks" } else { "" })
         }

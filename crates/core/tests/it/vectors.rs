@@ -164,6 +164,12 @@ fn messages() -> Vec<Value> {
         operator: bodies::key(g),
         voting: true,
     };
+    let head = Head {
+        feed,
+        len: 7,
+        head: bodies::hash(g),
+        end: Some(9),
+    };
     let all = [
         Wire::Events {
             project,
@@ -173,15 +179,11 @@ fn messages() -> Vec<Value> {
         Wire::Presence(Signed::new(&key, presence)),
         Wire::Digest {
             project,
-            digest: heads_digest([(feed, 7, hash)].into_iter()),
+            digest: heads_digest(&[head]),
         },
         Wire::Heads {
             project,
-            heads: vec![Head {
-                feed,
-                len: 7,
-                head: bodies::hash(g),
-            }],
+            heads: vec![head],
             answer: true,
         },
         Wire::Want {
