@@ -162,7 +162,13 @@ fn main() {
         let (ours, bare) = in_turns(pair, if quick { 3 } else { TURNS });
         let ratio = ours.as_secs_f64() / bare.as_secs_f64().max(1e-12);
         let one = |time: Duration| format!("{:.0} ns", time.as_secs_f64() * 1e9);
-        println!("{:<24} {:>12} {:>12} {ratio:>7.2}   {}", pair.name, one(ours), one(bare), pair.bare_name);
+        println!(
+            "{:<24} {:>12} {:>12} {ratio:>7.2}   {}",
+            pair.name,
+            one(ours),
+            one(bare),
+            pair.bare_name
+        );
     }
 }
 
@@ -237,7 +243,11 @@ fn verify(world: &World) -> Pair<'_> {
             black_box(Event::decode(black_box(&wire)).expect("a good event"));
         }),
         bare: Box::new(move || {
-            black_box(public.verify_strict(black_box(&bytes), &signature).expect("a good signature"));
+            black_box(
+                public
+                    .verify_strict(black_box(&bytes), &signature)
+                    .expect("a good signature"),
+            );
         }),
         each: 1,
     }
@@ -260,7 +270,11 @@ fn verify_inner(world: &World) -> Pair<'_> {
         }),
         bare: Box::new(move || {
             for _ in 0..2 {
-                black_box(public.verify_strict(black_box(&bytes), &signature).expect("a good signature"));
+                black_box(
+                    public
+                        .verify_strict(black_box(&bytes), &signature)
+                        .expect("a good signature"),
+                );
             }
         }),
         each: 1,

@@ -59,7 +59,10 @@ impl BarePair {
         Ok(Self {
             publish,
             heard,
-            tasks: [tokio::spawn(speak(publisher, messages)), tokio::spawn(listen(listener, hear))],
+            tasks: [
+                tokio::spawn(speak(publisher, messages)),
+                tokio::spawn(listen(listener, hear)),
+            ],
         })
     }
 

@@ -112,9 +112,16 @@ mod tests {
         let set = varied(1_000, 7);
         let change = set.change().expect("a diff");
         assert_eq!(change.files.len(), 3);
-        let added: Vec<&str> = set.diff.lines().filter(|l| l.starts_with('+') && !l.starts_with("+++")).collect();
+        let added: Vec<&str> = set
+            .diff
+            .lines()
+            .filter(|l| l.starts_with('+') && !l.starts_with("+++"))
+            .collect();
         assert_eq!(added.len(), 1_000);
-        let functions: BTreeSet<&&str> = added.iter().filter(|l| l.contains("def ") || l.contains("fn ")).collect();
+        let functions: BTreeSet<&&str> = added
+            .iter()
+            .filter(|l| l.contains("def ") || l.contains("fn "))
+            .collect();
         assert!(functions.len() > 50, "{}", functions.len());
         assert_ne!(set.diff, varied(1_000, 8).diff);
         assert_eq!(set.diff, varied(1_000, 7).diff);

@@ -43,7 +43,10 @@ fn one(me: &Path, home: &Path, args: &[&str], runs: usize) -> Result<Figure> {
     let value = format!("p50 {}, p99 {}", ms(ours.median()), ms(ours.percentile(99)));
     let how = format!("a new process and its end, {runs} runs in turn with the process `true`");
     Ok(Figure::new(NAME, args[0].trim_start_matches('-'), value, how)
-        .beside(format!("p50 {}", ms(bare.median())), ratio(ours.median(), bare.median()))
+        .beside(
+            format!("p50 {}", ms(bare.median())),
+            ratio(ours.median(), bare.median()),
+        )
         .aims("≤ 30 ms at p50", ours.median() <= GOAL))
 }
 
@@ -62,6 +65,10 @@ fn spawn(program: &Path, home: &Path, args: &[&str]) -> Result<Duration> {
     if status.success() {
         Ok(took)
     } else {
-        Err(fail(Exit::Local, format!("{}: it ended with {status}", attempt()), None))
+        Err(fail(
+            Exit::Local,
+            format!("{}: it ended with {status}", attempt()),
+            None,
+        ))
     }
 }

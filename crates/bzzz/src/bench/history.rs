@@ -48,7 +48,8 @@ fn home(data: &Path) -> Result<PublicKey> {
         .mode(0o700)
         .create(data)
         .explain(Exit::Local, attempt, None)?;
-    let identity = identity::load_or_create(&data.join(bzzz_node::IDENTITY_FILE)).explain(Exit::Local, attempt, None)?;
+    let identity =
+        identity::load_or_create(&data.join(bzzz_node::IDENTITY_FILE)).explain(Exit::Local, attempt, None)?;
     Ok(PublicKey(identity.public_key()))
 }
 
@@ -136,7 +137,10 @@ async fn fold(data: &Path, events: u64) -> Result<Vec<Figure>> {
     let started = Instant::now();
     loop {
         let mark = Instant::now();
-        let page = store.scan(at, BATCH).await.explain(Exit::Local, "could not read the history", None)?;
+        let page = store
+            .scan(at, BATCH)
+            .await
+            .explain(Exit::Local, "could not read the history", None)?;
         at = page.next;
         spent.read += mark.elapsed();
         if page.events.is_empty() {
@@ -145,7 +149,10 @@ async fn fold(data: &Path, events: u64) -> Result<Vec<Figure>> {
         let mark = Instant::now();
         let verified = verify(&page.events, cores)?;
         spent.verify += mark.elapsed();
-        signatures += verified.iter().map(|(_, body)| 1 + inner_signatures(body.as_ref())).sum::<u64>();
+        signatures += verified
+            .iter()
+            .map(|(_, body)| 1 + inner_signatures(body.as_ref()))
+            .sum::<u64>();
         let mark = Instant::now();
         for (event, body) in &verified {
             take(&mut replica, event, body)?;
@@ -155,7 +162,10 @@ async fn fold(data: &Path, events: u64) -> Result<Vec<Figure>> {
     let all = started.elapsed();
     let (state, feeds) = replica.ok_or_else(|| fail(Exit::Local, "could not read the history back", None))?;
     if feeds.total() != events || feeds.held() != 0 {
-        let what = format!("could not take the history in: {} of {events} events were accepted", feeds.total());
+        let what = format!(
+            "could not take the history in: {} of {events} events were accepted",
+            feeds.total()
+        );
         return Err(fail(Exit::Local, what, None));
     }
     let longest = state.threads.values().map(|t| t.messages.len()).max().unwrap_or(0);
@@ -180,13 +190,21 @@ async fn fold(data: &Path, events: u64) -> Result<Vec<Figure>> {
             per_second(spent.verify),
             format!("decode and signatures alone, {cores} threads"),
         ),
-        Figure::new(NAME, "- fold", per_second(spent.fold), "feeds and state alone, one thread"),
+        Figure::new(
+            NAME,
+            "- fold",
+            per_second(spent.fold),
+            "feeds and state alone, one thread",
+        ),
     ];
     if let Some(peak) = peak() {
         let how = "most resident memory while the state was built, all of it in memory";
         figures.push(Figure::new(NAME, "memory", mb(peak), how));
     }
-    store.close().await.explain(Exit::Local, "could not close the store", None)?;
+    store
+        .close()
+        .await
+        .explain(Exit::Local, "could not close the store", None)?;
     Ok(figures)
 }
 
@@ -211,7 +229,9 @@ fn signatures_alone(cores: usize) -> f64 {
                 scope.spawn(|| {
                     let mut done = 0;
                     while started.elapsed() < Duration::from_secs(1) {
-                        done += (0..64).filter(|_| public.verify(Context::Event, &bytes, &signature)).count() as u64;
+                        done += (0..64)
+                            .filter(|_| public.verify(Context::Event, &bytes, &signature))
+                            .count() as u64;
                     }
                     done
                 })
@@ -270,12 +290,23 @@ async fn start(data: &Path, events: u64) -> Result<Figure> {
     let (started, before) = (Instant::now(), processor_time());
     let node = bzzz_node::start(settings).await.explain(Exit::Node, attempt, None)?;
     let took = started.elapsed();
-    let work = processor_time().zip(before).map(|(after, before)| after.saturating_sub(before));
-    let work = work.map_or_else(String::new, |work| format!(" ({:.1} s of processor time)", work.as_secs_f64()));
-    let known = node.project(None, |p, _| p.feeds.total()).await.explain(Exit::Node, attempt, None)?;
+    let work = processor_time()
+        .zip(before)
+        .map(|(after, before)| after.saturating_sub(before));
+    let work = work.map_or_else(String::new, |work| {
+        format!(" ({:.1} s of processor time)", work.as_secs_f64())
+    });
+    let known = node
+        .project(None, |p, _| p.feeds.total())
+        .await
+        .explain(Exit::Node, attempt, None)?;
     node.stop().await;
     if known < events {
-        return Err(fail(Exit::Node, format!("the node knows {known} of {events} events"), None));
+        return Err(fail(
+            Exit::Node,
+            format!("the node knows {known} of {events} events"),
+            None,
+        ));
     }
     let how = format!("a node with five agents over {events} stored events, from the first call to its handle");
     Ok(Figure::new(NAME, "start", format!("{:.2} s{work}", took.as_secs_f64()), how).aims("≤ 3 s", took <= GOAL_START))

@@ -43,7 +43,9 @@ impl Up {
             .explain(Exit::Local, attempt, None)?;
         let mut line = String::new();
         if let Some(out) = child.stdout.take() {
-            BufReader::new(out).read_line(&mut line).explain(Exit::Local, attempt, None)?;
+            BufReader::new(out)
+                .read_line(&mut line)
+                .explain(Exit::Local, attempt, None)?;
         }
         let took = started.elapsed();
         let serves = serde_json::from_str::<Status>(&line).is_ok_and(|status| !status.peer_id.is_empty());
@@ -69,7 +71,9 @@ impl Up {
 
 impl Drop for Up {
     fn drop(&mut self) {
-        let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
+        let pid = i32::try_from(self.child.id())
+            .ok()
+            .and_then(rustix::process::Pid::from_raw);
         let asked = pid.is_some_and(|pid| rustix::process::kill_process(pid, rustix::process::Signal::TERM).is_ok());
         let started = Instant::now();
         while asked && started.elapsed() < PATIENCE {
@@ -89,16 +93,28 @@ pub fn idle(extent: Extent) -> Result<Vec<Figure>> {
     let data = place.path().join("node");
     let first = Up::start(&data)?;
     std::thread::sleep(Duration::from_secs(extent.seconds));
-    let bytes = first
-        .resident()
-        .ok_or_else(|| fail(Exit::Local, "could not read the memory of a process on this system", None))?;
+    let bytes = first.resident().ok_or_else(|| {
+        fail(
+            Exit::Local,
+            "could not read the memory of a process on this system",
+            None,
+        )
+    })?;
     let new = first.took;
     drop(first);
     let again = Up::start(&data)?;
-    let how = format!("resident memory of `bzzz up` with five agents, {} s after its start", extent.seconds);
+    let how = format!(
+        "resident memory of `bzzz up` with five agents, {} s after its start",
+        extent.seconds
+    );
     Ok(vec![
         Figure::new(NAME, "memory", mb(bytes), how).aims("≤ 40 MB", bytes <= GOAL_BYTES),
-        Figure::new(NAME, "first start", ms(new), "`bzzz up` on a new folder until it prints its addresses"),
+        Figure::new(
+            NAME,
+            "first start",
+            ms(new),
+            "`bzzz up` on a new folder until it prints its addresses",
+        ),
         Figure::new(NAME, "next start", ms(again.took), "the same folder again"),
     ])
 }

@@ -71,7 +71,10 @@ pub fn certificate(place: &Path, change: ChangeSet) -> Result<String> {
         // It is gathered a moment after the votes have decided.
         let started = Instant::now();
         let certificate = loop {
-            let found = node.certificate(None, thread).await.explain(Exit::Node, attempt, None)?;
+            let found = node
+                .certificate(None, thread)
+                .await
+                .explain(Exit::Node, attempt, None)?;
             match found {
                 Some(certificate) => break certificate,
                 None if started.elapsed() < PATIENCE => tokio::time::sleep(LOOK).await,
@@ -118,7 +121,11 @@ async fn review(node: &Handle, change: ChangeSet) -> Result<bzzz_core::crypto::H
     let thread = node.review(None, spec).await.explain(Exit::Node, attempt, None)?;
     let started = Instant::now();
     loop {
-        match node.thread_status(None, thread).await.explain(Exit::Node, attempt, None)? {
+        match node
+            .thread_status(None, thread)
+            .await
+            .explain(Exit::Node, attempt, None)?
+        {
             Some(ThreadStatus::Decided { .. }) => return Ok(thread),
             Some(ThreadStatus::Open) | None if started.elapsed() < PATIENCE => tokio::time::sleep(LOOK).await,
             other => return Err(fail(Exit::Node, format!("{attempt}: it ended as {other:?}"), None)),

@@ -52,7 +52,11 @@ async fn measure(seconds: u64) -> Result<Vec<Figure>> {
     }
     let bytes = pair.bytes;
     pair.stop().await;
-    let (durable, visible, stored) = (Times::new(ours.durable), Times::new(ours.visible), Times::new(ours.stored));
+    let (durable, visible, stored) = (
+        Times::new(ours.durable),
+        Times::new(ours.visible),
+        Times::new(ours.stored),
+    );
     let bare = Times::new(bare);
     let how = format!(
         "two nodes in this process over loopback, {} posts at {RATE}/s; baseline: bare gossipsub, {bytes} bytes, one \
@@ -68,12 +72,22 @@ async fn measure(seconds: u64) -> Result<Vec<Figure>> {
     let (base_tail, times_tail) = beside(&visible, 99);
     let (base_stored, times_stored) = beside(&stored, 50);
     Ok(vec![
-        Figure::new(NAME, "durable here", value(&durable), "until the post is answered: committed and fsynced"),
+        Figure::new(
+            NAME,
+            "durable here",
+            value(&durable),
+            "until the post is answered: committed and fsynced",
+        ),
         Figure::new(NAME, "visible there", value(&visible), how)
             .beside(base, times)
             .aims("≤ 2 x at p50", times <= GOAL),
-        Figure::new(NAME, "- its tail", format!("p99 {}", ms(visible.percentile(99))), "the same posts")
-            .beside(base_tail, times_tail),
+        Figure::new(
+            NAME,
+            "- its tail",
+            format!("p99 {}", ms(visible.percentile(99))),
+            "the same posts",
+        )
+        .beside(base_tail, times_tail),
         Figure::new(
             NAME,
             "stored there",
@@ -121,7 +135,9 @@ impl Pair {
         };
         let a = start(settings("a")).await.explain(Exit::Node, attempt, None)?;
         let peers = a.addresses();
-        let b = start(Settings { peers, ..settings("b") }).await.explain(Exit::Node, attempt, None)?;
+        let b = start(Settings { peers, ..settings("b") })
+            .await
+            .explain(Exit::Node, attempt, None)?;
         let project = a.default_project().await.explain(Exit::Node, attempt, None)?;
         for node in [&a, &b] {
             until("the two nodes know each other", async || {
@@ -162,7 +178,11 @@ impl Pair {
             bytes: 0,
         };
         let (feed, seq) = pair.post(0).await?;
-        let rows = pair.a.events(project, feed, seq, 1).await.explain(Exit::Node, attempt, None)?;
+        let rows = pair
+            .a
+            .events(project, feed, seq, 1)
+            .await
+            .explain(Exit::Node, attempt, None)?;
         pair.bytes = rows.first().map_or(0, Vec::len);
         Ok(pair)
     }
@@ -190,16 +210,24 @@ impl Pair {
                 let (feed, seq) = post(&a, project, thread, number).await?;
                 let durable = began.elapsed();
                 let look = number.is_multiple_of(LOOK_EVERY);
-                let stored = if look { stored(&b, project, thread, feed, seq, began).await } else { None };
+                let stored = if look {
+                    stored(&b, project, thread, feed, seq, began).await
+                } else {
+                    None
+                };
                 Ok::<_, anyhow::Error>((began, seq, durable, stored))
             }));
         }
         let mut seen = Seen::default();
         for work in under_way {
             let (began, seq, durable, stored) = work.await.explain(Exit::Local, "could not measure", None)??;
-            until("every post is visible on the peer", async || lock(&arrivals).contains_key(&seq)).await?;
+            until("every post is visible on the peer", async || {
+                lock(&arrivals).contains_key(&seq)
+            })
+            .await?;
             let arrived = lock(&arrivals).get(&seq).copied();
-            seen.visible.extend(arrived.map(|at| at.saturating_duration_since(began)));
+            seen.visible
+                .extend(arrived.map(|at| at.saturating_duration_since(began)));
             seen.durable.push(durable);
             seen.stored.extend(stored);
         }
@@ -247,13 +275,23 @@ async fn post(node: &Handle, project: Hash, thread: Hash, number: u64) -> Result
 }
 
 /// How long until a node's store holds an event and the text that it names.
-async fn stored(node: &Handle, project: Hash, thread: Hash, feed: FeedId, seq: u64, began: Instant) -> Option<Duration> {
+async fn stored(
+    node: &Handle,
+    project: Hash,
+    thread: Hash,
+    feed: FeedId,
+    seq: u64,
+    began: Instant,
+) -> Option<Duration> {
     while began.elapsed() < PATIENCE {
         let rows = node.events(project, feed, seq, 1).await.unwrap_or_default();
         if !rows.is_empty() {
             let text = node.project(Some(project), move |p, _| {
                 let messages = &p.state.threads.get(&thread)?.messages;
-                let entry = messages.values().rev().find(|m| m.reference.feed == feed && m.reference.seq == seq)?;
+                let entry = messages
+                    .values()
+                    .rev()
+                    .find(|m| m.reference.feed == feed && m.reference.seq == seq)?;
                 Some(entry.message.statement.text.hash)
             });
             if let Ok(Some(text)) = text.await

@@ -101,7 +101,17 @@ fn colours_follow_the_flag() {
 
 #[test]
 fn bench_prints_a_line_for_each_figure() {
-    let tiny = ["bench", "--seconds", "1", "--runs", "1", "--events", "400", "--lines", "30"];
+    let tiny = [
+        "bench",
+        "--seconds",
+        "1",
+        "--runs",
+        "1",
+        "--events",
+        "400",
+        "--lines",
+        "30",
+    ];
     let json = Place::new().run(&[&tiny[..], &["--json"]].concat()).ok().json();
     let figures = json["figures"].as_array().expect("figures");
     for name in ["cold-start", "review", "append-visible", "idle", "history"] {
