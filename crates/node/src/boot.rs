@@ -23,10 +23,10 @@ pub const OPERATOR_FILE: &str = "operator";
 const META_INCARNATION: &str = "incarnation";
 /// Meta key of the public key that wrote this store.
 const META_NODE: &str = "node";
-/// Events in one page of the load.
-const PAGE: usize = 4096;
-/// Pages that are read and decoded ahead of the fold: some 20 MiB.
-const PAGES_AHEAD: usize = 4;
+/// Events in one page of the load: a page in all its forms stays in a core's cache.
+const PAGE: usize = 512;
+/// Pages that are read and decoded ahead of the fold: some 5 MiB.
+const PAGES_AHEAD: usize = 8;
 
 /// The two keys of a node.
 pub struct Keys {
@@ -134,8 +134,8 @@ async fn load_with(
     let (pages, mut decoded) = mpsc::channel(PAGES_AHEAD);
     let reader = tokio::spawn(read(store.clone(), pages));
     while let Some(page) = decoded.recv().await {
-        for (event, body) in page.await.map_err(|e| NodeError::Stopped(Some(e.to_string())))?? {
-            node.load_decoded(ends, &event, body.as_ref());
+        for (event, body) in &page.await.map_err(|e| NodeError::Stopped(Some(e.to_string())))?? {
+            node.load_decoded(ends, event, body.as_ref());
         }
     }
     reader.await.map_err(|e| NodeError::Stopped(Some(e.to_string())))??;
@@ -156,7 +156,13 @@ async fn read(store: Store, pages: mpsc::Sender<JoinHandle<Result<Decoded, NodeE
             return Ok(());
         }
         at = page.next;
-        let work = tokio::task::spawn_blocking(move || page.events.iter().map(decode).collect());
+        let work = tokio::task::spawn_blocking(move || {
+            let mut out = Vec::with_capacity(page.events.len());
+            for row in &page.events {
+                out.push(decode(row)?);
+            }
+            Ok(out)
+        });
         if pages.send(work).await.is_err() {
             // The fold ended with an error of its own.
             return Ok(());
