@@ -90,15 +90,32 @@ pub async fn incarnation(store: &Store, node: [u8; 32]) -> Result<u64, NodeError
     let incarnation = match (before.max(known), restored) {
         (None, _) => 0,
         (Some(last), false) => last,
-        // Another number may have been used since the backup was made: the time makes a clash with it impossible in practice,
-        // and numbers only have to rise.
-        (Some(last), true) => (last + 1).max(unix_ms()),
+        (Some(last), true) => after(last),
     };
     let meta = vec![
         (META_INCARNATION.to_owned(), Some(incarnation.to_be_bytes().to_vec())),
         (META_NODE.to_owned(), Some(node.to_vec())),
         (bzzz_store::META_RESTORED.to_owned(), None),
     ];
+    store
+        .append(Batch {
+            meta,
+            ..Batch::default()
+        })
+        .await?;
+    Ok(incarnation)
+}
+
+/// The incarnation after one. Another number may have been used since a backup was made: the time makes a clash with it
+/// impossible in practice, and numbers only have to rise.
+fn after(incarnation: u64) -> u64 {
+    (incarnation + 1).max(unix_ms())
+}
+
+/// Begins a new life of a running node, durably, before it says anything under it.
+pub async fn begin_incarnation(store: &Store, before: u64) -> Result<u64, NodeError> {
+    let incarnation = after(before);
+    let meta = vec![(META_INCARNATION.to_owned(), Some(incarnation.to_be_bytes().to_vec()))];
     store
         .append(Batch {
             meta,

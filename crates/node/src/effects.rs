@@ -235,7 +235,14 @@ impl Owner {
 /// A blob of a project from the store, whole.
 pub(crate) async fn read_blob(store: &bzzz_store::Store, project: &Hash, hash: Hash) -> Option<Blob> {
     match store.blob(hash.0).await {
-        Ok(BlobLookup::Present(row)) if row.project == project.0 => codec::decode("blob", &row.bytes).ok(),
+        Ok(BlobLookup::Present(row)) if row.project == project.0 => {
+            let blob: Option<Blob> = codec::decode("blob", &row.bytes).ok();
+            let sound = blob.filter(|blob| blob.hash() == hash);
+            if sound.is_none() {
+                tracing::warn!(%hash, "a stored text is not what its event names: the file was changed from outside");
+            }
+            sound
+        }
         Ok(_) => None,
         Err(e) => {
             tracing::warn!(error = %e, "could not read a blob");

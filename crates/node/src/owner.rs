@@ -47,6 +47,7 @@ pub(crate) struct Owner {
     pub(crate) next_command: u64,
     pub(crate) wake_ms: u64,
     pub(crate) reload: bool,
+    pub(crate) new_life: bool,
     pub(crate) inputs: VecDeque<Input>,
     pub(crate) tellings: VecDeque<(u64, Telling)>,
 }
@@ -114,6 +115,7 @@ pub(crate) async fn start(settings: Settings) -> Result<Handle, NodeError> {
         next_command: 0,
         wake_ms: 0,
         reload: false,
+        new_life: false,
         inputs: VecDeque::new(),
         tellings: VecDeque::new(),
     };
@@ -212,6 +214,9 @@ impl Owner {
         while let Some(input) = self.inputs.pop_front() {
             let effects = self.node.handle(unix_ms(), input);
             self.carry_out(effects).await?;
+            if self.new_life {
+                self.begin_new_life().await?;
+            }
             if self.reload {
                 self.reload().await?;
             }
@@ -364,6 +369,15 @@ impl Owner {
         }
     }
 
+    /// This node's disk was set back, or its feed is forked: what it wrote stands as far as it is sound, what it held is
+    /// forfeited, and it goes on under a new incarnation.
+    async fn begin_new_life(&mut self) -> Result<(), NodeError> {
+        self.new_life = false;
+        self.config.incarnation = boot::begin_incarnation(&self.store, self.config.incarnation).await?;
+        self.reload = true;
+        Ok(())
+    }
+
     /// A feed lost accepted events to a fork or a cut: fold anew from the disk.
     async fn reload(&mut self) -> Result<(), NodeError> {
         self.reload = false;
@@ -433,10 +447,16 @@ impl Owner {
     }
 
     /// Tells whoever watches.
-    pub(crate) fn notice(&self, notice: Notice) {
+    pub(crate) fn notice(&mut self, notice: Notice) {
         match &notice {
             Notice::Refused { from, why } => tracing::debug!(%from, why, "refused"),
             Notice::Forked { feed, from, .. } => {
+                if feed.node == self.node.me() && feed.incarnation == self.config.incarnation {
+                    tracing::warn!(
+                        "others have more of this node's own feed than its disk: it was set back; a new life begins"
+                    );
+                    self.new_life = true;
+                }
                 tracing::warn!(node = %feed.node, from, "a feed is forked and excluded")
             }
             Notice::Money { what } => tracing::warn!("{what}"),

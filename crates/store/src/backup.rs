@@ -214,11 +214,14 @@ fn read_manifest(backup: &Path) -> Result<Manifest, StoreError> {
     Ok(manifest)
 }
 
+/// What a folder may hold before a restore: the node's keys, which are in no backup, its settings, and our own files.
+const MAY_BE_THERE: [&str; 5] = [LOCK_FILE, DRAFT_FILE, "identity", "operator", "bzzz.toml"];
+
 fn refuse_occupied(data_dir: &Path) -> Result<(), StoreError> {
     let failed = |e: std::io::Error| StoreError::io("list", data_dir, e);
     for entry in fs::read_dir(data_dir).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name();
-        if name != LOCK_FILE && name != DRAFT_FILE {
+        if !MAY_BE_THERE.iter().any(|known| name == *known) {
             let found = name.to_string_lossy().into_owned();
             return Err(StoreError::NotEmpty {
                 path: data_dir.to_owned(),

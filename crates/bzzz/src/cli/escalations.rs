@@ -35,8 +35,7 @@ enum Action {
     Answer {
         /// Escalation id
         id: String,
-        /// The answer
-        #[arg(value_parser = ["approve", "request_changes"])]
+        /// One of the question's options, as `show` lists them, or its number
         answer: String,
         /// Why, for the record
         #[arg(long, value_name = "TEXT")]
@@ -108,8 +107,18 @@ fn draw_one(screen: Screen, item: &EscalationRow) -> String {
         None => out.push_str(&pair(
             screen,
             "answer with",
-            &format!("bzzz escalations answer {} approve|request_changes", item.id),
+            &format!("bzzz escalations answer {} {}", item.id, choices(&item.options)),
         )),
     }
     out
+}
+
+/// The options as they are typed: `approve|request_changes`.
+fn choices(options: &[String]) -> String {
+    let typed: Vec<String> = options.iter().map(|o| o.trim().replace(' ', "_")).collect();
+    if typed.is_empty() {
+        "ANSWER".to_owned()
+    } else {
+        typed.join("|")
+    }
 }

@@ -158,6 +158,8 @@ pub struct EscalationRow {
     pub question: String,
     /// Thread id.
     pub thread: String,
+    /// The answers that can be given.
+    pub options: Vec<String>,
     /// The signed answer.
     pub answer: Option<String>,
 }

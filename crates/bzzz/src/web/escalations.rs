@@ -152,7 +152,9 @@ pub async fn act(
                 })
                 .await?;
             let normal = |text: &str| text.trim().to_lowercase().replace(['_', '-'], " ");
-            let found = options.iter().position(|o| normal(o) == normal(&body.answer));
+            let number = body.answer.trim().parse::<usize>().ok().and_then(|n| n.checked_sub(1));
+            let by_name = options.iter().position(|o| normal(o) == normal(&body.answer));
+            let found = by_name.or(number.filter(|n| *n < options.len()));
             let Some(option) = found else {
                 let why = format!(
                     "{:?} is none of the question's options: {}",

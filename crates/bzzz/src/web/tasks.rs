@@ -14,6 +14,8 @@ use super::{Answer, App, Refusal, ids, ok};
 /// Lease of a task that people or outside agents work on, milliseconds.
 const LEASE_MS: u64 = 15 * 60_000;
 const PRIORITY: u8 = 3;
+/// How long a claim waits for its acknowledgement before it is shown as it stands.
+const LEASE_PATIENCE: std::time::Duration = std::time::Duration::from_secs(3);
 
 fn row(p: &Project, id: &Hash, now: u64) -> Option<(Value, Hash)> {
     let task = p.state.tasks.get(id)?;
@@ -191,8 +193,28 @@ pub async fn act(
             ));
         }
     };
+    let claims = matches!(command, Command::ClaimTask { .. });
     app.handle.command(command).await?;
+    if claims {
+        wait_for_lease(&app, task).await?;
+    }
     one(&app, task).await
+}
+
+/// A claim is answered by its authority a moment later: with a token for us, or for somebody else.
+async fn wait_for_lease(app: &App, task: Hash) -> Result<(), Refusal> {
+    let until = std::time::Instant::now() + LEASE_PATIENCE;
+    while std::time::Instant::now() < until {
+        let status = app
+            .handle
+            .project(None, move |p, now| p.task_status(&task, now))
+            .await?;
+        if !matches!(status, TaskStatus::Open | TaskStatus::Expired(_)) {
+            return Ok(());
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    Ok(())
 }
 
 async fn first_agent(app: &App, task: Hash) -> Result<String, Refusal> {

@@ -53,9 +53,9 @@ pub enum TemporalError {
 }
 
 impl Temporal {
-    /// Picks a version. `versions` are those that exist, strictly ascending; `base` is where `~~N` and `^^N` count from,
-    /// the latest version where none is given (so `^^N` without a base only has `^^0`). A base that no longer exists still
-    /// is a place to count from, but zero steps from it finds nothing.
+    /// Picks a version. `versions` are those that exist, strictly ascending; `base` is where `~~N` and `^^N` count from.
+    /// Where none is given, `~~N` counts back from the latest version and `^^N` forward from the oldest. A base that no
+    /// longer exists still is a place to count from, but zero steps from it finds nothing.
     pub fn resolve(self, base: Option<u64>, versions: &[u64]) -> Result<u64, TemporalError> {
         debug_assert!(versions.is_sorted_by(|a, b| a < b), "versions must ascend");
         let (Some(&oldest), Some(&latest)) = (versions.first(), versions.last()) else {
@@ -69,7 +69,10 @@ impl Temporal {
                 latest,
             }),
         };
-        let base = base.unwrap_or(latest);
+        let base = base.unwrap_or(match self {
+            Temporal::Forward(_) => oldest,
+            _ => latest,
+        });
         match self {
             Temporal::Latest | Temporal::Any => Ok(latest),
             Temporal::Version(version) => exact(version),

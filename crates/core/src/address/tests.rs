@@ -138,8 +138,10 @@ fn five_versions() {
     check("~~4/", None, Some(1));
     check("~~5/", None, None);
     check("~~1/", Some(3), Some(2));
-    check("^^0/", None, Some(5));
-    check("^^1/", None, None);
+    check("^^0/", None, Some(1));
+    check("^^1/", None, Some(2));
+    check("^^4/", None, Some(5));
+    check("^^5/", None, None);
     check("^^1/", Some(3), Some(4));
     check("^^2/", Some(3), Some(5));
     check("^^3/", Some(3), None);

@@ -431,7 +431,7 @@ impl Project {
                 );
             }
             None => {
-                let question = "too few of the team voted in time; shall the change land?";
+                let question = "too little of the roster's weight voted for one choice in time; shall the change land?";
                 self.escalate(ctx, id, Reason::Deadline, question);
             }
         }

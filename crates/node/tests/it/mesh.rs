@@ -37,3 +37,39 @@ async fn three_nodes_review_together_and_hold_the_same_state() {
         node.stop().await;
     }
 }
+
+#[tokio::test]
+async fn a_node_whose_disk_was_set_back_begins_a_new_life() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let a = start(settings(&at("a"), "a", &["reviewer"])).await.unwrap();
+    let b = joined(&at("b"), "b", &["security"], &a).await;
+    until_live(&a, 2, &["reviewer", "security"]).await;
+    until_same(&[&a, &b]).await;
+    // The folder is copied behind the node's back; then it goes on, and the copy is put in its place.
+    b.stop().await;
+    let copied = at("copy");
+    std::fs::create_dir(&copied).unwrap();
+    for entry in std::fs::read_dir(at("b")).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), copied.join(entry.file_name())).unwrap();
+    }
+    let b = joined(&at("b"), "b", &["security"], &a).await;
+    until_live(&a, 2, &["reviewer", "security"]).await;
+    review(&b, good_change(), 60_000).await;
+    until_same(&[&a, &b]).await;
+    b.stop().await;
+    std::fs::remove_dir_all(at("b")).unwrap();
+    std::fs::rename(&copied, at("b")).unwrap();
+    let b = joined(&at("b"), "b", &["security"], &a).await;
+    until("the new life is known", || async {
+        let node = b.node();
+        let lives = a.project(None, move |p, _| p.feeds.incarnation(&node)).await.ok()?;
+        (lives > 0).then_some(())
+    })
+    .await;
+    until_same(&[&a, &b]).await;
+    for node in [a, b] {
+        node.stop().await;
+    }
+}
