@@ -12,7 +12,7 @@ use crate::change::ChangeSet;
 use crate::crypto::{Hash, PublicKey};
 use crate::diff::Change;
 use crate::event::{Event, EventRef, FeedId};
-use crate::feed::{Feeds, Offer};
+use crate::feed::Feeds;
 use crate::hlc::{Hlc, MAX_SKEW_MS};
 use crate::ledger::Ledger;
 use crate::plant;
@@ -98,7 +98,7 @@ impl Project {
 
     /// Takes a stored event: verified when it was stored.
     pub(super) fn load(&mut self, event: &Event) {
-        if self.feeds.offer(event, &self.state.rosters, u64::MAX - MAX_SKEW_MS) != Offer::Ready {
+        if !self.feeds.continues(event) {
             return;
         }
         // Stored in the order of acceptance: nothing waits for it.
