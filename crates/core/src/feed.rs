@@ -260,6 +260,15 @@ impl Feeds {
         Ok(None)
     }
 
+    /// Whether a stored event is the next of its feed. It was accepted when it was stored, so what it rested on then is not asked
+    /// again: what was known to be cut off or forked then may not be known to be so yet.
+    pub fn continues(&self, event: &Event) -> bool {
+        let feed = self.feeds.get(&event.feed());
+        let (seq, prev) = (event.header().seq, event.header().prev);
+        let ended = feed.and_then(Feed::ended_at).is_some_and(|end| seq >= end);
+        !ended && seq == feed.map_or(0, Feed::len) && prev == feed.map_or(Hash::ZERO, Feed::head)
+    }
+
     /// Enters an event that was ready, and returns the held events that may be ready now: offer them again.
     pub fn accept(&mut self, event: &Event) -> Vec<Event> {
         let id = event.feed();

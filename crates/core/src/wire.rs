@@ -7,7 +7,7 @@ use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 
 use crate::blob::Blob;
-use crate::body::{JoinStatement, Signed, Statement};
+use crate::body::{JoinStatement, RosterChanged, Signed, Statement};
 use crate::codec::{self, CodecError};
 use crate::crypto::{self, Context, Hash, PublicKey};
 use crate::event::FeedId;
@@ -228,6 +228,16 @@ pub enum Wire {
         /// The owner's token.
         #[n(2)]
         token: u64,
+    },
+    /// The roster changes that cut feeds off, for somebody who waits for events that will not come any more.
+    #[n(11)]
+    Rosters {
+        /// The project.
+        #[n(0)]
+        project: Hash,
+        /// From epoch 1 on.
+        #[n(1)]
+        changes: Vec<RosterChanged>,
     },
 }
 

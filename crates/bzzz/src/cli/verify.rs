@@ -76,12 +76,15 @@ fn details(verified: &Verified) -> Vec<String> {
     let mut out = vec![
         format!("{outcome}: {basis}"),
         format!(
-            "weight {} of {}, from {}, {} and {} model families",
+            "weight {} of {}, from {}, {} and {}",
             words::weight(verified.weight),
             words::weight(verified.total),
             words::count(verified.nodes.into(), "node"),
             words::count(verified.owners.into(), "owner"),
-            verified.model_families
+            match verified.model_families {
+                1 => "1 model family".to_owned(),
+                n => format!("{n} model families"),
+            }
         ),
         format!(
             "project {} ({}), epoch {}",

@@ -47,9 +47,10 @@ pub fn line(event: &ProgressEvent) -> Option<String> {
         E::Joined { agent, role, .. } => format!("{} joined as {}", name(agent), clean::line(role)),
         E::Analysing { .. } | E::Unknown => return None,
         E::Findings { agent, count } => format!("{}: {}", name(agent), words::count((*count).into(), "finding")),
-        E::Proposal { agent, verdict } => {
-            format!("{} proposes: {}", name(agent), vote_word(verdict))
-        }
+        E::Proposal { agent, verdict } => match verdict.as_str() {
+            "vote" => format!("{} puts the change to the vote", name(agent)),
+            verdict => format!("{} proposes: {}", name(agent), vote_word(verdict)),
+        },
         E::Commit { agent } => format!("{} committed to a vote", name(agent)),
         E::Reveal { agent, vote } => format!("{}, first vote: {}", name(agent), vote_word(vote)),
         E::Evidence { agent } => format!("{} brought evidence", name(agent)),

@@ -27,6 +27,7 @@ impl Node {
             | Wire::WantBlob { project, .. }
             | Wire::Blob { project, .. }
             | Wire::Fork { project, .. }
+            | Wire::Rosters { project, .. }
             | Wire::Renew { project, .. } => self.with(now, &project, |p, ctx| p.message(ctx, from, message, gossip)),
             Wire::Presence(ref presence) => {
                 let project = presence.statement.project;
@@ -87,6 +88,7 @@ impl Project {
                 }
             }
             Wire::Blob { blob, .. } => self.blob_received(ctx, blob),
+            Wire::Rosters { changes, .. } => self.rosters_received(ctx, &changes),
             Wire::Renew { task, token, .. } => self.renew_asked(ctx, from, task, token),
             Wire::Join(_) | Wire::Welcome { .. } => {}
         }

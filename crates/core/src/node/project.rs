@@ -12,7 +12,7 @@ use crate::change::ChangeSet;
 use crate::crypto::{Hash, PublicKey};
 use crate::diff::Change;
 use crate::event::{Event, EventRef, FeedId};
-use crate::feed::{Feeds, Offer};
+use crate::feed::Feeds;
 use crate::hlc::{Hlc, MAX_SKEW_MS};
 use crate::ledger::Ledger;
 use crate::plant;
@@ -96,32 +96,16 @@ impl Project {
         self.me
     }
 
-    /// Takes a stored event: verified when it was stored. One that is stored before what it rests on waits for it.
+    /// Takes a stored event: verified when it was stored, and stored in the order of acceptance.
     pub(super) fn load(&mut self, event: &Event, body: Option<&Body>) {
-        const FAR: u64 = u64::MAX - MAX_SKEW_MS;
-        if self.feeds.offer(event, &self.state.rosters, FAR) != Offer::Ready {
+        if !self.feeds.continues(event) {
             return;
         }
-        let mut queue = self.enter(event, body);
-        while let Some(event) = queue.pop() {
-            if self.feeds.offer(&event, &self.state.rosters, FAR) == Offer::Ready {
-                queue.extend(self.enter(&event, event.body().as_ref()));
-            }
-        }
-    }
-
-    /// Enters a stored event that is ready; returns what waited for it.
-    fn enter(&mut self, event: &Event, body: Option<&Body>) -> Vec<Event> {
-        let mut released = self.feeds.accept(event);
-        let epoch = self.state.rosters.latest().epoch;
+        self.feeds.accept(event);
         if let Some(body) = body {
-            released.extend(self.take(&Meta::of(event), body));
+            // Nothing is held at the start.
+            let _ = self.take(&Meta::of(event), body);
         }
-        let now_epoch = self.state.rosters.latest().epoch;
-        if now_epoch > epoch {
-            released.extend(self.feeds.epoch_known(now_epoch));
-        }
-        released
     }
 
     /// Applies an accepted event to the state and to what is derived from it here.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::outbox::Outbox;
 use super::{Ctx, Effect, Notice, Project};
-use crate::body::Signed;
+use crate::body::{RosterChanged, Signed};
 use crate::crypto::{Hash, PublicKey};
 use crate::event::FeedId;
 use crate::hlc::MAX_SKEW_MS;
@@ -21,6 +21,8 @@ pub const PROBE_RANGE: u64 = 64;
 pub const DIAL_RETRY_MS: u64 = 10_000;
 /// With so many peers a node dials no further members: the mesh is dense enough to lose any of them.
 pub const DIAL_PEERS: usize = 24;
+/// Roster changes in one message, at most.
+pub const MAX_SHOWN_ROSTERS: usize = 4096;
 /// Longest time that a presence may claim to hold.
 pub const MAX_TTL_MS: u64 = 5 * 60_000;
 
@@ -31,6 +33,8 @@ pub(super) struct Sync {
     asked: BTreeMap<FeedId, (u64, u64)>,
     /// When a peer was last asked for its side of a feed.
     probed: BTreeMap<FeedId, u64>,
+    /// When a peer was last shown the rosters.
+    shown: BTreeMap<PublicKey, u64>,
     next_ms: u64,
     turn: usize,
     dialled: BTreeMap<PublicKey, u64>,
@@ -185,13 +189,9 @@ impl Project {
     /// Shows the proof to whoever still has events beyond a fork. Returns whether there was something to show.
     fn show_fork(&mut self, ctx: &mut Ctx<'_>, to: PublicKey, head: &Head) -> bool {
         let end = self.feeds.get(&head.feed).and_then(|f| f.ended_at());
-        let Some((a, b)) = self
-            .sync
-            .forks
-            .get(&head.feed)
-            .filter(|_| end.is_some_and(|end| head.end.is_none_or(|theirs| theirs > end)))
-        else {
-            return false;
+        let unknown = end.is_some_and(|end| head.end.is_none_or(|theirs| theirs > end));
+        let Some((a, b)) = self.sync.forks.get(&head.feed).filter(|_| unknown) else {
+            return unknown && self.show_cut(ctx, to);
         };
         let message = Wire::Fork {
             project: self.id,
@@ -200,6 +200,46 @@ impl Project {
         };
         ctx.out.speak(Effect::Send { to, message });
         true
+    }
+
+    /// Shows the rosters to whoever does not know of a cut. Returns `true`.
+    fn show_cut(&mut self, ctx: &mut Ctx<'_>, to: PublicKey) -> bool {
+        let again = self.sync.shown.get(&to).is_some_and(|at| at + RANGE_RETRY_MS > ctx.now);
+        if !again {
+            self.sync.shown.insert(to, ctx.now);
+            let rosters = &self.state.rosters;
+            let message = Wire::Rosters {
+                project: self.id,
+                changes: rosters.changes_to(rosters.latest().epoch).to_vec(),
+            };
+            ctx.out.speak(Effect::Send { to, message });
+        }
+        true
+    }
+
+    /// Somebody shows us rosters to come. They take effect with their events; but events that we wait for and that were cut off
+    /// need not be waited for, and one of them may stand before the very event that cuts.
+    pub(super) fn rosters_received(&mut self, ctx: &mut Ctx<'_>, changes: &[RosterChanged]) {
+        let mut chain = self.state.rosters.clone();
+        for change in changes.iter().take(MAX_SHOWN_ROSTERS) {
+            if change.roster.epoch == chain.latest().epoch + 1 && chain.extend(change).is_err() {
+                return;
+            }
+        }
+        for cut in chain.latest().cuts.clone() {
+            let feed = FeedId {
+                node: cut.node,
+                incarnation: cut.incarnation,
+            };
+            // What is accepted beyond the cut goes when its event comes.
+            let bears =
+                |f: &crate::feed::Feed| f.len() <= cut.events && f.ended_at().is_none_or(|end| end > cut.events);
+            if self.feeds.get(&feed).is_none_or(bears) {
+                for event in self.feeds.end(feed, cut.events).ready {
+                    self.offer(ctx, event);
+                }
+            }
+        }
     }
 
     /// Where a peer has another event at a place that we have, asks for its side: that gives the proof. Returns whether it differs.

@@ -113,6 +113,12 @@ impl World {
                 ));
             }
         }
+        for n in [a, b] {
+            let waits = self.project_of(n).map(|p| p.feeds.waits()).unwrap_or_default();
+            if !waits.is_empty() {
+                out.push(format!("{} waits: {}", self.name(n), waits.join("; ")));
+            }
+        }
         if out.is_empty() {
             out.push(format!(
                 "ends {:?} against {:?}",

@@ -167,6 +167,7 @@ fn mark_wire(wire: &Wire) -> Vec<u8> {
         Wire::Join(j) => [&[8], &j.signature.0[..8]].concat(),
         Wire::Welcome { granted, .. } => vec![9, u8::from(*granted)],
         Wire::Renew { task, .. } => [&[10], &task.0[..8]].concat(),
+        Wire::Rosters { changes, .. } => vec![11, changes.len() as u8],
     }
 }
 
@@ -245,6 +246,7 @@ fn wire_words(w: &World, wire: &Wire) -> String {
         Wire::Fork { a, b, .. } => format!("Fork {} against {}", event_words(a), event_words(b)),
         Wire::Join(j) => format!("Join of {}", w.who(&j.by)),
         Wire::Welcome { granted, .. } => format!("Welcome granted={granted}"),
+        Wire::Rosters { changes, .. } => format!("Rosters {}", changes.len()),
         Wire::Renew { task, token, .. } => format!("Renew {} token {token}", task.short()),
     }
 }

@@ -58,7 +58,12 @@ impl World {
         let founded = size > 4 || dice.chance(500);
         // Some come later, without anything: they have to ask for a seat.
         let late = if founded && size > 3 { dice.below(3) as usize } else { 0 };
-        let liars = (self.cfg.faults.byzantine as usize).min(seats.min(size - late).saturating_sub(1) / 3);
+        // While a project grows from one node, a single liar may hold a third.
+        let liars = if !founded {
+            0
+        } else {
+            (self.cfg.faults.byzantine as usize).min(seats.min(size - late).saturating_sub(1) / 3)
+        };
         for i in 0..size {
             let liar = i > 0 && i <= liars;
             let member = self.new_member(g, i, i < seats, liar, &mut dice);
