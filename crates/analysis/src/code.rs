@@ -17,9 +17,7 @@ mod tests {
     use crate::tree::Doc;
 
     fn doc(lang: Lang, text: &str) -> Doc {
-        Doc::parse(lang, text.to_owned(), 1, false, true)
-            .ok()
-            .unwrap()
+        Doc::parse(lang, text.to_owned(), 1, false, true).ok().unwrap()
     }
 
     #[test]
@@ -30,10 +28,7 @@ mod tests {
             let found = built_string(call.args[0]);
             found.map(|b| {
                 (
-                    b.pieces
-                        .iter()
-                        .map(|p| p.text().to_owned())
-                        .collect::<Vec<_>>(),
+                    b.pieces.iter().map(|p| p.text().to_owned()).collect::<Vec<_>>(),
                     b.captured,
                 )
             })
@@ -46,14 +41,8 @@ mod tests {
         };
         assert_eq!(pieces(Lang::Python, "f(f'a {x} b')"), some(&["x"], &[]));
         assert_eq!(pieces(Lang::Python, "f('a' + x + 'b')"), some(&["x"], &[]));
-        assert_eq!(
-            pieces(Lang::Python, "f('a %s' % (x, y))"),
-            some(&["x", "y"], &[])
-        );
-        assert_eq!(
-            pieces(Lang::Python, "f('a {}'.format(x))"),
-            some(&["x"], &[])
-        );
+        assert_eq!(pieces(Lang::Python, "f('a %s' % (x, y))"), some(&["x", "y"], &[]));
+        assert_eq!(pieces(Lang::Python, "f('a {}'.format(x))"), some(&["x"], &[]));
         assert_eq!(pieces(Lang::Python, "f('a')"), None);
         assert_eq!(pieces(Lang::Python, "f(a + b)"), None);
         assert_eq!(pieces(Lang::JavaScript, "f(`a ${x}`)"), some(&["x"], &[]));

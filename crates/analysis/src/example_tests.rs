@@ -44,8 +44,7 @@ fn diff(path: &str, before: &str, after: &str) -> String {
         first(new_end - start),
         new_end - start
     );
-    let mut put =
-        |mark: char, lines: &[&str]| lines.iter().for_each(|l| out += &format!("{mark}{l}\n"));
+    let mut put = |mark: char, lines: &[&str]| lines.iter().for_each(|l| out += &format!("{mark}{l}\n"));
     put(' ', &old[start..head]);
     put('-', &old[head..old.len() - tail]);
     put('+', &new[head..new.len() - tail]);
@@ -65,14 +64,10 @@ fn change_set(example: &Example, whole: bool) -> (ChangeSet, Vec<u32>) {
             format!("{line}\n")
         })
         .collect();
-    let mut set = ChangeSet::from_diff(
-        "example",
-        diff(example.path, example.before, &after).as_bytes(),
-    );
+    let mut set = ChangeSet::from_diff("example", diff(example.path, example.before, &after).as_bytes());
     if whole {
         set.files.insert(example.path.into(), after);
-        set.old_files
-            .insert(example.path.into(), example.before.into());
+        set.old_files.insert(example.path.into(), example.before.into());
     }
     (set, marked)
 }
@@ -101,14 +96,9 @@ fn rules_speak_on_their_bad_examples() {
             }
             for finding in findings {
                 let change = set.change().unwrap();
-                finding
-                    .validate()
-                    .unwrap_or_else(|e| panic!("{}: {e}", rule.info.id));
+                finding.validate().unwrap_or_else(|e| panic!("{}: {e}", rule.info.id));
                 if let Err(error) = finding.quote_stands(&change, &set.files) {
-                    wrong.push(format!(
-                        "{}: {error}\nquote: {}",
-                        rule.info.id, finding.quote
-                    ));
+                    wrong.push(format!("{}: {error}\nquote: {}", rule.info.id, finding.quote));
                 }
             }
         }
@@ -139,11 +129,7 @@ fn rules_are_silent_on_look_alikes() {
 #[test]
 fn unchanged_code_is_not_reported() {
     for rule in crate::rules::all() {
-        for example in rule
-            .bad
-            .iter()
-            .filter(|e| e.before.is_empty() && e.path.contains('.'))
-        {
+        for example in rule.bad.iter().filter(|e| e.before.is_empty() && e.path.contains('.')) {
             let text = example.after.replace(MARK, "");
             let far = "\n".repeat(12);
             let comment = if example.path.ends_with(".py") {
@@ -167,10 +153,7 @@ fn every_rule_is_complete() {
     for rule in crate::rules::all() {
         let info = rule.info;
         assert!(ids.insert(info.id), "{} twice", info.id);
-        assert_eq!(
-            info.id.split_once('/').map(|(role, _)| role),
-            Some(info.role)
-        );
+        assert_eq!(info.id.split_once('/').map(|(role, _)| role), Some(info.role));
         assert!(roles().contains(&info.role), "{}", info.role);
         assert!(
             !rule.bad.is_empty() && !rule.good.is_empty(),
@@ -187,10 +170,8 @@ fn every_rule_is_complete() {
             .iter()
             .filter(|l| !matches!(l, crate::Lang::Tsx | crate::Lang::TypeScript))
         {
-            let shown = |e: &&Example| {
-                crate::Lang::of_path(e.path)
-                    .is_some_and(|l| l == *lang || (l.is_js() && lang.is_js()))
-            };
+            let shown =
+                |e: &&Example| crate::Lang::of_path(e.path).is_some_and(|l| l == *lang || (l.is_js() && lang.is_js()));
             assert!(
                 rule.bad.iter().any(|e| shown(&e)),
                 "{} has no bad example in {}",
@@ -211,18 +192,13 @@ fn every_rule_is_complete() {
 fn no_example_breaks_another_rule() {
     for rule in crate::rules::all() {
         for example in rule.bad.iter().chain(rule.good) {
-            let cut: String = example
-                .after
-                .chars()
-                .take(example.after.chars().count() / 2)
-                .collect();
+            let cut: String = example.after.chars().take(example.after.chars().count() / 2).collect();
             for role in roles() {
                 let (set, _) = change_set(example, true);
                 for finding in analyse(role, &set).findings {
                     let change = set.change().unwrap();
                     assert!(
-                        finding.validate().is_ok()
-                            && finding.quote_stands(&change, &set.files).is_ok(),
+                        finding.validate().is_ok() && finding.quote_stands(&change, &set.files).is_ok(),
                         "{finding:#?}"
                     );
                 }

@@ -73,11 +73,7 @@ impl<'a> File<'a> {
 }
 
 /// Reads all files of a change; what could not be read is told in `skipped`.
-pub(crate) fn prepare<'a>(
-    set: &'a ChangeSet,
-    change: &'a Change,
-    skipped: &mut Vec<Skipped>,
-) -> Changed<'a> {
+pub(crate) fn prepare<'a>(set: &'a ChangeSet, change: &'a Change, skipped: &mut Vec<Skipped>) -> Changed<'a> {
     let mut count: BTreeMap<&str, usize> = BTreeMap::new();
     for file in &change.files {
         *count.entry(file.path()).or_default() += 1;
@@ -167,15 +163,8 @@ fn read<'a>(
     } else if let Some(lang) = lang {
         use bzzz_core::change::Side;
         if diff.new_path.is_some() && !diff.binary {
-            let text =
-                whole.map_or_else(|| FileText::sparse(diff, Side::New), |t| FileText::whole(t));
-            file.docs = parse(
-                lang,
-                text,
-                || FileText::sparse(diff, Side::New),
-                begin,
-                &mut skip,
-            );
+            let text = whole.map_or_else(|| FileText::sparse(diff, Side::New), |t| FileText::whole(t));
+            file.docs = parse(lang, text, || FileText::sparse(diff, Side::New), begin, &mut skip);
         }
         if diff.old_path.is_some() && !diff.binary {
             let old = diff
@@ -183,15 +172,8 @@ fn read<'a>(
                 .as_deref()
                 .and_then(|p| set.old_files.get(p))
                 .filter(|_| once);
-            let text =
-                old.map_or_else(|| FileText::sparse(diff, Side::Old), |t| FileText::whole(t));
-            file.old_docs = parse(
-                lang,
-                text,
-                || FileText::sparse(diff, Side::Old),
-                begin,
-                &mut |_| {},
-            );
+            let text = old.map_or_else(|| FileText::sparse(diff, Side::Old), |t| FileText::whole(t));
+            file.old_docs = parse(lang, text, || FileText::sparse(diff, Side::Old), begin, &mut |_| {});
         }
     }
     file
@@ -227,22 +209,14 @@ fn parse(
                 skip(NoTree::LongLine.why());
                 return Vec::new();
             }
-            Err(no) => skip(&format!(
-                "{}; looked at the changed regions alone",
-                no.why()
-            )),
+            Err(no) => skip(&format!("{}; looked at the changed regions alone", no.why())),
         }
         return parse_fragments(lang, sparse(), begin, skip);
     }
     parse_fragments(lang, text, begin, skip)
 }
 
-fn parse_fragments(
-    lang: Lang,
-    text: FileText,
-    begin: Instant,
-    skip: &mut impl FnMut(&str),
-) -> Vec<Doc> {
+fn parse_fragments(lang: Lang, text: FileText, begin: Instant, skip: &mut impl FnMut(&str)) -> Vec<Doc> {
     let mut docs = Vec::new();
     for fragment in text.fragments {
         if begin.elapsed() > MAX_PARSE_TIME {
@@ -279,10 +253,7 @@ fn settle(lang: Lang, fragment: &Fragment) -> Settled {
     let body = without_cut_comment(lang, &fragment.text);
     let section = fragment.section.trim();
     let opens = if lang == Lang::Python {
-        section.ends_with(':')
-            && ["def ", "class ", "async def "]
-                .iter()
-                .any(|w| section.starts_with(w))
+        section.ends_with(':') && ["def ", "class ", "async def "].iter().any(|w| section.starts_with(w))
     } else {
         section.ends_with('{')
     };
@@ -343,11 +314,7 @@ fn without_cut_comment(lang: Lang, text: &str) -> String {
         let first = text.lines().position(|l| l.contains(quote));
         let closes = first.is_some_and(|at| {
             let line = text.lines().nth(at).unwrap_or_default();
-            let before = text
-                .lines()
-                .take(at)
-                .filter(|l| !l.trim().is_empty())
-                .last();
+            let before = text.lines().take(at).filter(|l| !l.trim().is_empty()).last();
             // A docstring that opens stands behind the line that opens its block.
             text.matches(quote).count() % 2 == 1
                 && line.trim() == quote
@@ -366,13 +333,7 @@ fn without_cut_comment(lang: Lang, text: &str) -> String {
     };
     (0..)
         .zip(text.lines())
-        .map(|(at, l)| {
-            if at <= end {
-                "\n".to_owned()
-            } else {
-                format!("{l}\n")
-            }
-        })
+        .map(|(at, l)| if at <= end { "\n".to_owned() } else { format!("{l}\n") })
         .collect()
 }
 
@@ -403,8 +364,7 @@ mod tests {
 
     #[test]
     fn indented_fragments_without_a_header_parse() {
-        let diff =
-            "--- a/x.py\n+++ b/x.py\n@@ -40,2 +40,3 @@\n         a()\n+        b()\n         c()\n";
+        let diff = "--- a/x.py\n+++ b/x.py\n@@ -40,2 +40,3 @@\n         a()\n+        b()\n         c()\n";
         with_docs(diff, |file| {
             assert!(!file.docs[0].root().has_error(), "{}", file.docs[0].text)
         });
@@ -422,10 +382,7 @@ mod tests {
         });
         let diff = "--- a/x.py\n+++ b/x.py\n@@ -40,3 +40,4 @@ def f():\n     Call a(1).\n+    Then b(1).\n     \"\"\"\n     c(1)\n";
         with_docs(diff, |file| {
-            let calls: Vec<_> = file.docs[0]
-                .all(&["call"])
-                .map(|n| (n.text(), n.line()))
-                .collect();
+            let calls: Vec<_> = file.docs[0].all(&["call"]).map(|n| (n.text(), n.line())).collect();
             assert_eq!(calls, [("c(1)", 43)]);
         });
     }

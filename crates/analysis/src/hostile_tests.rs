@@ -17,11 +17,7 @@ fn all_roles(diff: &[u8]) -> Vec<Analysis> {
         .map(|role| {
             let begin = Instant::now();
             let analysis = analyse(role, &set);
-            assert!(
-                begin.elapsed() < DEADLINE,
-                "{role} took {:?}",
-                begin.elapsed()
-            );
+            assert!(begin.elapsed() < DEADLINE, "{role} took {:?}", begin.elapsed());
             analysis
         })
         .collect()
@@ -102,10 +98,7 @@ fn what_is_no_diff_is_told() {
         analysis.skipped
     );
     assert_eq!(
-        analyse(
-            "no such role",
-            &ChangeSet::from_diff("x", &new_file("a.py", "eval(x)"))
-        ),
+        analyse("no such role", &ChangeSet::from_diff("x", &new_file("a.py", "eval(x)"))),
         Analysis::default()
     );
 }

@@ -29,13 +29,7 @@ pub const PYTHON_JS: &[Lang] = &[Lang::Python, Lang::JavaScript, Lang::TypeScrip
 /// Python and Rust.
 pub const PYTHON_RUST: &[Lang] = &[Lang::Python, Lang::Rust];
 /// All that have a grammar.
-pub const ALL: &[Lang] = &[
-    Lang::Rust,
-    Lang::Python,
-    Lang::JavaScript,
-    Lang::TypeScript,
-    Lang::Tsx,
-];
+pub const ALL: &[Lang] = &[Lang::Rust, Lang::Python, Lang::JavaScript, Lang::TypeScript, Lang::Tsx];
 /// For rules over plain text, whatever the language.
 pub const ANY_TEXT: &[Lang] = &[];
 
@@ -70,8 +64,7 @@ impl Lang {
     }
 
     pub(crate) fn grammar(self) -> &'static tree_sitter::Language {
-        static GRAMMARS: std::sync::OnceLock<[tree_sitter::Language; 5]> =
-            std::sync::OnceLock::new();
+        static GRAMMARS: std::sync::OnceLock<[tree_sitter::Language; 5]> = std::sync::OnceLock::new();
         let grammars = GRAMMARS.get_or_init(|| {
             [
                 tree_sitter_rust::LANGUAGE.into(),
@@ -124,12 +117,7 @@ pub(crate) fn is_test_path(path: &str) -> bool {
 
 /// Whether a path holds what others wrote or a tool made: it is not reviewed line by line.
 pub(crate) fn is_vendored_path(path: &str) -> bool {
-    let folder = |f: &str| {
-        matches!(
-            f,
-            "vendor" | "vendored" | "third_party" | "node_modules" | "dist"
-        )
-    };
+    let folder = |f: &str| matches!(f, "vendor" | "vendored" | "third_party" | "node_modules" | "dist");
     let name = file_name(path);
     path.split('/').rev().skip(1).any(folder)
         || [".min.", ".bundle.", "_pb2.", ".pb.", ".generated."]
@@ -159,14 +147,7 @@ pub(crate) fn is_script_path(path: &str) -> bool {
     path.split('/').rev().skip(1).any(folder)
         || matches!(
             name,
-            "build.rs"
-                | "main.rs"
-                | "cli.py"
-                | "cli.ts"
-                | "cli.js"
-                | "setup.py"
-                | "manage.py"
-                | "__main__.py"
+            "build.rs" | "main.rs" | "cli.py" | "cli.ts" | "cli.js" | "setup.py" | "manage.py" | "__main__.py"
         )
         || name.contains(".config.")
 }
@@ -179,12 +160,7 @@ mod tests {
     fn paths() {
         assert_eq!(Lang::of_path("a/b.tsx"), Some(Lang::Tsx));
         assert_eq!(Lang::of_path("a.rs/README"), None);
-        for test in [
-            "tests/x.py",
-            "src/foo.test.ts",
-            "a/test_b.py",
-            "src/tests.rs",
-        ] {
+        for test in ["tests/x.py", "src/foo.test.ts", "a/test_b.py", "src/tests.rs"] {
             assert!(is_test_path(test), "{test}");
         }
         for code in ["src/contest.py", "src/latest.rs", "attest/x.ts"] {

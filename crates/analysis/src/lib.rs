@@ -74,10 +74,7 @@ pub fn analyse(role: &str, change: &ChangeSet) -> Analysis {
         let mut sink = Sink::new(&rule.info);
         run(rule, &changed, &mut sink);
         if sink.left_out > 0 {
-            let why = format!(
-                "{}: {} more findings were left out",
-                rule.info.id, sink.left_out
-            );
+            let why = format!("{}: {} more findings were left out", rule.info.id, sink.left_out);
             analysis.skipped.push(Skipped {
                 file: String::new(),
                 why,
@@ -86,14 +83,7 @@ pub fn analyse(role: &str, change: &ChangeSet) -> Analysis {
         analysis.findings.append(&mut sink.findings);
     }
     analysis.findings.sort_by(|a, b| {
-        let key = |f: &Finding| {
-            (
-                std::cmp::Reverse(f.severity),
-                f.file.clone(),
-                f.line,
-                f.rule.clone(),
-            )
-        };
+        let key = |f: &Finding| (std::cmp::Reverse(f.severity), f.file.clone(), f.line, f.rule.clone());
         key(a).cmp(&key(b))
     });
     analysis.skipped.sort();
@@ -103,9 +93,7 @@ pub fn analyse(role: &str, change: &ChangeSet) -> Analysis {
 
 fn run(rule: &Rule, changed: &files::Changed<'_>, sink: &mut Sink<'_>) {
     let languages = rule.info.languages;
-    let reads = |file: &files::File<'_>| {
-        languages.is_empty() || file.lang.is_some_and(|l| languages.contains(&l))
-    };
+    let reads = |file: &files::File<'_>| languages.is_empty() || file.lang.is_some_and(|l| languages.contains(&l));
     match rule.check {
         Check::Change(check) => check(changed, sink),
         Check::File(check) => changed
@@ -129,11 +117,5 @@ pub fn rules() -> &'static [RuleInfo] {
 
 /// Roles that have rules.
 pub fn roles() -> &'static [&'static str] {
-    &[
-        "security",
-        "reviewer",
-        "performance",
-        "architect",
-        "documentation",
-    ]
+    &["security", "reviewer", "performance", "architect", "documentation"]
 }

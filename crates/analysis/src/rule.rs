@@ -75,11 +75,7 @@ pub(crate) const fn new(path: &'static str, after: &'static str) -> Example {
 
 /// An edited file.
 pub(crate) const fn edit(path: &'static str, before: &'static str, after: &'static str) -> Example {
-    Example {
-        path,
-        before,
-        after,
-    }
+    Example { path, before, after }
 }
 
 /// A rule with its check and examples.
@@ -117,28 +113,15 @@ impl<'r> Sink<'r> {
     }
 
     /// Likewise, with the finding adapted.
-    pub(crate) fn node_as(
-        &mut self,
-        file: &File<'_>,
-        node: Node<'_>,
-        adapt: impl FnOnce(&mut Finding),
-    ) {
-        let last = node
-            .end_line()
-            .min(node.line().saturating_add(ANCHOR_LINES - 1));
+    pub(crate) fn node_as(&mut self, file: &File<'_>, node: Node<'_>, adapt: impl FnOnce(&mut Finding)) {
+        let last = node.end_line().min(node.line().saturating_add(ANCHOR_LINES - 1));
         if node.is_real() && file.adds(node.line(), last) {
             self.push(file, node.line(), last, adapt);
         }
     }
 
     /// Reports lines after the change, whether added or not: for what the change touches or crosses.
-    pub(crate) fn lines(
-        &mut self,
-        file: &File<'_>,
-        line: u32,
-        end_line: u32,
-        adapt: impl FnOnce(&mut Finding),
-    ) {
+    pub(crate) fn lines(&mut self, file: &File<'_>, line: u32, end_line: u32, adapt: impl FnOnce(&mut Finding)) {
         self.push(file, line, end_line, adapt);
     }
 
@@ -149,13 +132,7 @@ impl<'r> Sink<'r> {
         }
     }
 
-    fn push(
-        &mut self,
-        file: &File<'_>,
-        line: u32,
-        end_line: u32,
-        adapt: impl FnOnce(&mut Finding),
-    ) {
+    fn push(&mut self, file: &File<'_>, line: u32, end_line: u32, adapt: impl FnOnce(&mut Finding)) {
         let mut quote: Vec<String> = Vec::new();
         for number in line..=end_line.min(line.saturating_add(QUOTE_LINES as u32 - 1)) {
             let Some(text) = file.line(number) else { break };
@@ -167,19 +144,9 @@ impl<'r> Sink<'r> {
         self.add(file, line, end_line, quote.join("\n"), adapt);
     }
 
-    fn add(
-        &mut self,
-        file: &File<'_>,
-        line: u32,
-        end_line: u32,
-        quote: String,
-        adapt: impl FnOnce(&mut Finding),
-    ) {
+    fn add(&mut self, file: &File<'_>, line: u32, end_line: u32, quote: String, adapt: impl FnOnce(&mut Finding)) {
         if quote.replace(MASK, "").trim().is_empty()
-            || self
-                .findings
-                .iter()
-                .any(|f| f.line == line && f.file == file.path)
+            || self.findings.iter().any(|f| f.line == line && f.file == file.path)
         {
             return;
         }
@@ -230,9 +197,7 @@ fn cut(line: &str) -> String {
 
 /// Text that is put into a finding's prose: names come from the change and may hold anything.
 fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// A name from the change for use in prose: short and on one line.

@@ -181,10 +181,7 @@ pub(crate) fn find(line: &str) -> Vec<Found> {
                 && !is_sample(&line[range.clone()])
                 && !found.iter().any(|f| overlap(&f.range, &range))
             {
-                found.push(Found {
-                    name: form.name,
-                    range,
-                });
+                found.push(Found { name: form.name, range });
             }
         }
     }
@@ -218,27 +215,13 @@ fn is_varied(bytes: &[u8]) -> bool {
 
 fn is_sample(text: &str) -> bool {
     let upper = text.to_ascii_uppercase();
-    [
-        "EXAMPLE",
-        "XXXX",
-        "YOUR",
-        "PLACEHOLDER",
-        "REDACTED",
-        "1234567890ABCDEF",
-    ]
-    .iter()
-    .any(|s| upper.contains(s))
+    ["EXAMPLE", "XXXX", "YOUR", "PLACEHOLDER", "REDACTED", "1234567890ABCDEF"]
+        .iter()
+        .any(|s| upper.contains(s))
 }
 
 /// Words in a name that promise a secret value.
-const SECRET_NAMES: &[&str] = &[
-    "password",
-    "passwd",
-    "pwd",
-    "secret",
-    "passphrase",
-    "apikey",
-];
+const SECRET_NAMES: &[&str] = &["password", "passwd", "pwd", "secret", "passphrase", "apikey"];
 /// Pairs of words that do.
 const SECRET_PAIRS: &[(&str, &str)] = &[
     ("api", "key"),
@@ -372,10 +355,7 @@ fn named_values(line: &str) -> Vec<Range<usize>> {
     let bytes = line.as_bytes();
     let mut out = Vec::new();
     let mut at = 0;
-    while let Some(step) = bytes[at..]
-        .iter()
-        .position(|b| matches!(b, b'"' | b'\'' | b'`'))
-    {
+    while let Some(step) = bytes[at..].iter().position(|b| matches!(b, b'"' | b'\'' | b'`')) {
         let open = at + step;
         let quote = bytes[open];
         let Some(len) = bytes[open + 1..].iter().position(|b| *b == quote) else {
@@ -494,10 +474,7 @@ mod tests {
     #[test]
     fn named_values_are_masked() {
         assert_eq!(mask("db_password = 'hunter2!x'"), "db_password = '•••'");
-        assert_eq!(
-            mask("  \"apiKey\": \"q8Zr41kk\","),
-            "  \"apiKey\": \"•••\","
-        );
+        assert_eq!(mask("  \"apiKey\": \"q8Zr41kk\","), "  \"apiKey\": \"•••\",");
         assert_eq!(
             mask("const API_KEY: &str = \"q8Zr41kk\";"),
             "const API_KEY: &str = \"•••\";"

@@ -48,9 +48,7 @@ impl NoTree {
     pub(crate) fn why(self) -> &'static str {
         match self {
             NoTree::TooLarge => "the file is larger than 1 MiB: not parsed",
-            NoTree::LongLine => {
-                "it has a line of more than 20,000 bytes (minified or data): not parsed"
-            }
+            NoTree::LongLine => "it has a line of more than 20,000 bytes (minified or data): not parsed",
             NoTree::TooDeep => "its nesting is deeper than 500 levels: not parsed",
             NoTree::TooHard => "the parser met its limits: not parsed",
         }
@@ -119,10 +117,7 @@ impl Doc {
         let grammar = lang.grammar();
         let mut trial = FIRST_TRIAL_BYTES;
         while trial < text.len() {
-            let end = (0..=trial)
-                .rev()
-                .find(|at| text.is_char_boundary(*at))
-                .unwrap_or(0);
+            let end = (0..=trial).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
             max_depth_within_bounds(&parse_text(grammar, &text[..end])?)?;
             trial = trial.saturating_mul(2);
         }
@@ -224,10 +219,7 @@ fn max_depth_within_bounds(tree: &tree_sitter::Tree) -> Result<(), NoTree> {
     }
 }
 
-fn flatten(
-    tree: &tree_sitter::Tree,
-    grammar: &'static tree_sitter::Language,
-) -> Result<Vec<Entry>, NoTree> {
+fn flatten(tree: &tree_sitter::Tree, grammar: &'static tree_sitter::Language) -> Result<Vec<Entry>, NoTree> {
     let mut cursor = tree.walk();
     let mut entries: Vec<Entry> = Vec::new();
     let mut open: Vec<u32> = Vec::new();
@@ -383,8 +375,7 @@ impl<'d> Node<'d> {
 
     /// Named children without comments.
     pub(crate) fn children(&self) -> impl Iterator<Item = Node<'d>> + use<'d> {
-        self.all_children()
-            .filter(|c| c.entry().named && !c.is(COMMENTS))
+        self.all_children().filter(|c| c.entry().named && !c.is(COMMENTS))
     }
 
     pub(crate) fn child(&self, kind: &str) -> Option<Node<'d>> {
@@ -452,17 +443,8 @@ mod tests {
         assert_eq!(function.field("name").unwrap().text(), "f");
         assert_eq!((function.line(), function.end_line()), (1, 3));
         assert!(function.contains(call) && !call.contains(function));
-        assert_eq!(
-            function.field("body").unwrap().previous().unwrap().kind(),
-            "comment"
-        );
-        assert_eq!(
-            doc.root()
-                .descendants()
-                .filter(|n| n.kind() == "identifier")
-                .count(),
-            4
-        );
+        assert_eq!(function.field("body").unwrap().previous().unwrap().kind(), "comment");
+        assert_eq!(doc.root().descendants().filter(|n| n.kind() == "identifier").count(), 4);
     }
 
     #[test]
@@ -483,11 +465,7 @@ mod tests {
             )
         };
         for lang in crate::lang::ALL {
-            assert_eq!(
-                parse(*lang, &deep("(", ")")).err(),
-                Some(NoTree::TooDeep),
-                "{lang:?}"
-            );
+            assert_eq!(parse(*lang, &deep("(", ")")).err(), Some(NoTree::TooDeep), "{lang:?}");
         }
     }
 
@@ -508,10 +486,7 @@ mod tests {
             for piece in garbage {
                 let begin = Instant::now();
                 let _ = parse(*lang, &piece.repeat(4_000));
-                assert!(
-                    begin.elapsed() < Duration::from_secs(20),
-                    "{lang:?} {piece:?}"
-                );
+                assert!(begin.elapsed() < Duration::from_secs(20), "{lang:?} {piece:?}");
             }
         }
     }

@@ -7,9 +7,8 @@ const END: &str = "<!-- end of rules -->\n";
 fn table() -> String {
     let mut out = String::new();
     for role in bzzz_analysis::roles() {
-        out += &format!(
-            "\n### {role}\n\n| rule | severity | languages | what it says | CWE |\n|---|---|---|---|---|\n"
-        );
+        out +=
+            &format!("\n### {role}\n\n| rule | severity | languages | what it says | CWE |\n|---|---|---|---|---|\n");
         for rule in bzzz_analysis::rules().iter().filter(|r| r.role == *role) {
             let languages: Vec<&str> = rule.languages.iter().map(|l| l.name()).collect();
             let languages = if languages.is_empty() {

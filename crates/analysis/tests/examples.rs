@@ -19,8 +19,7 @@ fn listing(set: &ChangeSet) -> String {
         let analysis = bzzz_analysis::analyse(role, set);
         out += &format!("== {role}\n");
         for f in &analysis.findings {
-            f.quote_stands(&change, &set.files)
-                .expect("every quote stands");
+            f.quote_stands(&change, &set.files).expect("every quote stands");
             let severity = format!("{:?}", f.severity).to_lowercase();
             let first = f.quote.lines().next().unwrap_or_default();
             out += &format!(

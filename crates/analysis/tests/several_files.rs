@@ -14,8 +14,7 @@ fn diff(files: &[(&str, &str, &str)]) -> String {
                 format!("{mark}/{path}")
             }
         };
-        let range =
-            |text: &str| format!("{},{}", u32::from(!text.is_empty()), text.lines().count());
+        let range = |text: &str| format!("{},{}", u32::from(!text.is_empty()), text.lines().count());
         out += &format!(
             "--- {}\n+++ {}\n@@ -{} +{} @@\n",
             side("a", before),
@@ -82,23 +81,12 @@ fn import_circles() {
 #[test]
 fn moved_items_are_not_removed() {
     let rule = "architect/public-item-removed";
-    let old = (
-        "src/a.rs",
-        "pub fn pay() {}\npub fn keep() {}\n",
-        "pub fn keep() {}\n",
-    );
+    let old = ("src/a.rs", "pub fn pay() {}\npub fn keep() {}\n", "pub fn keep() {}\n");
     check(rule, &[old], &[("src/a.rs", 1)]);
+    check(rule, &[old, ("src/b.rs", "", "/// Pays.\npub fn pay() {}\n")], &[]);
     check(
         rule,
-        &[old, ("src/b.rs", "", "/// Pays.\npub fn pay() {}\n")],
-        &[],
-    );
-    check(
-        rule,
-        &[
-            old,
-            ("src/lib.rs", "mod a;\n", "mod a;\npub use other::pay;\n"),
-        ],
+        &[old, ("src/lib.rs", "mod a;\n", "mod a;\npub use other::pay;\n")],
         &[],
     );
 }
@@ -112,32 +100,17 @@ fn moved_tests_are_not_deleted() {
         "def test_a():\n    pass\n",
     );
     check(rule, &[old], &[("tests/test_a.py", 3)]);
-    check(
-        rule,
-        &[old, ("tests/test_c.py", "", "def test_b():\n    pass\n")],
-        &[],
-    );
+    check(rule, &[old, ("tests/test_c.py", "", "def test_b():\n    pass\n")], &[]);
 }
 
 #[test]
 fn an_announced_break_is_fine() {
     let rule = "documentation/unannounced-break";
-    let old = (
-        "src/a.rs",
-        "pub fn pay() {}\npub fn keep() {}\n",
-        "pub fn keep() {}\n",
-    );
+    let old = ("src/a.rs", "pub fn pay() {}\npub fn keep() {}\n", "pub fn keep() {}\n");
     check(rule, &[old], &[("src/a.rs", 1)]);
     check(
         rule,
-        &[
-            old,
-            (
-                "CHANGELOG.md",
-                "# Changes\n",
-                "# Changes\n\n`pay` is gone.\n",
-            ),
-        ],
+        &[old, ("CHANGELOG.md", "# Changes\n", "# Changes\n\n`pay` is gone.\n")],
         &[],
     );
 }
@@ -163,43 +136,29 @@ fn links_to_files_that_go() {
         ],
         &[("README.md", 2)],
     );
-    check(
-        rule,
-        &[("docs/a.md", "x\n", "x\nSee [old](old.md).\n")],
-        &[],
-    );
+    check(rule, &[("docs/a.md", "x\n", "x\nSee [old](old.md).\n")], &[]);
 }
 
 #[test]
 fn settings_described_elsewhere_are_fine() {
     let rule = "documentation/undocumented-setting";
-    let code = (
-        "app/config.py",
-        "",
-        "import os\nURL = os.environ[\"PAYMENT_URL\"]\n",
-    );
+    let code = ("app/config.py", "", "import os\nURL = os.environ[\"PAYMENT_URL\"]\n");
     check(rule, &[code], &[("app/config.py", 2)]);
     check(
         rule,
-        &[
-            code,
-            (".env.example", "", "PAYMENT_URL=https://example.org\n"),
-        ],
+        &[code, (".env.example", "", "PAYMENT_URL=https://example.org\n")],
         &[],
     );
 }
 
 #[test]
 fn copies_across_files_name_the_original() {
-    let body: String = (0..9)
-        .map(|n| format!("    step_{n} = compute(step)\n"))
-        .collect();
+    let body: String = (0..9).map(|n| format!("    step_{n} = compute(step)\n")).collect();
     let files = [
         ("a.py", "", format!("def f():\n{body}")),
         ("b.py", "", format!("def g():\n{body}")),
     ];
-    let files: Vec<(&str, &str, &str)> =
-        files.iter().map(|(p, b, a)| (*p, *b, a.as_str())).collect();
+    let files: Vec<(&str, &str, &str)> = files.iter().map(|(p, b, a)| (*p, *b, a.as_str())).collect();
     let found = check("architect/duplicated-block", &files, &[("b.py", 2)]);
     assert!(found[0].title.contains("a.py:2"), "{}", found[0].title);
     assert_eq!(found[0].end_line, 10);
@@ -220,10 +179,7 @@ fn only_functions_that_cross_the_limit_are_reported() {
         set.files.insert("a.py".into(), after.into());
         set.old_files.insert("a.py".into(), before.into());
         let found = bzzz_analysis::analyse("architect", &set).findings;
-        found
-            .iter()
-            .filter(|f| f.rule == "architect/complex-function")
-            .count()
+        found.iter().filter(|f| f.rule == "architect/complex-function").count()
     };
     assert_eq!(analyse(&function(14), &function(16)), 1);
     assert_eq!(analyse(&function(16), &function(17)), 0);

@@ -27,7 +27,9 @@ pub enum NodeError {
         why: String,
     },
     /// A stored event does not decode: the file was changed from outside.
-    #[error("could not load the stored events: {0}; restore the newest backup with `bzzz restore` into an empty folder")]
+    #[error(
+        "could not load the stored events: {0}; restore the newest backup with `bzzz restore` into an empty folder"
+    )]
     Stored(String),
     /// No random bytes.
     #[error("could not get random bytes from the system: {0}")]

@@ -23,10 +23,7 @@ pub(crate) struct Call<'d> {
 
 impl<'d> Call<'d> {
     pub(crate) fn keyword(&self, name: &str) -> Option<Node<'d>> {
-        self.keywords
-            .iter()
-            .find(|(k, _)| *k == name)
-            .map(|(_, v)| *v)
+        self.keywords.iter().find(|(k, _)| *k == name).map(|(_, v)| *v)
     }
 
     pub(crate) fn path_is(&self, paths: &[&str]) -> bool {
@@ -46,9 +43,7 @@ pub(crate) fn call(node: Node<'_>) -> Option<Call<'_>> {
     if !node.is(CALLS) {
         return None;
     }
-    let mut callee = node
-        .field("function")
-        .or_else(|| node.field("constructor"))?;
+    let mut callee = node.field("function").or_else(|| node.field("constructor"))?;
     if callee.kind() == "generic_function" {
         callee = callee.field("function")?;
     }

@@ -42,8 +42,7 @@ pub(crate) fn is_async(function: Node<'_>) -> bool {
         .take_while(|c| c.field_name() != "body")
         .any(|c| {
             c.kind() == "async"
-                || (c.kind() == "function_modifiers"
-                    && c.text().split_whitespace().any(|w| w == "async"))
+                || (c.kind() == "function_modifiers" && c.text().split_whitespace().any(|w| w == "async"))
         })
 }
 
@@ -61,11 +60,7 @@ pub(crate) struct Parameter<'d> {
 
 /// The parameters of a function without `self`, `cls` and `this`.
 pub(crate) fn parameters(function: Node<'_>) -> Vec<Parameter<'_>> {
-    const SPLATS: &[&str] = &[
-        "list_splat_pattern",
-        "dictionary_splat_pattern",
-        "rest_pattern",
-    ];
+    const SPLATS: &[&str] = &["list_splat_pattern", "dictionary_splat_pattern", "rest_pattern"];
     let Some(list) = function.field("parameters") else {
         let single = function.field("parameter");
         return single
@@ -90,9 +85,7 @@ pub(crate) fn parameters(function: Node<'_>) -> Vec<Parameter<'_>> {
                 keyword_only = true;
                 continue;
             }
-            "parameter" | "required_parameter" => {
-                (node.field("pattern"), node.field("value").is_some())
-            }
+            "parameter" | "required_parameter" => (node.field("pattern"), node.field("value").is_some()),
             "optional_parameter" => (node.field("pattern"), true),
             "assignment_pattern" => (node.field("left"), true),
             "self_parameter" | "attribute_item" | "positional_separator" => continue,
@@ -152,11 +145,7 @@ pub(crate) fn in_test_code(node: Node<'_>) -> bool {
         .filter(|n| n.is(&["function_item", "mod_item", "impl_item"]))
         .any(|item| {
             attributes(item).any(|a| {
-                let text: String = a
-                    .short_text(200)
-                    .chars()
-                    .filter(|c| !c.is_whitespace())
-                    .collect();
+                let text: String = a.short_text(200).chars().filter(|c| !c.is_whitespace()).collect();
                 text.contains("cfg(test)")
                     || text.contains("test]")
                     || text.contains("::test(")

@@ -41,13 +41,10 @@ fn assignments(doc: &Doc) -> &Assignments {
             {
                 let scope = enclosing_function(node).map_or(0, |f| f.id());
                 let names = map.entry(scope).or_default();
-                names
-                    .entry(name.text().to_owned())
-                    .or_default()
-                    .push(Assigned {
-                        at: node.id(),
-                        value: value.id(),
-                    });
+                names.entry(name.text().to_owned()).or_default().push(Assigned {
+                    at: node.id(),
+                    value: value.id(),
+                });
             }
         }
         map.values_mut()

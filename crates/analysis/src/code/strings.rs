@@ -49,11 +49,7 @@ pub(crate) fn string_value(node: Node<'_>) -> Option<&str> {
     let body = body.trim_start_matches('#');
     for quote in ["\"\"\"", "'''", "\"", "'", "`"] {
         if let Some(rest) = body.strip_prefix(quote) {
-            return Some(
-                rest.trim_end_matches('#')
-                    .strip_suffix(quote)
-                    .unwrap_or(rest),
-            );
+            return Some(rest.trim_end_matches('#').strip_suffix(quote).unwrap_or(rest));
         }
     }
     None
@@ -75,8 +71,7 @@ pub(crate) fn is_literal(node: Node<'_>) -> bool {
             "boolean_literal",
             "char_literal",
         ])
-        || (node.is(&["list", "tuple", "array", "array_expression"])
-            && node.children().all(is_literal_flat))
+        || (node.is(&["list", "tuple", "array", "array_expression"]) && node.children().all(is_literal_flat))
 }
 
 fn is_literal_flat(node: Node<'_>) -> bool {
@@ -128,9 +123,7 @@ pub(crate) fn built_string(node: Node<'_>) -> Option<Built<'_>> {
                 work.push(left);
                 match right.kind() {
                     "tuple" => built.pieces.extend(right.children()),
-                    "dictionary" => built
-                        .pieces
-                        .extend(right.children().filter_map(|p| p.field("value"))),
+                    "dictionary" => built.pieces.extend(right.children().filter_map(|p| p.field("value"))),
                     _ => built.pieces.push(right),
                 }
             }
@@ -142,9 +135,7 @@ pub(crate) fn built_string(node: Node<'_>) -> Option<Built<'_>> {
             },
             "call" | "call_expression" => match call(part) {
                 Some(c)
-                    if c.name == "format"
-                        && c.receiver
-                            .is_some_and(|r| r.is(&["string", "concatenated_string"])) =>
+                    if c.name == "format" && c.receiver.is_some_and(|r| r.is(&["string", "concatenated_string"])) =>
                 {
                     work.extend(c.receiver);
                     built.pieces.extend(c.args);
@@ -174,9 +165,7 @@ pub(crate) fn operator(node: Node<'_>) -> &str {
 
 fn string_parts<'d>(string: Node<'d>, built: &mut Built<'d>) {
     if is_plain_string(string) {
-        built
-            .fixed
-            .push_str(string_value(string).unwrap_or_default());
+        built.fixed.push_str(string_value(string).unwrap_or_default());
         built.fixed.push(' ');
         return;
     }
@@ -198,10 +187,7 @@ fn format_parts<'d>(invocation: Node<'d>, built: &mut Built<'d>) -> bool {
         return false;
     };
     let mut parts = tokens.children();
-    let Some(format) = parts
-        .next()
-        .filter(|f| f.is(&["string_literal", "raw_string_literal"]))
-    else {
+    let Some(format) = parts.next().filter(|f| f.is(&["string_literal", "raw_string_literal"])) else {
         return false;
     };
     let text = string_value(format).unwrap_or_default();
@@ -214,15 +200,8 @@ fn format_parts<'d>(invocation: Node<'d>, built: &mut Built<'d>) -> bool {
             rest = after;
             continue;
         }
-        let name: String = rest
-            .chars()
-            .take_while(|c| c.is_alphanumeric() || *c == '_')
-            .collect();
-        if name
-            .chars()
-            .next()
-            .is_some_and(|c| c.is_alphabetic() || c == '_')
-        {
+        let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        if name.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_') {
             built.captured.push(name);
         }
     }

@@ -9,8 +9,8 @@ use bzzz_core::report_build::message_word;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::asked::{Asked, Params};
 use super::agents::{address, address_of, in_project, reached};
+use super::asked::{Asked, Params};
 use super::threads::opened;
 use super::{Answer, App, Refusal, ok, threads};
 
@@ -252,9 +252,10 @@ pub async fn write(State(app): State<App>, Asked(body): Asked<WriteBody>) -> Ans
     let base = match body.if_match.as_deref() {
         None => None,
         Some("none") => Some(Hash::ZERO),
-        Some(text) => {
-            Some(Hash::from_hex(text).ok_or_else(|| Refusal::bad("if_match is neither a tag of a version (64 hex digits) nor none"))?)
-        }
+        Some(text) => Some(
+            Hash::from_hex(text)
+                .ok_or_else(|| Refusal::bad("if_match is neither a tag of a version (64 hex digits) nor none"))?,
+        ),
     };
     let command = Command::WriteResource {
         project,

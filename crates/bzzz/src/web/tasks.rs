@@ -148,7 +148,11 @@ pub struct Act {
 }
 
 /// `POST tasks/{id}/claim`, `complete`, `release`, `cancel`.
-pub async fn act(State(app): State<App>, Path((id, action)): Path<(String, String)>, Asked(body): Asked<Act>) -> Answer {
+pub async fn act(
+    State(app): State<App>,
+    Path((id, action)): Path<(String, String)>,
+    Asked(body): Asked<Act>,
+) -> Answer {
     let task = find(&app, &id).await?;
     let project = app.handle.default_project().await?;
     let command = match action.as_str() {

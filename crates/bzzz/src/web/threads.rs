@@ -276,7 +276,11 @@ pub struct Act {
 }
 
 /// `POST threads/{id}/join`, `messages`, `propose`, `vote`, `escalate`, `resolve`, `close`.
-pub async fn act(State(app): State<App>, Path((id, action)): Path<(String, String)>, Asked(body): Asked<Act>) -> Answer {
+pub async fn act(
+    State(app): State<App>,
+    Path((id, action)): Path<(String, String)>,
+    Asked(body): Asked<Act>,
+) -> Answer {
     let thread = find(&app, &id).await?;
     let project = app.handle.default_project().await?;
     let text = |text: Option<String>, what: &str| text.ok_or_else(|| Refusal::bad(format!("{what} is missing")));

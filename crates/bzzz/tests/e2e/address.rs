@@ -8,17 +8,30 @@ use crate::support::{Place, Ran};
 /// What an address of a node's agent reads in its inbox there.
 fn inbox(place: &Place, node: &Node, agent: &str) -> Vec<String> {
     let address = format!("bzzz://{agent}:*@default:*/inbox");
-    let read = place.run(&["get", &address, "--json", "--node", &node.http()]).ok().json();
+    let read = place
+        .run(&["get", &address, "--json", "--node", &node.http()])
+        .ok()
+        .json();
     let list = read["messages"].as_array().expect("a list").clone();
-    list.iter().map(|m| m["text"].as_str().expect("a text").to_owned()).collect()
+    list.iter()
+        .map(|m| m["text"].as_str().expect("a text").to_owned())
+        .collect()
 }
 
 #[test]
 fn an_address_reaches_one_agent_a_role_or_the_project() {
     let place = Place::new();
     let a = Start::new("a", "reviewer").up(&place);
-    let roles = [("b", "security"), ("c", "security"), ("d", "performance"), ("e", "architect")];
-    let rest: Vec<Node> = roles.iter().map(|(n, r)| Start::new(n, r).peers(&[&a]).up(&place)).collect();
+    let roles = [
+        ("b", "security"),
+        ("c", "security"),
+        ("d", "performance"),
+        ("e", "architect"),
+    ];
+    let rest: Vec<Node> = roles
+        .iter()
+        .map(|(n, r)| Start::new(n, r).peers(&[&a]).up(&place))
+        .collect();
     let nodes: Vec<&Node> = std::iter::once(&a).chain(&rest).collect();
     until_live(&nodes, 5);
 
@@ -32,7 +45,8 @@ fn an_address_reaches_one_agent_a_role_or_the_project() {
         })
         .collect();
     // From five different places, to one, to a role, to all.
-    let post = |from: usize, to: &str, text: &str| place.run(&["post", to, text, "--json", "--node", &nodes[from].http()]);
+    let post =
+        |from: usize, to: &str, text: &str| place.run(&["post", to, text, "--json", "--node", &nodes[from].http()]);
     let reached = |ran: &Ran| {
         let mut list: Vec<String> = serde_json::from_value(ran.ok().json()["delivered"].clone()).expect("a list");
         list.sort();
@@ -74,7 +88,10 @@ fn an_address_reaches_one_agent_a_role_or_the_project() {
         .run(&["post", "bzzz://*:*@elsewhere:*/", "x", "--node", &http])
         .fails(2, &["there is no project elsewhere", "try:"]);
     // The look-up sees agents of other nodes by role, and the column of a slip is shown.
-    let found = place.run(&["lookup", "bzzz://*:security@default:*/", "--json", "--node", &http]).ok().json();
+    let found = place
+        .run(&["lookup", "bzzz://*:security@default:*/", "--json", "--node", &http])
+        .ok()
+        .json();
     assert_eq!(found["agents"].as_array().map(Vec::len), Some(2));
     place
         .run(&["lookup", "bzzz://a b:*@default:*/", "--node", &http])
@@ -109,13 +126,25 @@ fn versions_of_a_resource_are_read_and_conflicts_are_told() {
     for n in 2..=5 {
         let node = if n % 2 == 0 { &b } else { &a };
         let before = Some((n - 1, format!("v{}", n - 1)));
-        until("the version before is here", || (version(&place, node, "") == before).then_some(()));
+        until("the version before is here", || {
+            (version(&place, node, "") == before).then_some(())
+        });
         write(&place, node, &format!("v{n}"), &[]).ok();
     }
     for node in [&a, &b] {
         let is = |n: u64| Some((n, format!("v{n}")));
-        until("version 5 is here", || (version(&place, node, "*^/") == is(5)).then_some(()));
-        for (at, wanted) in [("", 5), ("*^/", 5), ("*~/", 5), ("*~2/", 2), ("*~5/", 5), ("~~1/", 4), ("~~4/", 1)] {
+        until("version 5 is here", || {
+            (version(&place, node, "*^/") == is(5)).then_some(())
+        });
+        for (at, wanted) in [
+            ("", 5),
+            ("*^/", 5),
+            ("*~/", 5),
+            ("*~2/", 2),
+            ("*~5/", 5),
+            ("~~1/", 4),
+            ("~~4/", 1),
+        ] {
             assert_eq!(version(&place, node, at), is(wanted), "{at}");
         }
     }
@@ -141,7 +170,11 @@ fn versions_of_a_resource_are_read_and_conflicts_are_told() {
     let two = write(&place, &a, "v7", &["--idempotency-key", "k"]).ok().json();
     assert_eq!(one["etag"], two["etag"]);
     assert_eq!(version(&place, &a, ""), Some((7, "v7".into())));
-    let list = place.run(&["get", "bzzz://*:*@default:*/docs/", "--node", &http]).ok().out.clone();
+    let list = place
+        .run(&["get", "bzzz://*:*@default:*/docs/", "--node", &http])
+        .ok()
+        .out
+        .clone();
     assert_eq!(list, "plan.md\n");
 }
 
@@ -166,7 +199,9 @@ fn concurrent_writers_lose_nothing() {
     });
     let last = 1 + 4 * EACH as u64;
     for node in [&a, &b] {
-        until("every write has a version", || (version(&place, node, "")?.0 == last).then_some(()));
+        until("every write has a version", || {
+            (version(&place, node, "")?.0 == last).then_some(())
+        });
         let mut texts: Vec<String> = (1..=last)
             .map(|n| until("its text is here", || version(&place, node, &format!("*~{n}/"))).1)
             .collect();

@@ -11,7 +11,14 @@ use crate::support::Place;
 /// A data folder with a review in it, closed in order.
 fn reviewed(place: &Place) -> PathBuf {
     let data = place.path("a");
-    let ran = place.run(&["review", &example(), "--data", data.to_str().expect("a path"), "--format", "json"]);
+    let ran = place.run(&[
+        "review",
+        &example(),
+        "--data",
+        data.to_str().expect("a path"),
+        "--format",
+        "json",
+    ]);
     assert_eq!(ran.code, Some(1), "{ran:?}");
     data
 }
@@ -22,14 +29,35 @@ fn refused(place: &Place, data: &Path) {
     let before = std::fs::read(&database).expect("a file");
     let folder = data.to_str().expect("a path");
     for args in [
-        &["up", "--data", folder, "--p2p", "/ip4/127.0.0.1/tcp/0", "--http", "127.0.0.1:0"][..],
+        &[
+            "up",
+            "--data",
+            folder,
+            "--p2p",
+            "/ip4/127.0.0.1/tcp/0",
+            "--http",
+            "127.0.0.1:0",
+        ][..],
         &["review", &example(), "--data", folder],
         &["log", "verify", "--data", folder],
     ] {
         let ran = place.run(args);
-        ran.fails(5, &["error: could not", "because:", "bzzz.db is damaged", "try:", "bzzz restore"]);
+        ran.fails(
+            5,
+            &[
+                "error: could not",
+                "because:",
+                "bzzz.db is damaged",
+                "try:",
+                "bzzz restore",
+            ],
+        );
     }
-    assert_eq!(std::fs::read(&database).expect("a file"), before, "the file was left as it is");
+    assert_eq!(
+        std::fs::read(&database).expect("a file"),
+        before,
+        "the file was left as it is"
+    );
 }
 
 #[test]
@@ -59,7 +87,9 @@ fn a_damaged_page_is_told_and_nothing_is_touched() {
 
 /// All stored events.
 fn rows(data: &Path) -> Vec<EventRow> {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime");
     runtime.block_on(async {
         let store = Store::open(StoreConfig::sqlite(data)).expect("a store");
         let head = store.heads().await.expect("heads")[0];
@@ -73,7 +103,12 @@ fn rows(data: &Path) -> Vec<EventRow> {
 fn flip(data: &Path, row: &EventRow, at: usize) {
     let database = data.join("bzzz.db");
     let mut file = std::fs::read(&database).expect("a file");
-    let places: Vec<usize> = file.windows(row.bytes.len()).enumerate().filter(|(_, w)| *w == row.bytes).map(|(i, _)| i).collect();
+    let places: Vec<usize> = file
+        .windows(row.bytes.len())
+        .enumerate()
+        .filter(|(_, w)| *w == row.bytes)
+        .map(|(i, _)| i)
+        .collect();
     assert_eq!(places.len(), 1, "the event lies in one piece");
     file[places[0] + at] ^= 1;
     std::fs::write(&database, file).expect("a file");
@@ -103,11 +138,29 @@ fn a_flipped_bit_in_an_event_is_named_by_feed_and_number() {
     }
     // A node must not build on it: it would write a second event with a number that is taken.
     for args in [
-        &["up", "--data", folder, "--p2p", "/ip4/127.0.0.1/tcp/0", "--http", "127.0.0.1:0"][..],
+        &[
+            "up",
+            "--data",
+            folder,
+            "--p2p",
+            "/ip4/127.0.0.1/tcp/0",
+            "--http",
+            "127.0.0.1:0",
+        ][..],
         &["review", &example(), "--data", folder],
     ] {
         let ran = place.run(args);
-        ran.fails(5, &["could not start a node on", "because:", words[0], &format!("event {}", row.seq), "try:", "bzzz restore"]);
+        ran.fails(
+            5,
+            &[
+                "could not start a node on",
+                "because:",
+                words[0],
+                &format!("event {}", row.seq),
+                "try:",
+                "bzzz restore",
+            ],
+        );
     }
 }
 

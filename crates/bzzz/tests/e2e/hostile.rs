@@ -34,7 +34,10 @@ struct Foe {
 impl Foe {
     fn new(node: &Node) -> Foe {
         let runtime = Runtime::new().expect("a runtime");
-        let project = node.get("status")["project"]["id"].as_str().and_then(Hash::from_hex).expect("an id");
+        let project = node.get("status")["project"]["id"]
+            .as_str()
+            .and_then(Hash::from_hex)
+            .expect("an id");
         let mut config = NetConfig::new(SEED);
         config.listen = vec!["/ip4/127.0.0.1/tcp/0".parse().expect("an address")];
         // It obeys no limit.
@@ -48,7 +51,12 @@ impl Foe {
             tokio::spawn(async move {
                 while let Some(event) = events.recv().await {
                     match event {
-                        NetEvent::Gossip { data, id, propagated_from, .. } => {
+                        NetEvent::Gossip {
+                            data,
+                            id,
+                            propagated_from,
+                            ..
+                        } => {
                             if let Ok(Wire::Events { events, .. }) = Wire::decode(&data) {
                                 let events = events.into_iter().map(|e| e.to_vec());
                                 heard.lock().expect("a lock").extend(events);
@@ -63,7 +71,10 @@ impl Foe {
                     }
                 }
             });
-            let to = net.dial(node.p2p().parse().expect("an address")).await.expect("a connection");
+            let to = net
+                .dial(node.p2p().parse().expect("an address"))
+                .await
+                .expect("a connection");
             (net, to)
         });
         Foe {
@@ -79,14 +90,20 @@ impl Foe {
 
     /// Sends bytes over both channels; what the other side makes of them is its affair.
     fn send_bytes(&self, bytes: &[u8]) -> Vec<Option<Vec<u8>>> {
-        let one = |channel| self.runtime.block_on(self.net.request(self.to, channel, bytes.to_vec())).ok();
+        let one = |channel| {
+            self.runtime
+                .block_on(self.net.request(self.to, channel, bytes.to_vec()))
+                .ok()
+        };
         vec![one(Channel::Sync), one(Channel::Direct)]
     }
 
     fn send(&self, message: &Wire) {
         self.send_bytes(&message.encode());
         // Gossip may have no listener at the moment; then the requests alone were the attack.
-        let _ = self.runtime.block_on(self.net.publish(topic(&self.project), message.encode()));
+        let _ = self
+            .runtime
+            .block_on(self.net.publish(topic(&self.project), message.encode()));
     }
 
     fn events(&self, events: Vec<Vec<u8>>) {
@@ -123,7 +140,10 @@ impl Foe {
 }
 
 fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_millis() as u64
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("a clock")
+        .as_millis() as u64
 }
 
 const HOUR_MS: u64 = 3_600_000;
@@ -199,14 +219,24 @@ fn a_stranger_changes_nothing() {
     });
     foe.send(&join(&foe));
     until("the node shows that somebody waits", || {
-        node.get("admit")["pending"].as_array().filter(|p| p.len() == 1).map(|_| ())
+        node.get("admit")["pending"]
+            .as_array()
+            .filter(|p| p.len() == 1)
+            .map(|_| ())
     });
 
     assert_eq!(node.state(), Some(before));
     let status = node.get("status");
-    assert_eq!((&status["project"]["members"], &status["project"]["waiting"]), (&1.into(), &0.into()));
+    assert_eq!(
+        (&status["project"]["members"], &status["project"]["waiting"]),
+        (&1.into(), &0.into())
+    );
     assert!(
-        foe.got.lock().expect("a lock").iter().all(|m| !matches!(m, Wire::Events { .. } | Wire::Heads { .. })),
+        foe.got
+            .lock()
+            .expect("a lock")
+            .iter()
+            .all(|m| !matches!(m, Wire::Events { .. } | Wire::Heads { .. })),
         "a stranger is served nothing"
     );
     place.run(&["log", "verify", "--node", &node.http()]).ok();
@@ -245,12 +275,16 @@ fn a_member_with_a_wrong_clock_is_held_and_one_that_forks_is_excluded() {
     until("it is taken", || (events(&node) == count + 1).then_some(()));
     let late = foe.event(1, first.hash(), now_ms() + HOUR_MS, epoch, "from the future");
     foe.events(vec![late.encode()]);
-    until("it is held", || (node.get("status")["project"]["waiting"] == 1).then_some(()));
+    until("it is held", || {
+        (node.get("status")["project"]["waiting"] == 1).then_some(())
+    });
     assert_eq!(events(&node), count + 1);
     // The node's own clock does not follow it: what it writes now has its own time.
     let ran = place.run(&["review", &example(), "--node", &node.http(), "--format", "json"]);
     assert_eq!(ran.code, Some(1), "{ran:?}");
-    let opened = node.get("threads?state=all")["threads"][0]["opened_ms"].as_u64().expect("a time");
+    let opened = node.get("threads?state=all")["threads"][0]["opened_ms"]
+        .as_u64()
+        .expect("a time");
     assert!(opened.abs_diff(now_ms()) < HOUR_MS / 2);
 
     // Two events with one number: the proof excludes the feed from there on.

@@ -69,8 +69,14 @@ fn survive(place: &Place, nodes: &mut [Node; 3], victim: usize, moment: Moment, 
     let _ = std::fs::remove_file(&cert);
     let http = nodes[COORDINATOR].http();
     let mut command = place.command(&["review", &example(), "--node", &http, "--deadline", "12"]);
-    command.args(["--format", "json", "--progress", "plain", "--certificate"]).arg(&cert);
-    let mut client = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a process");
+    command
+        .args(["--format", "json", "--progress", "plain", "--certificate"])
+        .arg(&cert);
+    let mut client = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("a process");
     let out = client.stdout.take().expect("a pipe");
     let out = std::thread::spawn(move || std::io::read_to_string(out).unwrap_or_default());
     let err = client.stderr.take().expect("a pipe");
@@ -109,7 +115,11 @@ fn survive(place: &Place, nodes: &mut [Node; 3], victim: usize, moment: Moment, 
         }
         Some(4) => {
             assert_eq!(victim, COORDINATOR, "{}", what());
-            assert!(err.contains("could not review the change") && err.contains("try:"), "{}", what());
+            assert!(
+                err.contains("could not review the change") && err.contains("try:"),
+                "{}",
+                what()
+            );
             "client told"
         }
         _ => panic!("{}", what()),

@@ -11,13 +11,25 @@ fn agents_of_three_nodes_take_part_and_the_certificate_carries_three_keys() {
     let cert = place.path("cert.pem");
     let cert = cert.to_str().expect("a path");
     let http = b.http();
-    let ran = place.run(&["review", "--node", &http, &example(), "--format", "json", "--certificate", cert]);
+    let ran = place.run(&[
+        "review",
+        "--node",
+        &http,
+        &example(),
+        "--format",
+        "json",
+        "--certificate",
+        cert,
+    ]);
     assert_eq!(ran.code, Some(1), "{ran:?}");
     let report = ran.json();
     assert_eq!(report["verdict"], "request_changes");
     let texts = |field: &str, key: &str| -> Vec<String> {
         let list = report[field].as_array().expect("a list");
-        let mut all: Vec<_> = list.iter().map(|p| p[key].as_str().unwrap_or_default().to_owned()).collect();
+        let mut all: Vec<_> = list
+            .iter()
+            .map(|p| p[key].as_str().unwrap_or_default().to_owned())
+            .collect();
         all.sort();
         all.dedup();
         all
@@ -36,7 +48,10 @@ fn agents_of_three_nodes_take_part_and_the_certificate_carries_three_keys() {
     assert!(!report["findings"].as_array().expect("a list").is_empty());
 
     let project = a.get("status")["project"]["id"].as_str().expect("an id").to_owned();
-    let verified = place.run(&["verify", cert, "--json", "--project", &project]).ok().json();
+    let verified = place
+        .run(&["verify", cert, "--json", "--project", &project])
+        .ok()
+        .json();
     assert_eq!(verified["verified"]["nodes"], 3);
     assert_eq!(verified["verified"]["pinned"], true);
     let mut voters: Vec<String> = verified["verified"]["voters"]
@@ -82,7 +97,12 @@ fn a_node_is_found_by_its_addresses_and_by_its_folder() {
     place
         .run(&["agents", "--node", "/ip4/127.0.0.1/tcp/1"])
         .fails(2, &["peer-to-peer address", "try:"]);
-    place
-        .run(&["agents", "--node", "127.0.0.1:1"])
-        .fails(4, &["could not list the agents", "no node answered at http://127.0.0.1:1", "try:"]);
+    place.run(&["agents", "--node", "127.0.0.1:1"]).fails(
+        4,
+        &[
+            "could not list the agents",
+            "no node answered at http://127.0.0.1:1",
+            "try:",
+        ],
+    );
 }

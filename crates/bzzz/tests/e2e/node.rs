@@ -73,7 +73,11 @@ impl<'a> Start<'a> {
     /// [`Start::up`] with the log elsewhere than beside the data.
     pub fn up_logging_to(&self, place: &Place, log: &str) -> Node {
         let log = place.path(log);
-        let errors = std::fs::OpenOptions::new().create(true).append(true).open(&log).expect("a log");
+        let errors = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .expect("a log");
         let mut child = self
             .command(place)
             .stdout(Stdio::piped())
@@ -93,7 +97,11 @@ impl<'a> Start<'a> {
         let Ok(at) = serde_json::from_str(&text) else {
             let _ = child.kill();
             let _ = child.wait();
-            panic!("{} did not start: {}", self.name, std::fs::read_to_string(&log).unwrap_or_default());
+            panic!(
+                "{} did not start: {}",
+                self.name,
+                std::fs::read_to_string(&log).unwrap_or_default()
+            );
         };
         let data = place.path(self.name);
         Node { child, at, data, log }
@@ -140,7 +148,8 @@ impl Node {
     }
 
     pub fn get(&self, path: &str) -> Value {
-        self.try_get(path).unwrap_or_else(|| panic!("{} answers {path}: {}", self.http(), self.log()))
+        self.try_get(path)
+            .unwrap_or_else(|| panic!("{} answers {path}: {}", self.http(), self.log()))
     }
 
     /// None when it does not answer.
@@ -151,12 +160,16 @@ impl Node {
 
     /// Status and body.
     pub fn post(&self, path: &str, body: &Value) -> (u16, Value) {
-        self.try_post(path, body).unwrap_or_else(|| panic!("{} answers {path}: {}", self.http(), self.log()))
+        self.try_post(path, body)
+            .unwrap_or_else(|| panic!("{} answers {path}: {}", self.http(), self.log()))
     }
 
     /// None when it does not answer.
     pub fn try_post(&self, path: &str, body: &Value) -> Option<(u16, Value)> {
-        let mut answer = agent().post(format!("{}/v1/{path}", self.http())).send_json(body).ok()?;
+        let mut answer = agent()
+            .post(format!("{}/v1/{path}", self.http()))
+            .send_json(body)
+            .ok()?;
         let status = answer.status().as_u16();
         Some((status, answer.body_mut().read_json().unwrap_or(Value::Null)))
     }
@@ -227,7 +240,11 @@ pub fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
 pub fn until_live(nodes: &[&Node], count: u64) {
     let start = Instant::now();
     while !nodes.iter().all(|n| n.live() == Some(count)) {
-        assert!(start.elapsed() < PATIENCE, "not all nodes see each other: {}", tell(nodes));
+        assert!(
+            start.elapsed() < PATIENCE,
+            "not all nodes see each other: {}",
+            tell(nodes)
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
     while !all_idle(nodes) {
@@ -237,9 +254,14 @@ pub fn until_live(nodes: &[&Node], count: u64) {
 }
 
 fn all_idle(nodes: &[&Node]) -> bool {
-    let lists: Option<Vec<Vec<Value>>> = nodes.iter().map(|n| n.try_get("agents")?["agents"].as_array().cloned()).collect();
+    let lists: Option<Vec<Vec<Value>>> = nodes
+        .iter()
+        .map(|n| n.try_get("agents")?["agents"].as_array().cloned())
+        .collect();
     lists.is_some_and(|lists| {
-        lists.iter().all(|l| l.len() == lists[0].len() && l.iter().all(|a| a["status"] == "idle"))
+        lists
+            .iter()
+            .all(|l| l.len() == lists[0].len() && l.iter().all(|a| a["status"] == "idle"))
     })
 }
 

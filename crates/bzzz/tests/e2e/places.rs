@@ -58,8 +58,12 @@ fn without_rights_on_the_folder_nothing_starts() {
         set_mode(&locked, 0o500);
         Command::new(env!("CARGO_BIN_EXE_bzzz"))
     };
-    command.args(["up", "--http", "127.0.0.1:0", "--p2p", "/ip4/127.0.0.1/tcp/0", "--data"]).arg(&data);
-    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command
+        .args(["up", "--http", "127.0.0.1:0", "--p2p", "/ip4/127.0.0.1/tcp/0", "--data"])
+        .arg(&data);
+    command
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default());
     let refused = ran(command.current_dir("/").output().expect("a run"));
     refused.fails(6, &["could not start a node on", "denied", "try:"]);
     set_mode(&locked, 0o700);
@@ -89,7 +93,10 @@ struct Disk(PathBuf);
 impl Disk {
     fn new(at: PathBuf, size: &str) -> Option<Disk> {
         std::fs::create_dir(&at).expect("a folder");
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(&at).status();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
+            .arg(&at)
+            .status();
         mounted.is_ok_and(|status| status.success()).then_some(Disk(at))
     }
 }
@@ -104,7 +111,10 @@ impl Drop for Disk {
 fn a_full_disk_stops_the_node_in_words_and_loses_nothing() {
     let place = Place::new();
     let Some(disk) = Disk::new(place.path("disk"), "24m") else {
-        assert!(std::env::var_os("CI").is_none(), "CI must be able to mount a file system");
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "CI must be able to mount a file system"
+        );
         println!("not root: the store's own tests provoke a full disk by other means");
         return;
     };
@@ -133,7 +143,10 @@ fn a_full_disk_stops_the_node_in_words_and_loses_nothing() {
     }
     assert_eq!(node.ended(), Some(6), "{}", node.log());
     let log = node.log();
-    assert!(log.contains("the node had to stop") && log.contains("full") && log.contains("try"), "{log}");
+    assert!(
+        log.contains("the node had to stop") && log.contains("full") && log.contains("try"),
+        "{log}"
+    );
     std::fs::remove_file(&ballast).expect("removed");
     drop(node);
     let node = start.up_logging_to(&place, "full.log");
@@ -165,11 +178,19 @@ fn a_folder_of_a_killed_node_is_free_at_once() {
     node.kill();
     // Its file still names an address where nobody answers: commands say so, and a new node takes over.
     let data = node.data().to_str().expect("a path").to_owned();
-    place.run(&["agents", "--data", &data]).fails(4, &["no node answered at", "try:"]);
+    place
+        .run(&["agents", "--data", &data])
+        .fails(4, &["no node answered at", "try:"]);
     let node = Start::new("a", "security").up(&place);
     until_live(&[&node], 1);
     assert_eq!(node.get("status")["node"], key);
-    until("it says that it is alone", || (node.get("status")["project"]["members"] == 1).then_some(()));
-    let mut child = Start::new("b", "security").command(&place).arg("--no-such-flag").spawn().expect("a process");
+    until("it says that it is alone", || {
+        (node.get("status")["project"]["members"] == 1).then_some(())
+    });
+    let mut child = Start::new("b", "security")
+        .command(&place)
+        .arg("--no-such-flag")
+        .spawn()
+        .expect("a process");
     assert_eq!(wait(&mut child), Some(2));
 }

@@ -91,6 +91,10 @@ fn strange_requests_are_refused_in_words() {
     refused("threads/zzzz/join", json!({}), 400, "hex digits");
     refused("reviews", json!({ "deadline_s": "soon" }), 400, "deadline_s");
     refused("node/explode", json!({}), 404, "explode");
-    let other = raw(&node, "GET /v1/status HTTP/1.1\r\nOrigin: https://evil.example", [b"\r\n".to_vec()].into_iter());
+    let other = raw(
+        &node,
+        "GET /v1/status HTTP/1.1\r\nOrigin: https://evil.example",
+        [b"\r\n".to_vec()].into_iter(),
+    );
     assert!(other.0.contains("403"), "{}", other.1);
 }

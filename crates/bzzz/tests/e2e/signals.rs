@@ -14,7 +14,11 @@ fn an_interrupt_in_mid_review_leaves_the_folder_in_order() {
     let data = place.path("a");
     let folder = data.to_str().expect("a path");
     let mut command = place.command(&["review", &example(), "--data", folder, "--progress", "plain"]);
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("a process");
+    let mut child = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("a process");
     let mut err = BufReader::new(child.stderr.take().expect("a pipe"));
     let mut text = String::new();
     err.read_line(&mut text).expect("a line of progress");
@@ -23,7 +27,10 @@ fn an_interrupt_in_mid_review_leaves_the_folder_in_order() {
     // 128 + 2, as shells count it.
     assert_eq!(wait(&mut child), Some(130));
     let rest = std::io::read_to_string(err).expect("text");
-    assert!(rest.contains("interrupted") && rest.contains("try:") && !rest.contains("panicked"), "{rest}");
+    assert!(
+        rest.contains("interrupted") && rest.contains("try:") && !rest.contains("panicked"),
+        "{rest}"
+    );
     assert!(!data.join("node.json").exists());
     place.run(&["log", "verify", "--data", folder]).ok();
     // Twice in a row, on the same folder.
@@ -54,8 +61,18 @@ fn a_node_told_to_stop_stops_in_order() {
 fn a_pipe_that_closes_early_is_no_failure() {
     let place = Place::new();
     let data = place.path("a");
-    let line = format!("{} review {} --data {} 2>err | head -1", env!("CARGO_BIN_EXE_bzzz"), example(), data.display());
-    let out = Command::new("sh").arg("-c").arg(line).current_dir(place.path("")).output().expect("a shell");
+    let line = format!(
+        "{} review {} --data {} 2>err | head -1",
+        env!("CARGO_BIN_EXE_bzzz"),
+        example(),
+        data.display()
+    );
+    let out = Command::new("sh")
+        .arg("-c")
+        .arg(line)
+        .current_dir(place.path(""))
+        .output()
+        .expect("a shell");
     assert_eq!(String::from_utf8_lossy(&out.stdout).lines().count(), 1);
     let err = std::fs::read_to_string(place.path("err")).expect("a file");
     assert!(!err.contains("panicked") && !err.contains("error:"), "{err}");
@@ -72,7 +89,11 @@ fn a_small_terminal_is_enough() {
         data.display()
     );
     // `script` gives it a terminal.
-    let out = Command::new("script").args(["-qec", &line, "/dev/null"]).stdin(Stdio::null()).output().expect("a run");
+    let out = Command::new("script")
+        .args(["-qec", &line, "/dev/null"])
+        .stdin(Stdio::null())
+        .output()
+        .expect("a run");
     let text = String::from_utf8_lossy(&out.stdout).into_owned();
     assert_eq!(out.status.code(), Some(1), "{text}");
     assert!(!text.contains("panicked"), "{text}");

@@ -1,13 +1,21 @@
 //! Looking after a node: backup and restore, rebuild, verify, drain and kill, pausing an agent.
 
-
 use serde_json::{Value, json};
 
 use crate::node::{Node, Start, example, until, until_live, until_same};
 use crate::support::Place;
 
 fn review(place: &Place, node: &Node, code: i32) -> Value {
-    let ran = place.run(&["review", &example(), "--node", &node.http(), "--format", "json", "--deadline", "10"]);
+    let ran = place.run(&[
+        "review",
+        &example(),
+        "--node",
+        &node.http(),
+        "--format",
+        "json",
+        "--deadline",
+        "10",
+    ]);
     assert_eq!(ran.code, Some(code), "{ran:?}");
     ran.json()
 }
@@ -53,7 +61,10 @@ fn a_backup_made_during_a_review_comes_back_as_a_new_life() {
     until_same(&[&a, &c]);
     let checked = place.run(&["log", "verify", "--json", "--node", &c.http()]).ok().json();
     // Its old life, its new life, and the peer.
-    assert!(checked["summary"].as_str().is_some_and(|s| s.contains("3 feeds")), "{checked}");
+    assert!(
+        checked["summary"].as_str().is_some_and(|s| s.contains("3 feeds")),
+        "{checked}"
+    );
 }
 
 /// The key of the other member, as the peer knows it.
@@ -83,7 +94,9 @@ fn a_running_and_a_stopped_node_are_verified_and_rebuilt() {
     place.run(&["log", "verify", "--data", &data]).ok();
     place.run(&["rebuild", "--data", &data]).ok();
     let copy = place.path("copy.db");
-    place.run(&["backup", copy.to_str().expect("a path"), "--data", &data]).ok();
+    place
+        .run(&["backup", copy.to_str().expect("a path"), "--data", &data])
+        .ok();
     let a = Start::new("a", "security,reviewer").up(&place);
     until_live(&[&a], 1);
     assert_eq!(a.state(), before);
@@ -116,7 +129,9 @@ fn paused_drained_and_killed_agents_take_nothing_new() {
     let mut b = Start::new("b", "security").up(&place);
     until_live(&[&b], 1);
     assert_eq!(b.post("node/kill", &json!({})).0, 200);
-    until("it has stopped", || (agent(&b, "security").1 == "stopped").then_some(()));
+    until("it has stopped", || {
+        (agent(&b, "security").1 == "stopped").then_some(())
+    });
     // The switch stops the agents; the node itself still answers, and ends when it is told to.
     assert_eq!(b.end(rustix::process::Signal::TERM), Some(0));
 }

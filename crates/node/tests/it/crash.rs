@@ -47,7 +47,13 @@ async fn a_crashed_agent_is_restarted_and_its_task_resumed() {
     assert!(security.findings > 0, "{:?}", report.participants);
     let mut failed = 0;
     while let Ok(notice) = notices.try_recv() {
-        failed += u32::from(matches!(notice, Notice::Agent { status: AgentStatus::Failed, .. }));
+        failed += u32::from(matches!(
+            notice,
+            Notice::Agent {
+                status: AgentStatus::Failed,
+                ..
+            }
+        ));
     }
     assert_eq!(failed, 2);
     node.stop().await;
@@ -64,11 +70,16 @@ async fn a_task_that_breaks_its_agent_each_time_is_given_up_in_words() {
     until_live(&node, 1, &["security", "reviewer"]).await;
     let (thread, _) = review(&node, bad_change(), 30_000).await;
     let report = node.report(None, thread).await.unwrap().unwrap();
-    let told = report.messages.iter().any(|m| m.text.contains("an analyser panicked: a bug in a rule"));
+    let told = report
+        .messages
+        .iter()
+        .any(|m| m.text.contains("an analyser panicked: a bug in a rule"));
     assert!(told, "{:?}", report.messages);
     // The node and its other agents go on.
     until("the agent is back", || async {
-        let idle = node.project(None, |p, _| p.local_agents().all(|a| a.status == AgentStatus::Idle)).await;
+        let idle = node
+            .project(None, |p, _| p.local_agents().all(|a| a.status == AgentStatus::Idle))
+            .await;
         idle.ok().filter(|idle| *idle)
     })
     .await;

@@ -118,10 +118,7 @@ pub(super) const RULES: &[Rule] = &[
                 "export function pay(x: number) {\n  return x;\n}\n",
                 "export function pay(x: number, y?: number, z = 1) {\n  return x;\n}\n",
             ),
-            new(
-                "src/new.js",
-                "export function pay(x, y) {\n  return x + y;\n}\n",
-            ),
+            new("src/new.js", "export function pay(x, y) {\n  return x + y;\n}\n"),
         ],
     },
 ];
@@ -150,11 +147,7 @@ pub(crate) fn public_items(doc: &Doc) -> Vec<Item<'_>> {
                 "static_item",
                 "type_item",
             ])
-            .filter(|n| {
-                n.child("visibility_modifier")
-                    .is_some_and(|v| v.text() == "pub")
-                    && !code::in_test_code(*n)
-            })
+            .filter(|n| n.child("visibility_modifier").is_some_and(|v| v.text() == "pub") && !code::in_test_code(*n))
             .filter(|n| !n.ancestors().any(|a| a.is(&["function_item", "block"])))
             .filter(|n| is_reachable(*n))
             .filter_map(|n| {
@@ -174,8 +167,11 @@ pub(crate) fn public_items(doc: &Doc) -> Vec<Item<'_>> {
                     .filter(|p| p.kind() == "decorated_definition")
                     .unwrap_or(inner);
                 let name = inner.field("name")?.text();
-                (!name.starts_with('_') && node.parent().is_some_and(|p| p.kind() == "module"))
-                    .then_some(Item { name, node, inner })
+                (!name.starts_with('_') && node.parent().is_some_and(|p| p.kind() == "module")).then_some(Item {
+                    name,
+                    node,
+                    inner,
+                })
             })
             .collect(),
         _ => doc
@@ -210,10 +206,7 @@ pub(crate) fn public_items(doc: &Doc) -> Vec<Item<'_>> {
 
 /// Whether the modules and types around a Rust item, as far as this file tells, are public too.
 fn is_reachable(item: Node<'_>) -> bool {
-    let is_pub = |n: Node<'_>| {
-        n.child("visibility_modifier")
-            .is_some_and(|v| v.text() == "pub")
-    };
+    let is_pub = |n: Node<'_>| n.child("visibility_modifier").is_some_and(|v| v.text() == "pub");
     item.ancestors().all(|outer| match outer.kind() {
         "mod_item" => is_pub(outer),
         "impl_item" => {
@@ -237,14 +230,7 @@ pub(crate) fn is_library(file: &File<'_>) -> bool {
 
 /// Words of the added lines that import or export: an item that is named there stays public, wherever it moved.
 pub(crate) fn reexported<'a>(changed: &Changed<'a>) -> BTreeSet<&'a str> {
-    const STARTS: &[&str] = &[
-        "pub use",
-        "export",
-        "from ",
-        "import ",
-        "module.exports",
-        "__all__",
-    ];
+    const STARTS: &[&str] = &["pub use", "export", "from ", "import ", "module.exports", "__all__"];
     let lines = changed
         .files
         .iter()
@@ -306,17 +292,10 @@ fn signature(changed: &Changed<'_>, sink: &mut Sink<'_>) {
                 continue;
             };
             let functions = before.inner.is(code::FUNCTIONS) && now.inner.is(code::FUNCTIONS);
-            if !functions
-                || !now.inner.is_real()
-                || !before.inner.is_real()
-                || !breaks(before.inner, now.inner)
-            {
+            if !functions || !now.inner.is_real() || !before.inner.is_real() || !breaks(before.inner, now.inner) {
                 continue;
             }
-            let body = now
-                .inner
-                .field("body")
-                .map_or(now.inner.line(), |b| b.line());
+            let body = now.inner.field("body").map_or(now.inner.line(), |b| b.line());
             if file.touches(now.inner.line(), body) {
                 sink.lines(file, now.inner.line(), now.inner.line(), |f| {
                     f.title = format!("Public `{}` must be called in another way", shown(name))
@@ -337,14 +316,10 @@ fn breaks(before: Node<'_>, now: Node<'_>) -> bool {
     if new.iter().skip(old.len()).any(|p| !p.optional) {
         return true;
     }
-    let kind = |n: Node<'_>| {
-        n.field("type")
-            .map(|t| t.text().split_whitespace().collect::<String>())
-    };
+    let kind = |n: Node<'_>| n.field("type").map(|t| t.text().split_whitespace().collect::<String>());
     let typed = before.doc.lang != Lang::Python;
     old.iter().zip(&new).any(|(a, b)| {
-        let swapped =
-            a.name != b.name && new.iter().any(|p| p.name == a.name) && old.len() <= new.len();
+        let swapped = a.name != b.name && new.iter().any(|p| p.name == a.name) && old.len() <= new.len();
         let retyped = typed
             && kind(a.node).is_some()
             && kind(b.node).is_some()

@@ -28,10 +28,7 @@ pub(super) const RULES: &[Rule] = &[
             new("src/a.rs", "use crate::models::*; <<<\n"),
         ],
         good: &[
-            new(
-                "a.py",
-                "from shop.models import Order, Payment\nimport shop.models\n",
-            ),
+            new("a.py", "from shop.models import Order, Payment\nimport shop.models\n"),
             new("pkg/__init__.py", "from .models import *\n"),
             new(
                 "src/a.rs",
@@ -52,21 +49,12 @@ pub(super) const RULES: &[Rule] = &[
         },
         check: Check::Doc(global),
         bad: &[
-            new(
-                "a.py",
-                "COUNT = 0\ndef f():\n    global COUNT <<<\n    COUNT += 1\n",
-            ),
+            new("a.py", "COUNT = 0\ndef f():\n    global COUNT <<<\n    COUNT += 1\n"),
             new("src/a.rs", "static mut COUNT: u32 = 0; <<<\n"),
-            new(
-                "a.js",
-                "function f(user) {\n  globalThis.currentUser = user; <<<\n}\n",
-            ),
+            new("a.js", "function f(user) {\n  globalThis.currentUser = user; <<<\n}\n"),
         ],
         good: &[
-            new(
-                "a.py",
-                "COUNT = 0\ndef f(count):\n    return count + COUNT\n",
-            ),
+            new("a.py", "COUNT = 0\ndef f(count):\n    return count + COUNT\n"),
             new(
                 "src/a.rs",
                 "static COUNT: AtomicU32 = AtomicU32::new(0);\nfn f() {\n    let mut count = 0;\n    count += 1;\n}\n",
@@ -147,12 +135,7 @@ fn wildcard(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
         let shown = node
             .ancestors()
             .any(|a| a.kind() == "use_declaration" && a.child("visibility_modifier").is_some());
-        if !variants
-            && last != "super"
-            && !last.ends_with("prelude")
-            && !shown
-            && !code::in_test_code(node)
-        {
+        if !variants && last != "super" && !last.ends_with("prelude") && !shown && !code::in_test_code(node) {
             sink.node(file, node);
         }
     }
@@ -182,11 +165,8 @@ fn global(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
             .and_then(|t| t.field("property"))
             .map(|p| p.text())
             .unwrap_or_default();
-        let api = name.starts_with("on")
-            || matches!(
-                name,
-                "location" | "name" | "scrollX" | "scrollY" | "fetch" | "crypto"
-            );
+        let api =
+            name.starts_with("on") || matches!(name, "location" | "name" | "scrollX" | "scrollY" | "fetch" | "crypto");
         if (object == "globalThis" || object == "window" || object == "global")
             && !api
             && code::enclosing_function(node).is_some()
@@ -241,10 +221,7 @@ fn cycle(changed: &Changed<'_>, sink: &mut Sink<'_>) {
     for file in &changed.files {
         for doc in &file.docs {
             for (target, line) in imports(doc, file.path, &paths) {
-                edges
-                    .entry(file.path)
-                    .or_default()
-                    .push((target, line, file));
+                edges.entry(file.path).or_default().push((target, line, file));
             }
         }
     }
@@ -260,12 +237,7 @@ fn cycle(changed: &Changed<'_>, sink: &mut Sink<'_>) {
             continue;
         };
         if told.insert(circle.iter().copied().collect()) {
-            let way = circle
-                .iter()
-                .take(6)
-                .map(|p| shown(p))
-                .collect::<Vec<_>>()
-                .join(" -> ");
+            let way = circle.iter().take(6).map(|p| shown(p)).collect::<Vec<_>>().join(" -> ");
             sink.lines(file, *line, *line, |f| {
                 f.why = format!("{} -> {way}. {}", shown(from), f.why)
             });
@@ -307,11 +279,7 @@ fn path_between<'p>(
 fn imports<'p>(doc: &Doc, path: &str, paths: &BTreeSet<&'p str>) -> Vec<(&'p str, u32)> {
     let folder = path.rsplit_once('/').map_or("", |(f, _)| f);
     let mut out = Vec::new();
-    let kinds = [
-        "import_statement",
-        "import_from_statement",
-        "export_statement",
-    ];
+    let kinds = ["import_statement", "import_from_statement", "export_statement"];
     for node in doc.all(&kinds) {
         let top = node.parent().is_some_and(|p| p.is(&["module", "program"]));
         if !top || !node.is_real() {
@@ -331,13 +299,10 @@ fn imports<'p>(doc: &Doc, path: &str, paths: &BTreeSet<&'p str>) -> Vec<(&'p str
             let Some(source) = node.field("source").and_then(code::string_value) else {
                 continue;
             };
-            let types = node.short_text(400).starts_with("import type")
-                || node.short_text(400).starts_with("export type");
+            let types =
+                node.short_text(400).starts_with("import type") || node.short_text(400).starts_with("export type");
             // A module of types leaves nothing to load.
-            if types
-                || !source.starts_with('.')
-                || source.trim_end_matches(".js").ends_with("types")
-            {
+            if types || !source.starts_with('.') || source.trim_end_matches(".js").ends_with("types") {
                 continue;
             }
             join(folder, source)

@@ -58,8 +58,7 @@ fn unpinned(file: &File<'_>, sink: &mut Sink<'_>) {
                 .rsplit_once(':')
                 .map(|(_, v)| v.trim())
                 .unwrap_or_default();
-            matches!(value, "\"*\"" | "\"latest\"" | "\"\"" | "\"x\"")
-                && in_dependencies(file, number)
+            matches!(value, "\"*\"" | "\"latest\"" | "\"\"" | "\"x\"") && in_dependencies(file, number)
         } else if name == "Cargo.toml" {
             text.ends_with("= \"*\"") || text.contains("version = \"*\"")
         } else {

@@ -76,20 +76,14 @@ pub(super) const RULES: &[Rule] = &[
                 "export function f(a: A, b: B, c: C, d: D, e: E, g: G, h: H) {} <<<\n",
             ),
             new("a.js", "function f(a, b, c, d, e, g, h) {} <<<\n"),
-            new(
-                "a.rs",
-                "fn f(a: A, b: B, c: C, d: D, e: E, g: G, h: H) {} <<<\n",
-            ),
+            new("a.rs", "fn f(a: A, b: B, c: C, d: D, e: E, g: G, h: H) {} <<<\n"),
         ],
         good: &[
             new(
                 "a.py",
                 "class A:\n    def f(self, a, b, c, *, d=1, e=2, g=3, h=4):\n        pass\n",
             ),
-            new(
-                "a.rs",
-                "fn f(&self, a: A, b: B, c: C, d: D, e: E, g: G) {}\n",
-            ),
+            new("a.rs", "fn f(&self, a: A, b: B, c: C, d: D, e: E, g: G) {}\n"),
             new("a.js", "function f({ a, b, c, d, e, g, h }) {}\n"),
         ],
     },
@@ -105,11 +99,7 @@ pub(super) const RULES: &[Rule] = &[
             cwe: Some(1080),
         },
         check: Check::File(length),
-        bad: &[
-            new("a.py", LONG_PY),
-            new("a.js", LONG_JS),
-            new("a.rs", LONG_RS),
-        ],
+        bad: &[new("a.py", LONG_PY), new("a.js", LONG_JS), new("a.rs", LONG_RS)],
         good: &[new("a.py", "def f():\n    a()\n    b()\n")],
     },
     Rule {
@@ -188,17 +178,11 @@ fn paths_through(function: Node<'_>) -> usize {
         "switch_statement",
         "boolean_operator",
     ];
-    let inner: Vec<Node<'_>> = function
-        .descendants()
-        .filter(|d| d.is(code::NAMED_FUNCTIONS))
-        .collect();
+    let inner: Vec<Node<'_>> = function.descendants().filter(|d| d.is(code::NAMED_FUNCTIONS)).collect();
     let nested = |n: Node<'_>| inner.iter().any(|f| f.contains(n));
     1 + function
         .descendants()
-        .filter(|n| {
-            n.is(FORKS)
-                || (n.kind() == "binary_expression" && matches!(code::operator(*n), "&&" | "||"))
-        })
+        .filter(|n| n.is(FORKS) || (n.kind() == "binary_expression" && matches!(code::operator(*n), "&&" | "||")))
         .filter(|n| !nested(*n))
         .count()
 }
@@ -266,10 +250,8 @@ fn parameters(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
             .filter(|p| !(p.keyword_only || p.optional && doc.lang == Lang::Python))
             .count();
         // Python's framework code injects by name; a decorated function is called by its framework.
-        let injected = doc.lang == Lang::Python
-            && function
-                .parent()
-                .is_some_and(|p| p.kind() == "decorated_definition");
+        let injected =
+            doc.lang == Lang::Python && function.parent().is_some_and(|p| p.kind() == "decorated_definition");
         if positional > MAX_PARAMETERS
             && !injected
             && function
@@ -286,30 +268,16 @@ fn parameters(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
 /// Runs of equal added lines, found by the hash map of their first lines; each line is looked at once per run.
 fn duplicates(changed: &Changed<'_>, sink: &mut Sink<'_>) {
     let mut runs: Vec<(&File<'_>, Vec<(u32, &str)>)> = Vec::new();
-    for file in changed
-        .files
-        .iter()
-        .filter(|f| !f.is_test && f.lang.is_some())
-    {
+    for file in changed.files.iter().filter(|f| !f.is_test && f.lang.is_some()) {
         let mut run: Vec<(u32, &str)> = Vec::new();
         // Test code inside a Rust file repeats itself on purpose, and prose is not code.
         let left_out: BTreeSet<u32> = file
             .docs
             .iter()
-            .flat_map(|d| {
-                d.all(&[
-                    "mod_item",
-                    "comment",
-                    "line_comment",
-                    "block_comment",
-                    "string",
-                ])
-            })
+            .flat_map(|d| d.all(&["mod_item", "comment", "line_comment", "block_comment", "string"]))
             .filter(|n| match n.kind() {
                 "mod_item" => code::in_test_code(*n),
-                "string" => n
-                    .parent()
-                    .is_some_and(|p| p.kind() == "expression_statement"),
+                "string" => n.parent().is_some_and(|p| p.kind() == "expression_statement"),
                 _ => true,
             })
             .flat_map(|n| n.line()..=n.end_line())
@@ -330,10 +298,7 @@ fn duplicates(changed: &Changed<'_>, sink: &mut Sink<'_>) {
     for (index, (file, run)) in runs.iter().enumerate() {
         let mut at = 0;
         while at + MIN_COPIED_LINES <= run.len() {
-            let window: Vec<&str> = run[at..at + MIN_COPIED_LINES]
-                .iter()
-                .map(|(_, l)| *l)
-                .collect();
+            let window: Vec<&str> = run[at..at + MIN_COPIED_LINES].iter().map(|(_, l)| *l).collect();
             let Some((other, start)) = first.get(&window).copied() else {
                 first.insert(window, (index, at));
                 at += 1;
@@ -352,10 +317,7 @@ fn duplicates(changed: &Changed<'_>, sink: &mut Sink<'_>) {
             let (begin, end) = (run[at].0, run[at + length - 1].0);
             let from = there[start].0;
             sink.lines(file, begin, end, |f| {
-                f.title = format!(
-                    "{length} lines are the same as at {}:{from}",
-                    shown(original.path)
-                )
+                f.title = format!("{length} lines are the same as at {}:{from}", shown(original.path))
             });
             at += length;
         }
@@ -372,8 +334,7 @@ fn counts(line: &str) -> bool {
     .any(|p| line.starts_with(p));
     // Lists of parameters, arguments and values are alike where the things are alike.
     let listed = !line.contains('(')
-        && (line.ends_with(',')
-            || (line.ends_with(';') && line.contains(": ") && !line.contains('=')));
+        && (line.ends_with(',') || (line.ends_with(';') && line.contains(": ") && !line.contains('=')));
     let signature = ["def ", "async def ", "fn ", "pub ", "function ", "export "]
         .iter()
         .any(|p| line.starts_with(p));

@@ -118,16 +118,10 @@ pub(super) const RULES: &[Rule] = &[
         },
         check: Check::Doc(empty),
         bad: &[
-            new(
-                "a.py",
-                "def pay(order):\n    \"\"\"TODO\"\"\" <<<\n    return order\n",
-            ),
+            new("a.py", "def pay(order):\n    \"\"\"TODO\"\"\" <<<\n    return order\n"),
             new("a.rs", "/// ... <<<\npub fn pay() {}\n"),
             new("a.ts", "/** TODO */ <<<\nexport function pay() {}\n"),
-            new(
-                "a.js",
-                "/** Description. */ <<<\nexport function pay() {}\n",
-            ),
+            new("a.js", "/** Description. */ <<<\nexport function pay() {}\n"),
         ],
         good: &[
             new(
@@ -138,10 +132,7 @@ pub(super) const RULES: &[Rule] = &[
                 "a.rs",
                 "/// Charges the order.\n///\n/// TODO items are skipped.\npub fn pay() {}\n//\n",
             ),
-            new(
-                "a.ts",
-                "/** Charges the order. */\nexport function pay() {}\n",
-            ),
+            new("a.ts", "/** Charges the order. */\nexport function pay() {}\n"),
         ],
     },
     Rule {
@@ -192,9 +183,7 @@ fn is_documented(lang: Lang, node: Node<'_>, inner: Node<'_>) -> bool {
             comments_above(node).any(|c| c.text().starts_with("///") || c.text().starts_with("/**"))
                 || code::attributes(node).any(|a| a.short_text(400).contains("doc"))
         }
-        _ => {
-            comments_above(node).any(|c| c.text().starts_with("/**") || c.text().starts_with("//"))
-        }
+        _ => comments_above(node).any(|c| c.text().starts_with("/**") || c.text().starts_with("//")),
     }
 }
 
@@ -202,12 +191,7 @@ fn missing(file: &File<'_>, sink: &mut Sink<'_>) {
     if file.is_test || file.is_script {
         return;
     }
-    let before: BTreeSet<&str> = file
-        .old_docs
-        .iter()
-        .flat_map(public_items)
-        .map(|i| i.name)
-        .collect();
+    let before: BTreeSet<&str> = file.old_docs.iter().flat_map(public_items).map(|i| i.name).collect();
     for doc in &file.docs {
         for item in public_items(doc) {
             let line = item.inner.line();
@@ -245,11 +229,7 @@ fn missing(file: &File<'_>, sink: &mut Sink<'_>) {
 }
 
 fn mismatch(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
-    for function in doc.all(&[
-        "function_definition",
-        "function_declaration",
-        "method_definition",
-    ]) {
+    for function in doc.all(&["function_definition", "function_declaration", "method_definition"]) {
         let text = if doc.lang == Lang::Python {
             docstring(function).map(|d| (d, d.short_text(20_000)))
         } else {
@@ -266,9 +246,7 @@ fn mismatch(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
         let parameters = code::parameters(function);
         let gathers = parameters.iter().any(|p| p.gathers);
         let unnamed = parameters.iter().any(|p| p.name.starts_with(['{', '[']));
-        let known = |name: &str| {
-            parameters.iter().any(|p| p.name == name) || matches!(name, "self" | "cls" | "this")
-        };
+        let known = |name: &str| parameters.iter().any(|p| p.name == name) || matches!(name, "self" | "cls" | "this");
         let named = if doc.lang == Lang::Python {
             python_parameters(text)
         } else {
@@ -278,17 +256,11 @@ fn mismatch(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
         let Some(wrong) = wrong.filter(|_| !gathers && !unnamed && !function.has_error()) else {
             continue;
         };
-        let signature_end = function
-            .field("parameters")
-            .map_or(function.line(), |p| p.end_line());
-        let touched = file.touches(function.line(), signature_end)
-            || file.touches(place.line(), place.end_line());
+        let signature_end = function.field("parameters").map_or(function.line(), |p| p.end_line());
+        let touched = file.touches(function.line(), signature_end) || file.touches(place.line(), place.end_line());
         if touched && function.is_real() {
             sink.lines(file, function.line(), function.line(), |f| {
-                f.title = format!(
-                    "The documentation names `{}`, which is no parameter",
-                    shown(wrong)
-                )
+                f.title = format!("The documentation names `{}`, which is no parameter", shown(wrong))
             });
         }
     }
@@ -367,9 +339,7 @@ fn jsdoc_parameters(text: &str) -> Vec<&str> {
 
 fn empty(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
     let says_nothing = |text: &str| {
-        let text = text
-            .trim_matches(|c: char| !c.is_alphanumeric())
-            .to_ascii_lowercase();
+        let text = text.trim_matches(|c: char| !c.is_alphanumeric()).to_ascii_lowercase();
         matches!(
             text.as_str(),
             "" | "todo"
@@ -397,8 +367,7 @@ fn empty(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
         let text = comment.text();
         let block = text.starts_with("/**") && text.ends_with("*/") && text.len() > 5;
         // One line of several that are only together a text.
-        let neighbour =
-            |n: Option<Node<'_>>| n.is_some_and(|n| n.is(COMMENTS) && n.text().starts_with("///"));
+        let neighbour = |n: Option<Node<'_>>| n.is_some_and(|n| n.is(COMMENTS) && n.text().starts_with("///"));
         let line = text.starts_with("///")
             && !text.starts_with("////")
             && !neighbour(comment.previous())

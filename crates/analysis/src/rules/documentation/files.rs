@@ -84,18 +84,9 @@ pub(super) const RULES: &[Rule] = &[
         },
         check: Check::Change(setting),
         bad: &[
-            new(
-                "app/config.py",
-                "import os\nURL = os.environ[\"PAYMENT_URL\"] <<<\n",
-            ),
-            new(
-                "src/config.ts",
-                "export const url = process.env.PAYMENT_URL; <<<\n",
-            ),
-            new(
-                "src/config.js",
-                "exports.url = process.env['PAYMENT_URL']; <<<\n",
-            ),
+            new("app/config.py", "import os\nURL = os.environ[\"PAYMENT_URL\"] <<<\n"),
+            new("src/config.ts", "export const url = process.env.PAYMENT_URL; <<<\n"),
+            new("src/config.js", "exports.url = process.env['PAYMENT_URL']; <<<\n"),
             new(
                 "src/config.rs",
                 "fn url() -> Option<String> {\n    std::env::var(\"PAYMENT_URL\").ok() <<<\n}\n",
@@ -111,10 +102,7 @@ pub(super) const RULES: &[Rule] = &[
                 "import os\nURL = os.environ[\"PAYMENT_URL\"]\n",
                 "import os\nURL = os.environ[\"PAYMENT_URL\"].strip()\n",
             ),
-            new(
-                "src/config.ts",
-                "export const mode = process.env.NODE_ENV;\n",
-            ),
+            new("src/config.ts", "export const mode = process.env.NODE_ENV;\n"),
             new(
                 "tests/config.rs",
                 "fn url() -> Option<String> {\n    std::env::var(\"PAYMENT_URL\").ok()\n}\n",
@@ -202,12 +190,7 @@ fn broken_link(changed: &Changed<'_>, sink: &mut Sink<'_>) {
         .iter()
         .filter(|f| matches!(f.diff.status, FileStatus::Deleted | FileStatus::Renamed))
         .filter_map(|f| f.diff.old_path.as_deref())
-        .filter(|old| {
-            !changed
-                .files
-                .iter()
-                .any(|f| f.diff.new_path.as_deref() == Some(*old))
-        })
+        .filter(|old| !changed.files.iter().any(|f| f.diff.new_path.as_deref() == Some(*old)))
         .collect();
     for file in changed
         .files
@@ -217,8 +200,7 @@ fn broken_link(changed: &Changed<'_>, sink: &mut Sink<'_>) {
         let whole = changed.whole_files.get(file.path).map(String::as_str);
         for (number, target) in links(file.added_lines()) {
             let leads_nowhere = match target.strip_prefix('#') {
-                Some(anchor) => whole
-                    .is_some_and(|text| file.line(number).is_some() && !has_anchor(text, anchor)),
+                Some(anchor) => whole.is_some_and(|text| file.line(number).is_some() && !has_anchor(text, anchor)),
                 None => resolve(file.path, target).is_some_and(|path| gone.contains(path.as_str())),
             };
             if leads_nowhere {
@@ -271,26 +253,20 @@ fn has_anchor(text: &str, anchor: &str) -> bool {
     text.contains(&format!("id=\"{anchor}\""))
         || text.contains(&format!("name=\"{anchor}\""))
         || text.contains(&format!("{{#{anchor}}}"))
-        || text
-            .lines()
-            .zip(text.lines().skip(1).chain([""]))
-            .any(|(line, next)| {
-                let underlined = next.len() >= 3
-                    && (next.chars().all(|c| c == '=') || next.chars().all(|c| c == '-'));
-                let heading = line
-                    .strip_prefix('#')
-                    .map(|l| l.trim_start_matches('#'))
-                    .or(underlined.then_some(line));
-                heading.is_some_and(|h| {
-                    plain(h) == wanted || numbered.as_ref().is_some_and(|n| plain(h) == *n)
-                })
-            })
+        || text.lines().zip(text.lines().skip(1).chain([""])).any(|(line, next)| {
+            let underlined = next.len() >= 3 && (next.chars().all(|c| c == '=') || next.chars().all(|c| c == '-'));
+            let heading = line
+                .strip_prefix('#')
+                .map(|l| l.trim_start_matches('#'))
+                .or(underlined.then_some(line));
+            heading.is_some_and(|h| plain(h) == wanted || numbered.as_ref().is_some_and(|n| plain(h) == *n))
+        })
 }
 
 fn setting(changed: &Changed<'_>, sink: &mut Sink<'_>) {
     const KNOWN: &[&str] = &[
-        "HOME", "PATH", "USER", "PWD", "TMPDIR", "LANG", "SHELL", "TERM", "NODE_ENV", "CI", "PORT",
-        "HOSTNAME", "RUST_LOG", "NO_COLOR", "DEBUG", "TZ",
+        "HOME", "PATH", "USER", "PWD", "TMPDIR", "LANG", "SHELL", "TERM", "NODE_ENV", "CI", "PORT", "HOSTNAME",
+        "RUST_LOG", "NO_COLOR", "DEBUG", "TZ",
     ];
     for file in changed.files.iter().filter(|f| !f.is_test && !f.is_script) {
         for (name, line) in file.docs.iter().flat_map(settings).take(MAX_SETTINGS) {
@@ -316,10 +292,7 @@ fn setting(changed: &Changed<'_>, sink: &mut Sink<'_>) {
                     .any(|(path, text)| is_document(path) && text.contains(&name));
             if !known && !was && !told && file.adds(line, line) {
                 sink.lines(file, line, line, |f| {
-                    f.title = format!(
-                        "The new setting `{}` is not described in the change",
-                        shown(&name)
-                    )
+                    f.title = format!("The new setting `{}` is not described in the change", shown(&name))
                 });
             }
         }
@@ -338,12 +311,7 @@ fn settings(doc: &crate::tree::Doc) -> Vec<(String, u32)> {
             "env::var_os",
             "std::env::var_os",
         ]);
-        if let Some(name) = call
-            .args
-            .first()
-            .and_then(|a| code::string_value(*a))
-            .filter(|_| reads)
-        {
+        if let Some(name) = call.args.first().and_then(|a| code::string_value(*a)).filter(|_| reads) {
             out.push((name.to_owned(), call.node.line()));
         }
     }

@@ -91,12 +91,9 @@ fn blocking(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
                 )
             }
             _ => {
-                let module = call.receiver.is_some_and(|r| {
-                    matches!(
-                        r.short_text(40),
-                        "fs" | "child_process" | "cp" | "crypto" | "zlib"
-                    )
-                });
+                let module = call
+                    .receiver
+                    .is_some_and(|r| matches!(r.short_text(40), "fs" | "child_process" | "cp" | "crypto" | "zlib"));
                 const SYNC: &[&str] = &[
                     "readFileSync",
                     "writeFileSync",

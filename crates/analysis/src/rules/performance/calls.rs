@@ -128,14 +128,8 @@ pub(super) const RULES: &[Rule] = &[
         },
         check: Check::Doc(select_star),
         bad: &[
-            new(
-                "a.py",
-                "def f(cur):\n    cur.execute(\"SELECT * FROM orders\") <<<\n",
-            ),
-            new(
-                "a.js",
-                "const f = (db) => db.query('select * from orders'); <<<\n",
-            ),
+            new("a.py", "def f(cur):\n    cur.execute(\"SELECT * FROM orders\") <<<\n"),
+            new("a.js", "const f = (db) => db.query('select * from orders'); <<<\n"),
             new(
                 "a.rs",
                 "fn f(c: &Connection) -> R {\n    c.prepare(\"SELECT * FROM orders\") <<<\n}\n",
@@ -175,8 +169,7 @@ fn data_loop(node: Node<'_>) -> Option<Node<'_>> {
         code::has_word(
             t,
             &[
-                "attempt", "attempts", "retry", "retries", "try", "tries", "backoff", "delay",
-                "poll",
+                "attempt", "attempts", "retry", "retries", "try", "tries", "backoff", "delay", "poll",
             ],
         )
     };
@@ -189,12 +182,9 @@ fn data_loop(node: Node<'_>) -> Option<Node<'_>> {
         .is_some_and(|r| r.trim_end_matches(')').chars().all(|c| c.is_ascii_digit()));
     let chunks = code::has_word(
         over,
-        &[
-            "chunk", "chunks", "batch", "batches", "batched", "chunked", "pages",
-        ],
+        &["chunk", "chunks", "batch", "batches", "batched", "chunked", "pages"],
     );
-    (!tries(variable) && !tries(over) && !literal && !fixed_range && !chunks && variable != "_")
-        .then_some(l)
+    (!tries(variable) && !tries(over) && !literal && !fixed_range && !chunks && variable != "_").then_some(l)
 }
 
 fn query_in_loop(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
@@ -202,10 +192,7 @@ fn query_in_loop(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
         return;
     }
     for call in code::calls(doc) {
-        if is_query(doc.lang, &call)
-            && data_loop(call.node).is_some()
-            && !code::in_test_code(call.node)
-        {
+        if is_query(doc.lang, &call) && data_loop(call.node).is_some() && !code::in_test_code(call.node) {
             sink.node(file, call.node);
         }
     }
@@ -243,8 +230,7 @@ fn is_request(lang: Lang, call: &Call<'_>) -> bool {
     const VERBS: &[&str] = &["get", "post", "put", "patch", "delete", "head", "request"];
     match lang {
         Lang::Python => {
-            matches!(call.path.rsplit_once('.'), Some(("requests" | "httpx", _)))
-                && call.name_is(VERBS)
+            matches!(call.path.rsplit_once('.'), Some(("requests" | "httpx", _))) && call.name_is(VERBS)
                 || call.path.ends_with("request.urlopen")
         }
         _ => {
@@ -260,12 +246,7 @@ fn request_in_loop(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
     }
     for call in code::calls(doc).filter(|c| is_request(doc.lang, c)) {
         // Without `await` JavaScript only starts it.
-        let waits = doc.lang == Lang::Python
-            || call
-                .node
-                .ancestors()
-                .take(4)
-                .any(|a| a.kind() == "await_expression");
+        let waits = doc.lang == Lang::Python || call.node.ancestors().take(4).any(|a| a.kind() == "await_expression");
         if waits && data_loop(call.node).is_some() {
             sink.node(file, call.node);
         }
@@ -284,8 +265,7 @@ fn timeout(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
                 "get" | "post" | "put" | "patch" | "delete" | "head" | "request"
             ))
         );
-        let urlopen = call.path_is(&["urllib.request.urlopen", "urlopen", "request.urlopen"])
-            && call.args.len() < 3;
+        let urlopen = call.path_is(&["urllib.request.urlopen", "urlopen", "request.urlopen"]) && call.args.len() < 3;
         let splat = call.args.iter().any(|a| a.kind() == "dictionary_splat");
         if (requests || urlopen) && call.keyword("timeout").is_none() && !splat {
             sink.node(file, call.node);

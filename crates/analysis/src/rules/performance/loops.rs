@@ -119,10 +119,7 @@ pub(super) const RULES: &[Rule] = &[
         },
         check: Check::Doc(copy),
         bad: &[
-            new(
-                "a.rs",
-                "fn f(xs: &Vec<u8>) -> usize {\n    xs.clone().len() <<<\n}\n",
-            ),
+            new("a.rs", "fn f(xs: &Vec<u8>) -> usize {\n    xs.clone().len() <<<\n}\n"),
             new(
                 "a.rs",
                 "fn f(xs: &[u8]) {\n    for x in xs.to_vec().iter() { <<<\n        use_it(x);\n    }\n    let n = xs.iter().collect::<Vec<_>>().len(); <<<\n}\n",
@@ -145,8 +142,7 @@ fn concat(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
         }
         // The string must have been started outside the loop, or it does not grow over the rounds.
         let started = code::resolve(name);
-        if started.is_some_and(|v| code::is_plain_string(v) && !outer.contains(v)) && !file.is_test
-        {
+        if started.is_some_and(|v| code::is_plain_string(v) && !outer.contains(v)) && !file.is_test {
             sink.node(file, node);
         }
     }
@@ -187,15 +183,10 @@ fn list_search(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
             return;
         }
         // Only a list that grows in this very loop surely grows with the input.
-        let grows = *known
-            .entry((outer.id(), list.text().to_owned()))
-            .or_insert_with(|| {
-                let mut calls = outer.descendants().filter_map(code::call);
-                calls.any(|c| {
-                    c.name_is(&["append", "push"])
-                        && c.receiver.is_some_and(|r| r.text() == list.text())
-                })
-            });
+        let grows = *known.entry((outer.id(), list.text().to_owned())).or_insert_with(|| {
+            let mut calls = outer.descendants().filter_map(code::call);
+            calls.any(|c| c.name_is(&["append", "push"]) && c.receiver.is_some_and(|r| r.text() == list.text()))
+        });
         if grows {
             sink.node(file, node);
         }
@@ -203,9 +194,7 @@ fn list_search(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
     for node in doc.all(&["comparison_operator"]) {
         let sides: Vec<Node<'_>> = node.children().collect();
         if let [_, list] = sides.as_slice()
-            && node
-                .all_children()
-                .any(|c| matches!(c.kind(), "in" | "not in"))
+            && node.all_children().any(|c| matches!(c.kind(), "in" | "not in"))
         {
             check(node, *list);
         }
@@ -219,20 +208,12 @@ fn list_search(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
 
 fn copy(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
     for call in code::calls(doc).filter(|c| c.args.is_empty()) {
-        let Some(inner) = call
-            .receiver
-            .and_then(code::call)
-            .filter(|c| c.args.is_empty())
-        else {
+        let Some(inner) = call.receiver.and_then(code::call).filter(|c| c.args.is_empty()) else {
             continue;
         };
         let looks = call.name_is(&["len", "is_empty", "iter"]);
-        let collects = inner.name == "collect"
-            && inner
-                .node
-                .short_text(4000)
-                .trim_end_matches("()")
-                .ends_with("Vec<_>>");
+        let collects =
+            inner.name == "collect" && inner.node.short_text(4000).trim_end_matches("()").ends_with("Vec<_>>");
         let copies = inner.name == "to_vec"
             || (inner.name == "clone" && call.name_is(&["len", "is_empty"]))
             || (collects && call.name_is(&["len", "is_empty"]));

@@ -21,10 +21,7 @@ pub(super) const RULES: &[Rule] = &[
             cwe: None,
         },
         check: Check::Doc(none_comparison),
-        bad: &[new(
-            "a.py",
-            "def f(x):\n    if x == None: <<<\n        return 1\n",
-        )],
+        bad: &[new("a.py", "def f(x):\n    if x == None: <<<\n        return 1\n")],
         good: &[new(
             "a.py",
             "def f(x, q):\n    if x is None:\n        return 1\n    q.filter(Row.deleted_at == None)\n    return x == 'None'\n",
@@ -97,10 +94,7 @@ pub(super) const RULES: &[Rule] = &[
                 "a.py",
                 "def f(a, b):\n    return a.total == b.total and next(a) == next(a)\n",
             ),
-            new(
-                "a.js",
-                "if (x !== x) skip();\nif (order.id === other.id) ship();\n",
-            ),
+            new("a.js", "if (x !== x) skip();\nif (order.id === other.id) ship();\n"),
             new(
                 "a.rs",
                 "fn f(a: &A, b: &A) -> bool {\n    a.next() == a.next() && a.id == b.id\n}\n",
@@ -115,10 +109,7 @@ fn sides<'d>(node: Node<'d>) -> Option<(Node<'d>, &'d str, Node<'d>)> {
     if operands.next().is_some() {
         return None;
     }
-    let between = node
-        .doc
-        .text
-        .get(left.end() as usize..right.start() as usize)?;
+    let between = node.doc.text.get(left.end() as usize..right.start() as usize)?;
     Some((left, between.trim(), right))
 }
 
@@ -144,10 +135,7 @@ fn none_comparison(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
                 ])
             })
         });
-        if matches!(operator, "==" | "!=")
-            && (left.kind() == "none" || right.kind() == "none")
-            && !query
-        {
+        if matches!(operator, "==" | "!=") && (left.kind() == "none" || right.kind() == "none") && !query {
             sink.node(file, node);
         }
     }
@@ -190,23 +178,13 @@ fn loose(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
 }
 
 fn same(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
-    for node in doc.all(&[
-        "comparison_operator",
-        "binary_expression",
-        "boolean_operator",
-    ]) {
+    for node in doc.all(&["comparison_operator", "binary_expression", "boolean_operator"]) {
         let Some((left, operator, right)) = sides(node) else {
             continue;
         };
         let pure = !left.is(&["identifier"]) || !matches!(operator, "!=" | "!==" | "==" | "===");
         let calls = left.descendants().chain([left]).any(|n| {
-            n.is(code::CALLS)
-                || n.is(&[
-                    "await",
-                    "await_expression",
-                    "macro_invocation",
-                    "update_expression",
-                ])
+            n.is(code::CALLS) || n.is(&["await", "await_expression", "macro_invocation", "update_expression"])
         });
         let lost = node.has_error() || node.parent().is_some_and(|p| p.has_error());
         let asks = !lost

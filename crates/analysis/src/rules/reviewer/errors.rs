@@ -81,14 +81,8 @@ pub(super) const RULES: &[Rule] = &[
                 "src/a.rs",
                 "pub fn port(text: &str) -> Option<u16> {\n    let home: IpAddr = \"127.0.0.1\".parse().unwrap();\n    let state = lock.lock().unwrap();\n    HeaderValue::from_str(&text.len().to_string()).unwrap();\n    text.parse().ok()\n}\n#[cfg(test)]\nmod tests {\n    #[test]\n    fn t() {\n        \"1\".to_string().parse::<u8>().unwrap();\n    }\n}\n",
             ),
-            new(
-                "src/main.rs",
-                "fn main() {\n    std::env::args().nth(1).unwrap();\n}\n",
-            ),
-            new(
-                "tests/a.rs",
-                "fn f(t: &str) -> u16 {\n    t.parse().unwrap()\n}\n",
-            ),
+            new("src/main.rs", "fn main() {\n    std::env::args().nth(1).unwrap();\n}\n"),
+            new("tests/a.rs", "fn f(t: &str) -> u16 {\n    t.parse().unwrap()\n}\n"),
         ],
     },
     Rule {
@@ -112,10 +106,7 @@ pub(super) const RULES: &[Rule] = &[
                 "a.py",
                 "def pay(amount, user):\n    if amount <= 0:\n        raise ValueError('amount')\n    total = compute()\n    assert total >= 0\n    assert user is not None\n    assert isinstance(amount, int)\n    return total\n",
             ),
-            new(
-                "tests/test_a.py",
-                "def check(amount):\n    assert amount > 0\n",
-            ),
+            new("tests/test_a.py", "def check(amount):\n    assert amount > 0\n"),
         ],
     },
 ];
@@ -126,9 +117,7 @@ fn has_comment(node: Node<'_>) -> bool {
 
 /// Whether the line or the line before says something: a reason was given.
 fn is_explained(file: &File<'_>, line: u32, marks: &[&str]) -> bool {
-    let here = file
-        .line(line)
-        .is_some_and(|l| marks.iter().any(|m| l.contains(m)));
+    let here = file.line(line).is_some_and(|l| marks.iter().any(|m| l.contains(m)));
     here || file
         .line(line.saturating_sub(1))
         .is_some_and(|l| marks.iter().any(|m| l.trim_start().starts_with(m)))
@@ -144,31 +133,20 @@ fn swallowed(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
             continue;
         };
         let broad = caught.iter().all(|c| {
-            let name = c
-                .short_text(80)
-                .split(" as ")
-                .next()
-                .unwrap_or_default()
-                .trim();
+            let name = c.short_text(80).split(" as ").next().unwrap_or_default().trim();
             matches!(name, "Exception" | "BaseException")
         });
         let idle = body.children().all(|s| {
             s.is(&["pass_statement", "continue_statement"])
                 || matches!(s.short_text(12), "..." | "return" | "return None")
         });
-        if broad
-            && idle
-            && !has_comment(handler)
-            && !handler.has_error()
-            && !is_explained(file, handler.line(), &["#"])
+        if broad && idle && !has_comment(handler) && !handler.has_error() && !is_explained(file, handler.line(), &["#"])
         {
             sink.node(file, handler);
         }
     }
     for handler in doc.all(&["catch_clause"]) {
-        let empty = handler
-            .field("body")
-            .is_some_and(|b| b.children().next().is_none());
+        let empty = handler.field("body").is_some_and(|b| b.children().next().is_none());
         if empty && !has_comment(handler) && !handler.has_error() {
             sink.node(file, handler);
         }
@@ -197,11 +175,7 @@ fn swallowed(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
             .field("value")
             .and_then(|v| code::call(code::peel(v)))
             .is_some_and(|c| c.name_is(FALLIBLE));
-        if ignored
-            && fails
-            && !code::in_test_code(node)
-            && !is_explained(file, node.line(), &["//"])
-        {
+        if ignored && fails && !code::in_test_code(node) && !is_explained(file, node.line(), &["//"]) {
             sink.node(file, node);
         }
     }
@@ -242,27 +216,17 @@ fn panics(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
         let Some(inner) = call.receiver.and_then(|r| code::call(code::peel(r))) else {
             continue;
         };
-        let fixed = inner
-            .receiver
-            .is_some_and(|r| code::is_literal(code::follow(r)))
+        let fixed = inner.receiver.is_some_and(|r| code::is_literal(code::follow(r)))
             || (inner.receiver.is_none()
-                && inner
-                    .args
-                    .iter()
-                    .all(|a| code::is_literal(code::follow(*a)))
+                && inner.args.iter().all(|a| code::is_literal(code::follow(*a)))
                 && !inner.args.is_empty()
                 && inner.name != "var");
         // What this code has just formatted itself is no input.
-        let own = inner
-            .args
-            .first()
-            .copied()
-            .or(inner.receiver)
-            .is_some_and(|a| {
-                let a = code::follow(a);
-                let made = code::call(a).is_some_and(|c| c.name_is(&["to_string", "format"]));
-                made || a.field("macro").is_some_and(|m| m.text() == "format")
-            });
+        let own = inner.args.first().copied().or(inner.receiver).is_some_and(|a| {
+            let a = code::follow(a);
+            let made = code::call(a).is_some_and(|c| c.name_is(&["to_string", "format"]));
+            made || a.field("macro").is_some_and(|m| m.text() == "format")
+        });
         if inner.name_is(INPUT) && !fixed && !own && !code::in_test_code(call.node) {
             // The line of the method: a chain may start far above.
             sink.node(
@@ -281,9 +245,7 @@ fn asserts(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
         return;
     }
     for node in doc.all(&["assert_statement"]) {
-        let (Some(condition), Some(function)) =
-            (node.children().next(), code::enclosing_function(node))
-        else {
+        let (Some(condition), Some(function)) = (node.children().next(), code::enclosing_function(node)) else {
             continue;
         };
         let text = condition.short_text(400);
@@ -291,15 +253,14 @@ fn asserts(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
             || text.contains("is not None")
             || text.contains("callable(")
             || text.contains("issubclass")
-            || code::call(condition).is_some_and(|c| {
-                c.name.trim_start_matches('_').starts_with("is_") || c.name.starts_with("has_")
-            });
+            || code::call(condition)
+                .is_some_and(|c| c.name.trim_start_matches('_').starts_with("is_") || c.name.starts_with("has_"));
         let parameters = code::parameters(function);
         let mut names = std::iter::once(condition)
             .chain(condition.descendants())
             .filter(|n| n.kind() == "identifier");
-        let about_parameter = names
-            .any(|n| parameters.iter().any(|p| p.name == n.text()) && code::resolve(n).is_none());
+        let about_parameter =
+            names.any(|n| parameters.iter().any(|p| p.name == n.text()) && code::resolve(n).is_none());
         if !narrows && about_parameter {
             sink.node(file, node);
         }

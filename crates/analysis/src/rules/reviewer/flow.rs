@@ -103,14 +103,8 @@ pub(super) const RULES: &[Rule] = &[
         check: Check::Doc(unreachable),
         bad: &[
             new("a.py", "def f(x):\n    return x\n    log(x) <<<\n"),
-            new(
-                "a.js",
-                "function f(x) {\n  throw new Error(x);\n  clean(x); <<<\n}\n",
-            ),
-            new(
-                "a.rs",
-                "fn f(x: u8) -> u8 {\n    return x;\n    log(x); <<<\n}\n",
-            ),
+            new("a.js", "function f(x) {\n  throw new Error(x);\n  clean(x); <<<\n}\n"),
+            new("a.rs", "fn f(x: u8) -> u8 {\n    return x;\n    log(x); <<<\n}\n"),
         ],
         good: &[
             new(
@@ -140,14 +134,8 @@ pub(super) const RULES: &[Rule] = &[
         },
         check: Check::Doc(mutable_default),
         bad: &[
-            new(
-                "a.py",
-                "def f(x, seen=[]): <<<\n    seen.append(x)\n    return seen\n",
-            ),
-            new(
-                "a.py",
-                "async def f(x, *, opts: dict = {}): <<<\n    return opts\n",
-            ),
+            new("a.py", "def f(x, seen=[]): <<<\n    seen.append(x)\n    return seen\n"),
+            new("a.py", "async def f(x, *, opts: dict = {}): <<<\n    return opts\n"),
         ],
         good: &[new(
             "a.py",
@@ -162,11 +150,7 @@ fn class_of(node: Node<'_>) -> Option<Node<'_>> {
 
 fn missing_await(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
     let functions: Vec<Node<'_>> = doc
-        .all(&[
-            "function_definition",
-            "function_declaration",
-            "method_definition",
-        ])
+        .all(&["function_definition", "function_declaration", "method_definition"])
         .collect();
     let names = |asynchronous: bool, in_class: bool| -> BTreeSet<(u32, &str)> {
         functions
@@ -190,18 +174,13 @@ fn missing_await(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
         let Some(call) = code::call(only) else {
             continue;
         };
-        let own = call
-            .receiver
-            .is_some_and(|r| matches!(r.text(), "self" | "this"));
+        let own = call.receiver.is_some_and(|r| matches!(r.text(), "self" | "this"));
         let hit = match call.receiver {
             None => call.path == call.name && free.contains(&(0, call.name)),
-            Some(_) => {
-                own && class_of(call.node).is_some_and(|c| methods.contains(&(c.id(), call.name)))
-            }
+            Some(_) => own && class_of(call.node).is_some_and(|c| methods.contains(&(c.id(), call.name))),
         };
         // A plain JavaScript function cannot await; there the call is the usual way to start.
-        let can_await = doc.lang == Lang::Python
-            || code::enclosing_function(call.node).is_some_and(code::is_async);
+        let can_await = doc.lang == Lang::Python || code::enclosing_function(call.node).is_some_and(code::is_async);
         // A local assignment hides the function.
         let hidden = code::resolve_name(call.node, call.name).is_some();
         if hit && can_await && !hidden && !plain.contains(call.name) {
@@ -234,15 +213,12 @@ fn off_by_one(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
                 }
                 _ => None,
             };
-            parts.is_some_and(|(what, index)| {
-                what.short_text(100) == over && index.text() == variable
-            })
+            parts.is_some_and(|(what, index)| what.short_text(100) == over && index.text() == variable)
         });
         // A test of the variable itself may skip the last round.
         let compares = |n: Node<'_>| {
             n.is(&["binary_expression", "comparison_operator"])
-                && n.children()
-                    .any(|c| c.kind() == "identifier" && c.text() == variable)
+                && n.children().any(|c| c.kind() == "identifier" && c.text() == variable)
         };
         let guarded = body
             .descendants()
@@ -265,20 +241,16 @@ fn past_the_end(lang: Lang, l: Node<'_>) -> Option<(&str, &str)> {
             } else {
                 *range.args.get(1)?
             };
-            let sum = (end.kind() == "binary_operator"
-                && code::operator(end) == "+"
-                && end.field("right")?.text() == "1")
-                .then(|| end.field("left"))??;
+            let sum =
+                (end.kind() == "binary_operator" && code::operator(end) == "+" && end.field("right")?.text() == "1")
+                    .then(|| end.field("left"))??;
             let len = code::call(sum).filter(|c| c.path == "len")?;
             Some((l.field("left")?.text(), len.args.first()?.short_text(100)))
         }
         Lang::Rust => {
-            let range = l
-                .field("value")
-                .filter(|v| v.kind() == "range_expression")?;
+            let range = l.field("value").filter(|v| v.kind() == "range_expression")?;
             range.all_children().find(|c| c.kind() == "..=")?;
-            let end = code::call(range.children().last()?)
-                .filter(|c| c.name == "len" && c.args.is_empty())?;
+            let end = code::call(range.children().last()?).filter(|c| c.name == "len" && c.args.is_empty())?;
             Some((l.field("pattern")?.text(), end.receiver?.short_text(100)))
         }
         _ => {
@@ -288,10 +260,8 @@ fn past_the_end(lang: Lang, l: Node<'_>) -> Option<(&str, &str)> {
             } else {
                 condition
             };
-            let length =
-                (code::operator(condition) == "<=").then(|| condition.field("right"))??;
-            let of = (length.field("property")?.text() == "length")
-                .then(|| length.field("object"))??;
+            let length = (code::operator(condition) == "<=").then(|| condition.field("right"))??;
+            let of = (length.field("property")?.text() == "length").then(|| length.field("object"))??;
             Some((condition.field("left")?.text(), of.short_text(100)))
         }
     }
@@ -329,13 +299,7 @@ fn unreachable(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
                     "variable_declaration",
                 ]);
                 let generator = statement.descendants().any(|d| d.kind() == "yield");
-                if !hoisted
-                    && aligned
-                    && !generator
-                    && !block.in_error()
-                    && !block.has_error()
-                    && block.is_real()
-                {
+                if !hoisted && aligned && !generator && !block.in_error() && !block.has_error() && block.is_real() {
                     sink.node(file, statement);
                 }
                 break;
@@ -354,25 +318,12 @@ fn mutable_default(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
             continue;
         };
         // A read-only interface promises that nobody puts anything in.
-        let promised = node.field("type").is_some_and(|t| {
-            code::has_word(
-                t.short_text(200),
-                &["sequence", "iterable", "collection", "mapping"],
-            )
-        });
-        let made = code::call(value).is_some_and(|c| {
-            c.path_is(&[
-                "list",
-                "dict",
-                "set",
-                "defaultdict",
-                "collections.defaultdict",
-            ])
-        });
-        if !promised
-            && (value.is(&["list", "dictionary", "set"]) || made)
-            && node.ancestor(&["lambda"]).is_none()
-        {
+        let promised = node
+            .field("type")
+            .is_some_and(|t| code::has_word(t.short_text(200), &["sequence", "iterable", "collection", "mapping"]));
+        let made = code::call(value)
+            .is_some_and(|c| c.path_is(&["list", "dict", "set", "defaultdict", "collections.defaultdict"]));
+        if !promised && (value.is(&["list", "dictionary", "set"]) || made) && node.ancestor(&["lambda"]).is_none() {
             sink.node(file, node);
         }
     }

@@ -36,14 +36,8 @@ pub(super) const RULES: &[Rule] = &[
             ),
         ],
         good: &[
-            new(
-                "src/a.rs",
-                "fn f(x: u8) -> u8 {\n    tracing::debug!(x);\n    x\n}\n",
-            ),
-            new(
-                "a.py",
-                "def f(x):\n    log.debug('x %s', x)\n    print('Done.')\n",
-            ),
+            new("src/a.rs", "fn f(x: u8) -> u8 {\n    tracing::debug!(x);\n    x\n}\n"),
+            new("a.py", "def f(x):\n    log.debug('x %s', x)\n    print('Done.')\n"),
             new("scripts/a.js", "console.log('built');\n"),
             new("a.js", "console.error('failed');\nlogger.log('x');\n"),
         ],
@@ -76,10 +70,7 @@ pub(super) const RULES: &[Rule] = &[
                 "tests/test_a.py",
                 "import pytest\n@pytest.mark.skipif(sys.platform == 'win32', reason='posix only')\ndef test_pay():\n    pass\n",
             ),
-            new(
-                "a.test.ts",
-                "it('skips what is paid', () => { list.skip(1); });\n",
-            ),
+            new("a.test.ts", "it('skips what is paid', () => { list.skip(1); });\n"),
             new(
                 "src/a.rs",
                 "#[test]\n#[ignore = \"needs a database, see #12\"]\nfn pays() {}\n",
@@ -145,10 +136,7 @@ pub(super) const RULES: &[Rule] = &[
             cwe: None,
         },
         check: Check::File(conflict),
-        bad: &[new(
-            "a.cfg",
-            "<<<<<<< HEAD\na = 1\n=======\na = 2\n>>>>>>> feature\n",
-        )],
+        bad: &[new("a.cfg", "<<<<<<< HEAD\na = 1\n=======\na = 2\n>>>>>>> feature\n")],
         good: &[new(
             "a.md",
             "Title\n=======\n\n> > > quoted\n`<<<<<<< HEAD` is the marker.\n",
@@ -183,9 +171,7 @@ fn debug(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
                 sink.node_as(file, call.node, |f| f.severity = Severity::Medium)
             }
             (Lang::Python, "print") if marked => sink.node(file, call.node),
-            (_, "console.log" | "console.debug" | "console.dir" | "console.table")
-                if !file.is_script =>
-            {
+            (_, "console.log" | "console.debug" | "console.dir" | "console.table") if !file.is_script => {
                 sink.node(file, call.node)
             }
             _ => {}
@@ -213,21 +199,13 @@ fn disabled(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
         return;
     }
     for call in code::calls(doc) {
-        if call.path_is(&[
-            "it.skip",
-            "test.skip",
-            "describe.skip",
-            "xit",
-            "xdescribe",
-            "xtest",
-        ]) {
+        if call.path_is(&["it.skip", "test.skip", "describe.skip", "xit", "xdescribe", "xtest"]) {
             sink.node(file, call.node);
         }
         if call.path_is(&["it.only", "test.only", "describe.only", "fit", "fdescribe"]) {
             sink.node_as(file, call.node, |f| {
                 f.title = "Only one test is left on".to_owned();
-                f.why = "`only` switches all other tests of the run off, and the run still passes."
-                    .to_owned();
+                f.why = "`only` switches all other tests of the run off, and the run still passes.".to_owned();
             });
         }
     }
@@ -243,10 +221,7 @@ fn tests<'d>(doc: &'d Doc, in_test_file: bool) -> Vec<(&'d str, Node<'d>)> {
             .collect(),
         Lang::Rust => doc
             .all(&["function_item"])
-            .filter(|f| {
-                code::attributes(*f)
-                    .any(|a| a.short_text(80).trim_end_matches(']').ends_with("test"))
-            })
+            .filter(|f| code::attributes(*f).any(|a| a.short_text(80).trim_end_matches(']').ends_with("test")))
             .filter_map(|f| Some((f.field("name")?.text(), f)))
             .collect(),
         lang if lang.is_js() && in_test_file => code::calls(doc)

@@ -73,9 +73,7 @@ fn left_open(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
                 ])
             }),
             "assignment" => {
-                let (Some(name), Some(function)) =
-                    (parent.field("left"), code::enclosing_function(call.node))
-                else {
+                let (Some(name), Some(function)) = (parent.field("left"), code::enclosing_function(call.node)) else {
                     continue;
                 };
                 // Any other use than reading and writing through it may hand it on to whoever closes it.
@@ -83,9 +81,7 @@ fn left_open(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
                     && function.is_real()
                     && function
                         .descendants()
-                        .filter(|n| {
-                            n.kind() == "identifier" && n.text() == name.text() && *n != name
-                        })
+                        .filter(|n| n.kind() == "identifier" && n.text() == name.text() && *n != name)
                         .all(|n| {
                             n.parent()
                                 .filter(|p| p.kind() == "attribute")
@@ -93,13 +89,7 @@ fn left_open(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
                                 .is_some_and(|a| {
                                     matches!(
                                         a.text(),
-                                        "read"
-                                            | "readlines"
-                                            | "write"
-                                            | "readline"
-                                            | "writelines"
-                                            | "flush"
-                                            | "seek"
+                                        "read" | "readlines" | "write" | "readline" | "writelines" | "flush" | "seek"
                                     )
                                 })
                         })

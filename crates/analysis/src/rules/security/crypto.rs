@@ -48,10 +48,7 @@ pub(super) const RULES: &[Rule] = &[
                 "a.js",
                 "const etag = (body) => crypto.createHash('md5').update(body).digest('hex');\nconst sign = (token) => crypto.createHash('sha256').update(token);\n",
             ),
-            new(
-                "a.rs",
-                "fn etag(body: &[u8]) -> Digest {\n    md5::compute(body)\n}\n",
-            ),
+            new("a.rs", "fn etag(body: &[u8]) -> Digest {\n    md5::compute(body)\n}\n"),
         ],
     },
     Rule {
@@ -203,9 +200,7 @@ fn is_guarding(node: Node<'_>, wanted: &[&str]) -> bool {
         .ancestors()
         .take_while(|a| Some(*a) != function)
         .find(|a| a.is(STATEMENTS));
-    let named = |n: Node<'_>| {
-        n.is(&["identifier", "property_identifier"]) && code::has_word(n.short_text(80), wanted)
-    };
+    let named = |n: Node<'_>| n.is(&["identifier", "property_identifier"]) && code::has_word(n.short_text(80), wanted);
     function_name || statement.unwrap_or(node).descendants().take(200).any(named)
 }
 
@@ -222,16 +217,9 @@ fn weak_hash(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
                         .first()
                         .and_then(|a| code::string_value(*a))
                         .is_some_and(|s| matches!(s, "md5" | "sha1"));
-                (call.path_is(&["hashlib.md5", "hashlib.sha1"]) || named)
-                    && call.keyword("usedforsecurity").is_none()
+                (call.path_is(&["hashlib.md5", "hashlib.sha1"]) || named) && call.keyword("usedforsecurity").is_none()
             }
-            Lang::Rust => call.path_is(&[
-                "md5::compute",
-                "Md5::new",
-                "Md5::digest",
-                "Sha1::new",
-                "Sha1::digest",
-            ]),
+            Lang::Rust => call.path_is(&["md5::compute", "Md5::new", "Md5::digest", "Sha1::new", "Sha1::digest"]),
             _ => {
                 call.name == "createHash"
                     && call
@@ -266,8 +254,7 @@ fn weak_cipher(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
                     "modes.ECB",
                     "algorithms.ARC4",
                     "algorithms.TripleDES",
-                ]) || (call.path == "AES.new"
-                    && call.args.iter().any(|a| a.text() == "AES.MODE_ECB"))
+                ]) || (call.path == "AES.new" && call.args.iter().any(|a| a.text() == "AES.MODE_ECB"))
             }
             _ => {
                 call.name == "createCipher"
@@ -296,15 +283,11 @@ fn predictable(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
         "randbytes",
     ];
     const SECRET: &[&str] = &[
-        "token", "password", "passwd", "secret", "otp", "nonce", "salt", "passcode", "csrf",
-        "apikey",
+        "token", "password", "passwd", "secret", "otp", "nonce", "salt", "passcode", "csrf", "apikey",
     ];
     for call in code::calls(doc) {
         let draws = match doc.lang {
-            Lang::Python => call
-                .path
-                .strip_prefix("random.")
-                .is_some_and(|f| DRAWS.contains(&f)),
+            Lang::Python => call.path.strip_prefix("random.").is_some_and(|f| DRAWS.contains(&f)),
             _ => call.path == "Math.random",
         };
         if !draws || file.is_test {
@@ -327,17 +310,14 @@ fn predictable(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
                 .then(|| a.field("left").or(a.field("name")).or(a.field("key")))
                 .flatten()
             });
-        let returned = call
-            .node
-            .ancestors()
-            .any(|a| a.kind() == "return_statement");
+        let returned = call.node.ancestors().any(|a| a.kind() == "return_statement");
         let function_name = function
             .and_then(|f| f.field("name"))
             .filter(|_| returned && target.is_none());
         let counts = |n: &str| {
-            code::words(n).last().is_some_and(|w| {
-                matches!(w.as_str(), "count" | "size" | "length" | "limit" | "bucket")
-            })
+            code::words(n)
+                .last()
+                .is_some_and(|w| matches!(w.as_str(), "count" | "size" | "length" | "limit" | "bucket"))
         };
         if target
             .or(function_name)

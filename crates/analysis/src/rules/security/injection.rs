@@ -81,26 +81,17 @@ pub(super) const RULES: &[Rule] = &[
         },
         check: Check::Doc(eval),
         bad: &[
-            new(
-                "a.py",
-                "def f(rule, row):\n    return eval(rule, {}, row) <<<\n",
-            ),
+            new("a.py", "def f(rule, row):\n    return eval(rule, {}, row) <<<\n"),
             new("a.py", "def f(source):\n    exec(source) <<<\n"),
             new("a.js", "function f(text) {\n  return eval(text); <<<\n}\n"),
-            new(
-                "a.ts",
-                "const f = (body: string) => new Function('row', body); <<<\n",
-            ),
+            new("a.ts", "const f = (body: string) => new Function('row', body); <<<\n"),
         ],
         good: &[
             new(
                 "a.py",
                 "import ast\ndef f(text, model):\n    model.eval()\n    return ast.literal_eval(text)\nx = eval('1 + 1')\n",
             ),
-            new(
-                "a.js",
-                "const f = (re, s) => re.exec(s);\nsetTimeout(() => f(), 10);\n",
-            ),
+            new("a.js", "const f = (re, s) => re.exec(s);\nsetTimeout(() => f(), 10);\n"),
         ],
     },
     Rule {
@@ -167,8 +158,8 @@ fn command(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
                     "subprocess.getoutput",
                     "subprocess.getstatusoutput",
                 ]);
-                let shell = call.path.starts_with("subprocess.")
-                    && call.keyword("shell").is_some_and(|v| v.text() == "True");
+                let shell =
+                    call.path.starts_with("subprocess.") && call.keyword("shell").is_some_and(|v| v.text() == "True");
                 let asyncio = call.path == "asyncio.create_subprocess_shell";
                 (direct || shell || asyncio)
                     && call
@@ -182,9 +173,9 @@ fn command(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
             _ => {
                 let bare = call.receiver.is_none() && call.path_is(&["exec", "execSync"]);
                 let module = call.name_is(&["exec", "execSync"])
-                    && call.receiver.is_some_and(|r| {
-                        matches!(r.short_text(40), "cp" | "child_process" | "childProcess")
-                    });
+                    && call
+                        .receiver
+                        .is_some_and(|r| matches!(r.short_text(40), "cp" | "child_process" | "childProcess"));
                 (bare || module)
                     && call.args.first().is_some_and(|a| {
                         code::built_string(code::follow(*a))
@@ -213,8 +204,7 @@ fn is_fixed_command(node: Node<'_>) -> bool {
                 let p = code::follow(*p);
                 code::is_literal(p)
                     || code::is_constant_name(p.short_text(80))
-                    || code::call(p)
-                        .is_some_and(|c| c.path_is(&["shlex.quote", "shlex.join", "int"]))
+                    || code::call(p).is_some_and(|c| c.path_is(&["shlex.quote", "shlex.join", "int"]))
             })
     })
 }
@@ -223,9 +213,8 @@ fn is_fixed_command(node: Node<'_>) -> bool {
 fn rust_shell(call: &code::Call<'_>) -> bool {
     if call.name != "arg"
         || !call.args.first().is_some_and(|a| {
-            code::built_string(code::follow(*a)).is_some_and(|b| {
-                !b.pieces.is_empty() || b.captured.iter().any(|c| !code::is_constant_name(c))
-            })
+            code::built_string(code::follow(*a))
+                .is_some_and(|b| !b.pieces.is_empty() || b.captured.iter().any(|c| !code::is_constant_name(c)))
         })
     {
         return false;
@@ -237,11 +226,7 @@ fn rust_shell(call: &code::Call<'_>) -> bool {
         let Some(inner) = next.and_then(code::call) else {
             break;
         };
-        let first = inner
-            .args
-            .first()
-            .map(|a| a.short_text(40))
-            .unwrap_or_default();
+        let first = inner.args.first().map(|a| a.short_text(40)).unwrap_or_default();
         dash_c |= inner.name == "arg" && matches!(first, "\"-c\"" | "\"/C\"" | "\"-Command\"");
         shell |= inner.path.ends_with("Command::new") && SHELLS.contains(&first);
         next = inner.receiver;
@@ -280,24 +265,20 @@ fn deserialize(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
         let module = call.path.rsplit_once('.').map_or("", |(m, _)| m);
         let hit = match doc.lang {
             Lang::Python => {
-                (matches!(
-                    module,
-                    "pickle" | "cPickle" | "dill" | "marshal" | "jsonpickle"
-                ) && call.name_is(&["load", "loads", "decode", "Unpickler"]))
+                (matches!(module, "pickle" | "cPickle" | "dill" | "marshal" | "jsonpickle")
+                    && call.name_is(&["load", "loads", "decode", "Unpickler"]))
                     || call.path_is(&["yaml.unsafe_load", "yaml.full_load", "yaml.unsafe_load_all"])
                     || (call.path_is(&["yaml.load", "yaml.load_all"])
                         && !call
                             .keyword("Loader")
                             .or(call.args.get(1).copied())
-                            .is_some_and(|l| {
-                                l.text().contains("Safe") || l.text().ends_with("BaseLoader")
-                            }))
+                            .is_some_and(|l| l.text().contains("Safe") || l.text().ends_with("BaseLoader")))
             }
             _ => {
                 call.name == "unserialize"
-                    && call.receiver.is_some_and(|r| {
-                        r.short_text(40).to_ascii_lowercase().contains("serialize")
-                    })
+                    && call
+                        .receiver
+                        .is_some_and(|r| r.short_text(40).to_ascii_lowercase().contains("serialize"))
             }
         };
         if hit {

@@ -103,13 +103,7 @@ fn traversal(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
                 "unlinkSync",
             ]),
         };
-        if opens
-            && !file.is_test
-            && call
-                .args
-                .first()
-                .is_some_and(|a| from_request(doc.lang, *a, 0))
-        {
+        if opens && !file.is_test && call.args.first().is_some_and(|a| from_request(doc.lang, *a, 0)) {
             sink.node(file, call.node);
         }
     }
@@ -147,21 +141,17 @@ fn from_request(lang: Lang, node: Node<'_>, depth: u32) -> bool {
                 .any(|a| from_request(lang, a, depth + 1));
     }
     if node.kind() == "binary_operator" && code::operator(node) == "/" {
-        return node
-            .field("right")
-            .is_some_and(|r| from_request(lang, r, depth + 1));
+        return node.field("right").is_some_and(|r| from_request(lang, r, depth + 1));
     }
-    code::built_string(node)
-        .is_some_and(|b| b.pieces.iter().any(|p| from_request(lang, *p, depth + 1)))
+    code::built_string(node).is_some_and(|b| b.pieces.iter().any(|p| from_request(lang, *p, depth + 1)))
 }
 
 fn is_request_data(lang: Lang, node: Node<'_>) -> bool {
     let text = node.short_text(120);
     let is = |roots: &[&str]| {
-        roots.iter().any(|r| {
-            text.strip_prefix(r)
-                .is_some_and(|rest| rest.starts_with(['.', '[']))
-        })
+        roots
+            .iter()
+            .any(|r| text.strip_prefix(r).is_some_and(|rest| rest.starts_with(['.', '['])))
     };
     match lang {
         Lang::Python => is(&[

@@ -23,25 +23,13 @@ pub(super) const RULES: &[Rule] = &[
         },
         check: Check::File(token),
         bad: &[
-            new(
-                "a.env",
-                concat!("AWS_ACCESS_KEY_ID=AKIA", "Q3EGRIXKT5ZPLM7W <<<\n"),
-            ),
+            new("a.env", concat!("AWS_ACCESS_KEY_ID=AKIA", "Q3EGRIXKT5ZPLM7W <<<\n")),
             new(
                 "a.py",
-                concat!(
-                    "token = 'ghp",
-                    "_a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8' <<<\n"
-                ),
+                concat!("token = 'ghp", "_a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8' <<<\n"),
             ),
-            new(
-                "k.pem",
-                concat!("-----BEGIN RSA PRIVATE", " KEY----- <<<\nMIIEow\n"),
-            ),
-            new(
-                "a.yml",
-                "url: postgres://app:s3cr3tpw@pg.internal:5432/shop <<<\n",
-            ),
+            new("k.pem", concat!("-----BEGIN RSA PRIVATE", " KEY----- <<<\nMIIEow\n")),
+            new("a.yml", "url: postgres://app:s3cr3tpw@pg.internal:5432/shop <<<\n"),
         ],
         good: &[
             new(
@@ -53,10 +41,7 @@ pub(super) const RULES: &[Rule] = &[
                 "url: postgres://app:${DB_PASSWORD}@pg.internal/shop\nlocal: postgres://app:postgres1@localhost/shop\n",
             ),
             new("pub.pem", "-----BEGIN PUBLIC KEY-----\nMIIBIj\n"),
-            new(
-                "a.md",
-                "The task-aaaabbbbccccddddeeeeffffgggghhhhiiiijjjj folder\n",
-            ),
+            new("a.md", "The task-aaaabbbbccccddddeeeeffffgggghhhhiiiijjjj folder\n"),
         ],
     },
     Rule {
@@ -77,10 +62,7 @@ pub(super) const RULES: &[Rule] = &[
                 "a.py",
                 "def f():\n    return connect(host=\"db\", password=\"hunter2!x\") <<<\n",
             ),
-            new(
-                "a.ts",
-                "export const config = {\n  apiKey: 'q8Zr41kkPw02', <<<\n};\n",
-            ),
+            new("a.ts", "export const config = {\n  apiKey: 'q8Zr41kkPw02', <<<\n};\n"),
             new("a.js", "const clientSecret = 'q8Zr41kkPw02'; <<<\n"),
             new("a.rs", "const SIGNING_KEY: &str = \"q8Zr41kkPw02\"; <<<\n"),
         ],

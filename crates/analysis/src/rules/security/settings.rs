@@ -31,10 +31,7 @@ pub(super) const RULES: &[Rule] = &[
                 "a.js",
                 "const agent = new https.Agent({ rejectUnauthorized: false }); <<<\n",
             ),
-            new(
-                "a.ts",
-                "process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0'; <<<\n",
-            ),
+            new("a.ts", "process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0'; <<<\n"),
             new(
                 "a.rs",
                 "fn f() -> R {\n    Client::builder().danger_accept_invalid_certs(true).build() <<<\n}\n",
@@ -102,10 +99,8 @@ fn tls(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
                     || call.path == "ssl._create_unverified_context"
             }
             Lang::Rust => {
-                call.name_is(&[
-                    "danger_accept_invalid_certs",
-                    "danger_accept_invalid_hostnames",
-                ]) && call.args.first().is_some_and(|a| a.text() == "true")
+                call.name_is(&["danger_accept_invalid_certs", "danger_accept_invalid_hostnames"])
+                    && call.args.first().is_some_and(|a| a.text() == "true")
                     || call.name == "set_verify"
                         && call
                             .args
@@ -133,15 +128,12 @@ fn tls(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
             Lang::Python => {
                 (name.ends_with(".check_hostname") && value == "False")
                     || (name.ends_with(".verify_mode") && value == "ssl.CERT_NONE")
-                    || (name.ends_with("ssl._create_default_https_context")
-                        && value.contains("unverified"))
-                    || ((name == "session.verify" || name == "self.session.verify")
-                        && value == "False")
+                    || (name.ends_with("ssl._create_default_https_context") && value.contains("unverified"))
+                    || ((name == "session.verify" || name == "self.session.verify") && value == "False")
             }
             _ => {
                 (name.trim_matches(['"', '\'']) == "rejectUnauthorized" && value == "false")
-                    || (name.contains("NODE_TLS_REJECT_UNAUTHORIZED")
-                        && value.trim_matches(['"', '\'']) == "0")
+                    || (name.contains("NODE_TLS_REJECT_UNAUTHORIZED") && value.trim_matches(['"', '\'']) == "0")
             }
         };
         if hit {

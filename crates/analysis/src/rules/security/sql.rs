@@ -156,10 +156,7 @@ pub(crate) fn is_sql(text: &str) -> bool {
         .take(400)
         .collect::<String>()
         .to_ascii_uppercase();
-    let has = |word: &str| {
-        head.split(|c: char| !c.is_ascii_alphanumeric())
-            .any(|w| w == word)
-    };
+    let has = |word: &str| head.split(|c: char| !c.is_ascii_alphanumeric()).any(|w| w == word);
     let verb = head
         .split(|c: char| !c.is_ascii_alphabetic())
         .next()
@@ -196,8 +193,7 @@ fn check(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
         }
         let dangerous = built.pieces.iter().any(|p| !is_fixed(*p, 0))
             || built.captured.iter().any(|name| {
-                !code::is_constant_name(name)
-                    && !code::resolve_name(call.node, name).is_some_and(|v| is_fixed(v, 1))
+                !code::is_constant_name(name) && !code::resolve_name(call.node, name).is_some_and(|v| is_fixed(v, 1))
             });
         if !dangerous {
             continue;
@@ -250,39 +246,22 @@ fn is_fixed(node: Node<'_>, depth: u32) -> bool {
                 "Identifier",
                 "quoteIdentifier",
             ];
-            let placeholders = |n: Node<'_>| {
-                ["?", "%s", "$"]
-                    .iter()
-                    .any(|mark| n.short_text(300).contains(mark))
-            };
+            let placeholders = |n: Node<'_>| ["?", "%s", "$"].iter().any(|mark| n.short_text(300).contains(mark));
             c.name_is(SAFE)
-                || (c.name == "join"
-                    && c.receiver
-                        .into_iter()
-                        .chain(c.args.iter().copied())
-                        .any(placeholders))
-                || (c.name == "join"
-                    && c.args.iter().any(|a| is_fixed(code::follow(*a), depth + 1)))
+                || (c.name == "join" && c.receiver.into_iter().chain(c.args.iter().copied()).any(placeholders))
+                || (c.name == "join" && c.args.iter().any(|a| is_fixed(code::follow(*a), depth + 1)))
                 || (c.name == "repeat" && c.receiver.is_some_and(placeholders))
         }),
         "conditional_expression" => node
             .children()
-            .filter(|c| {
-                !c.is(&[
-                    "comparison_operator",
-                    "boolean_operator",
-                    "not_operator",
-                    "identifier",
-                ])
-            })
+            .filter(|c| !c.is(&["comparison_operator", "boolean_operator", "not_operator", "identifier"]))
             .all(|c| is_fixed(c, depth + 1)),
         "ternary_expression" => ["consequence", "alternative"]
             .iter()
             .filter_map(|f| node.field(f))
             .all(|c| is_fixed(c, depth + 1)),
-        _ => code::built_string(node).is_some_and(|b| {
-            b.captured.is_empty() && b.pieces.iter().all(|p| is_fixed(*p, depth + 1))
-        }),
+        _ => code::built_string(node)
+            .is_some_and(|b| b.captured.is_empty() && b.pieces.iter().all(|p| is_fixed(*p, depth + 1))),
     }
 }
 

@@ -71,14 +71,8 @@ pub(super) const RULES: &[Rule] = &[
                 "a.py",
                 "app.add_middleware(CORSMiddleware, allow_origins=[\"*\"], allow_credentials=True) <<<\n",
             ),
-            new(
-                "a.js",
-                "res.setHeader('Access-Control-Allow-Origin', '*'); <<<\n",
-            ),
-            new(
-                "a.ts",
-                "app.use(cors({ origin: true, credentials: true })); <<<\n",
-            ),
+            new("a.js", "res.setHeader('Access-Control-Allow-Origin', '*'); <<<\n"),
+            new("a.ts", "app.use(cors({ origin: true, credentials: true })); <<<\n"),
             new(
                 "a.rs",
                 "fn app() -> Router {\n    Router::new().layer(CorsLayer::permissive()) <<<\n}\n",
@@ -108,8 +102,7 @@ fn xss(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
     if doc.lang == Lang::Python {
         for call in code::calls(doc).filter(|c| c.name_is(&["Markup", "mark_safe"])) {
             if call.args.first().is_some_and(|a| {
-                code::built_string(code::follow(*a))
-                    .is_some_and(|b| b.pieces.iter().any(|p| !is_clean(*p, 0)))
+                code::built_string(code::follow(*a)).is_some_and(|b| b.pieces.iter().any(|p| !is_clean(*p, 0)))
             }) {
                 sink.node(file, call.node);
             }
@@ -183,15 +176,12 @@ fn cors(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
                 "Cors::permissive",
             ]),
             Lang::Python => {
-                call.keyword("allow_origins")
-                    .is_some_and(|v| v.children().any(is_star))
+                call.keyword("allow_origins").is_some_and(|v| v.children().any(is_star))
                     || (call.name == "CORS"
                         && call
                             .keyword("origins")
                             .is_some_and(|v| is_star(v) || v.children().any(is_star))
-                        && call
-                            .keyword("supports_credentials")
-                            .is_some_and(|v| v.text() == "True"))
+                        && call.keyword("supports_credentials").is_some_and(|v| v.text() == "True"))
             }
             _ => {
                 let header = call.name_is(&["setHeader", "header", "set", "append"])
@@ -208,8 +198,7 @@ fn cors(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
                                 .find(|p| p.field("key").is_some_and(|k| k.text() == key))
                                 .and_then(|p| p.field("value"))
                         };
-                        let open =
-                            value("origin").is_some_and(|v| v.text() == "true" || is_star(v));
+                        let open = value("origin").is_some_and(|v| v.text() == "true" || is_star(v));
                         open && value("credentials").is_some_and(|v| v.text() == "true")
                     });
                 header || options
