@@ -52,11 +52,32 @@ where
         what,
         why: e.to_string(),
     })?;
-    if decoder.position() != bytes.len() || encode(&value) != bytes {
+    if decoder.position() != bytes.len() || !is_encoding(&value, bytes) {
         return Err(CodecError::NotCanonical { what });
     }
     Ok(value)
 }
+
+/// Whether the encoder would write exactly these bytes. Compares while encoding, so nothing is allocated or copied.
+fn is_encoding<T: Encode<()>>(value: &T, bytes: &[u8]) -> bool {
+    let mut rest = Expected(bytes);
+    minicbor::encode(value, &mut rest).is_ok() && rest.0.is_empty()
+}
+
+/// What the encoder should still write. It refuses the first byte that differs.
+struct Expected<'a>(&'a [u8]);
+
+impl minicbor::encode::Write for Expected<'_> {
+    type Error = Differs;
+
+    fn write_all(&mut self, bytes: &[u8]) -> Result<(), Differs> {
+        self.0 = self.0.strip_prefix(bytes).ok_or(Differs)?;
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct Differs;
 
 /// [`decode`] with an upper bound on the length, checked first.
 pub fn decode_bounded<'b, T>(what: &'static str, bytes: &'b [u8], limit: usize) -> Result<T, CodecError>

@@ -97,9 +97,9 @@ pub struct Event {
 
 #[derive(Encode, Decode)]
 #[cbor(array)]
-struct Wire {
-    #[n(0)]
-    signed: ByteVec,
+struct Wire<'b> {
+    #[cbor(b(0), with = "minicbor::bytes")]
+    signed: &'b [u8],
     #[n(1)]
     signature: Signature,
 }
@@ -175,9 +175,8 @@ impl Event {
 
     /// Decodes an event and checks its form, without the signature (for what our own disk already holds verified).
     pub fn decode_trusted(bytes: &[u8]) -> Result<Event, EventError> {
-        let wire: Wire = codec::decode_bounded("event", bytes, MAX_EVENT_BYTES)?;
-        let signed: Vec<u8> = wire.signed.into();
-        let header: Header = codec::decode("event header", &signed)?;
+        let wire: Wire<'_> = codec::decode_bounded("event", bytes, MAX_EVENT_BYTES)?;
+        let header: Header = codec::decode("event header", wire.signed)?;
         if header.version != EVENT_VERSION {
             return Err(EventError::Version(header.version));
         }
@@ -189,10 +188,10 @@ impl Event {
                 "only the first event of a feed has no event before it",
             ));
         }
-        let hash = crypto::hash(Context::Event, &signed);
+        let hash = crypto::hash(Context::Event, wire.signed);
         Ok(Event {
             header,
-            signed,
+            signed: wire.signed.to_vec(),
             signature: wire.signature,
             hash,
         })
@@ -220,7 +219,7 @@ impl Event {
     /// The wire form.
     pub fn encode(&self) -> Vec<u8> {
         codec::encode(&Wire {
-            signed: self.signed.clone().into(),
+            signed: &self.signed,
             signature: self.signature,
         })
     }

@@ -49,6 +49,12 @@ impl Feed {
             .is_some_and(|half| half[..] == event.hash().0[..16])
     }
 
+    /// Whether the event with this number is accepted and has this hash; `None` if no such event is accepted.
+    pub fn has_at(&self, seq: u64, hash: &Hash) -> Option<bool> {
+        let half = self.hashes.get(usize::try_from(seq).ok()?)?;
+        Some(half[..] == hash.0[..16])
+    }
+
     /// Whether it was cut or forked and takes nothing from some number on.
     pub fn ended_at(&self) -> Option<u64> {
         self.end
@@ -119,6 +125,28 @@ impl Feeds {
         self.held
     }
 
+    /// What held events wait for, in words, for people who look for the reason.
+    pub fn waits(&self) -> Vec<String> {
+        let words = |b: &Blocker| match b {
+            Blocker::Feed(id) => format!(
+                "feed {}#{} beyond event {}",
+                id.node.short(),
+                id.incarnation,
+                self.get(id).map_or(0, Feed::len)
+            ),
+            Blocker::Epoch(epoch) => format!("roster epoch {epoch}"),
+            Blocker::Time(at) => format!("time {at}"),
+        };
+        let line = |(b, who): (&Blocker, &BTreeSet<FeedId>)| {
+            let who: Vec<String> = who
+                .iter()
+                .map(|id| format!("{}#{}", id.node.short(), id.incarnation))
+                .collect();
+            format!("{} for {}", who.join(" "), words(b))
+        };
+        self.blocked.iter().map(line).collect()
+    }
+
     /// The highest incarnation seen of a node.
     pub fn incarnation(&self, node: &PublicKey) -> u64 {
         let range = FeedId {
@@ -145,6 +173,11 @@ impl Feeds {
         let waiting = self.blocked.remove(&Blocker::Feed(id));
         let ready = waiting.into_iter().flatten().filter_map(|w| self.release(w)).collect();
         Ended { refold, ready }
+    }
+
+    /// Every feed that takes nothing from some number on.
+    pub fn ends(&self) -> impl Iterator<Item = (FeedId, u64)> + '_ {
+        self.ends.iter().map(|(id, at)| (*id, *at))
     }
 
     /// Looks at an event from anywhere. Signatures were checked before.

@@ -20,5 +20,7 @@ pub mod plant;
 pub mod report;
 pub mod report_build;
 pub mod roster;
+#[cfg(feature = "sim")]
+pub mod sim;
 pub mod state;
 pub mod wire;

@@ -2,7 +2,7 @@
 //!
 //! Each is a few lines at the place where the real bug would be, behind the test-only feature `plant`; without the feature
 //! every check is the constant `false` and the bug is not in the binary. The simulator's test switches them on one by one
-//! and must catch each (see `tests/it/planted.rs`).
+//! and must catch each (see `tests/planted.rs`).
 
 #[cfg(feature = "plant")]
 thread_local! {

@@ -59,6 +59,19 @@ impl Roster {
         crypto::hash(Context::Roster, &codec::encode(self))
     }
 
+    /// How many seats there are.
+    pub fn seat_count(&self) -> usize {
+        self.pools.iter().map(|p| p.seats.len()).sum()
+    }
+
+    /// The weight of one seat; 0 for a node without one.
+    pub fn weight_of(&self, node: &PublicKey) -> u64 {
+        let pool = self.pools.iter().find(|p| p.seats.iter().any(|s| s.node == *node));
+        pool.map_or(0, |p| {
+            u64::from(p.weight) * UNITS_PER_WEIGHT / p.seats.len().max(1) as u64
+        })
+    }
+
     /// The weight of every seat.
     pub fn weights(&self) -> BTreeMap<PublicKey, u64> {
         let mut out = BTreeMap::new();
@@ -71,7 +84,11 @@ impl Roster {
 
     /// The sum of the seats' weights.
     pub fn total_weight(&self) -> u64 {
-        self.weights().values().sum()
+        let of_pool = |p: &Pool| {
+            let seats = p.seats.len().max(1) as u64;
+            u64::from(p.weight) * UNITS_PER_WEIGHT / seats * seats
+        };
+        self.pools.iter().filter(|p| !p.seats.is_empty()).map(of_pool).sum()
     }
 
     /// The weight of each voter `(agent, node)`.

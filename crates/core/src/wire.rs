@@ -17,6 +17,11 @@ pub const MAX_MESSAGE_BYTES: usize = 32 * 1024 * 1024;
 /// Events in one answer to a want: the next want follows at once.
 pub const MAX_RANGE: u64 = 1024;
 
+/// Addresses in a presence, at most.
+pub const MAX_ADDRESSES: usize = 8;
+/// Longest address, bytes.
+pub const MAX_ADDRESS_BYTES: usize = 256;
+
 /// How busy an agent is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, serde::Serialize)]
 #[cbor(index_only)]
@@ -79,6 +84,10 @@ pub struct Presence {
     /// Its agents.
     #[n(4)]
     pub agents: Vec<AgentPresence>,
+    /// Multiaddresses that it listens on, without its peer id, at most [`MAX_ADDRESSES`]: members dial each other by them, so
+    /// that the loss of the one whom all dialled first does not part them.
+    #[n(5)]
+    pub addresses: Vec<String>,
 }
 
 impl Statement for Presence {
@@ -95,6 +104,12 @@ pub struct Head {
     /// How many events of it the sender has.
     #[n(1)]
     pub len: u64,
+    /// The hash of the last of them: with another one at the same place, two nodes believe two sides of a fork.
+    #[n(2)]
+    pub head: Hash,
+    /// The number from which on the feed is excluded, if the sender knows of a fork or a cut.
+    #[n(3)]
+    pub end: Option<u64>,
 }
 
 /// A message between two nodes, or on a project's topic.
@@ -228,15 +243,13 @@ impl Wire {
     }
 }
 
-/// A hash over all heads, in the order of feeds.
-pub fn heads_digest(heads: impl Iterator<Item = (FeedId, u64, Hash)>) -> Hash {
-    let mut bytes = Vec::new();
-    for (feed, len, head) in heads {
-        bytes.extend_from_slice(&codec::encode(&feed));
-        bytes.extend_from_slice(&len.to_be_bytes());
-        bytes.extend_from_slice(&head.0);
+/// A hash over all heads and ends, in the order of feeds: equal where two nodes have the same events and exclude the same.
+pub fn heads_digest(heads: &[Head]) -> Hash {
+    let mut bytes = Vec::with_capacity(heads.len() * 96);
+    for head in heads {
+        bytes.extend_from_slice(&codec::encode(head));
     }
-    crypto::hash(Context::Heads, &bytes)
+    crypto::hash(Context::Presence, &bytes)
 }
 
 /// The gossip topic of a project.

@@ -15,6 +15,7 @@
 //!
 //! `docs/network.md` lists the protocol ids, limits and settings on the wire.
 
+pub mod bare;
 pub mod config;
 pub mod error;
 pub mod identity;

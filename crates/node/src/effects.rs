@@ -93,6 +93,7 @@ impl Owner {
                     });
                 }
                 Effect::Deliver(delivery) => deliver(&delivery),
+                Effect::Dial { peer, addresses } => self.dial(peer, addresses),
                 Effect::Wake { at_ms } => self.wake_ms = at_ms,
                 Effect::Reply { id, result } => {
                     if let Some(reply) = self.replies.remove(&id) {
@@ -136,6 +137,25 @@ impl Owner {
             };
             if let Err(e) = net.request(peer, channel, message.encode()).await {
                 tracing::debug!(%peer, error = %e, "a message did not arrive");
+            }
+        });
+    }
+
+    fn dial(&self, to: PublicKey, addresses: Vec<String>) {
+        let Some(peer) = identity::peer_id_of(&to.0) else {
+            return;
+        };
+        let net = self.net.clone();
+        tokio::spawn(async move {
+            for text in addresses {
+                let Ok(address) = text.parse::<bzzz_net::Multiaddr>() else {
+                    continue;
+                };
+                let Ok(address) = address.with_p2p(peer) else { continue };
+                match net.dial(address).await {
+                    Ok(_) => return,
+                    Err(e) => tracing::debug!(%peer, error = %e, "could not dial a member"),
+                }
             }
         });
     }

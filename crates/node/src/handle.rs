@@ -22,10 +22,16 @@ use crate::boot::unix_ms;
 use crate::effects::{feed_of, read_blob};
 use crate::error::NodeError;
 
+/// Tells an answer that was put together before: when all that it was put together from is durable.
+pub(crate) type Telling = Box<dyn FnOnce() + Send>;
+
+/// Looks at the core and puts an answer together.
+pub(crate) type Asking = Box<dyn FnOnce(&Node, u64) -> Telling + Send>;
+
 /// A question to the owner.
 pub(crate) enum Request {
     Command(Box<Command>, oneshot::Sender<Result<Outcome, CommandError>>),
-    Query(Box<dyn FnOnce(&Node, u64) + Send>),
+    Query(Asking),
     Rebuild(oneshot::Sender<u64>),
     Stop,
 }
@@ -152,15 +158,20 @@ impl Handle {
         let _ = tokio::time::timeout(std::time::Duration::from_secs(1), end.wait_for(Option::is_some)).await;
     }
 
-    /// Looks at the node between two of its steps. `ask` must be quick: the node waits.
+    /// Looks at the node between two of its steps; the answer is told when all that was seen is durable. `ask` must be
+    /// quick: the node waits.
     pub async fn query<T: Send + 'static>(
         &self,
         ask: impl FnOnce(&Node, u64) -> T + Send + 'static,
     ) -> Result<T, NodeError> {
         let (reply, answer) = oneshot::channel();
-        let boxed = Box::new(move |node: &Node, now: u64| {
-            // Whoever asked may have gone.
-            let _ = reply.send(ask(node, now));
+        let boxed: Asking = Box::new(move |node: &Node, now: u64| {
+            let answer = ask(node, now);
+            let telling: Telling = Box::new(move || {
+                // Whoever asked may have gone.
+                let _ = reply.send(answer);
+            });
+            telling
         });
         self.requests
             .send(Request::Query(boxed))

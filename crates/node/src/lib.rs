@@ -12,6 +12,7 @@ mod handle;
 mod owner;
 mod settings;
 
+pub use boot::IDENTITY_FILE;
 pub use error::NodeError;
 pub use handle::{Handle, ReviewSpec};
 pub use settings::{ProjectSettings, Settings, built_in};

@@ -1,6 +1,6 @@
 //! The task that owns the core: one loop, one input at a time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
 use crate::boot::{self, unix_ms};
 use crate::effects::{Disk, DiskDone};
 use crate::error::NodeError;
-use crate::handle::{Handle, Request, Shared};
+use crate::handle::{Handle, Request, Shared, Telling};
 use crate::settings::Settings;
 
 /// Requests that wait for the owner.
@@ -48,7 +48,8 @@ pub(crate) struct Owner {
     pub(crate) next_command: u64,
     pub(crate) wake_ms: u64,
     pub(crate) reload: bool,
-    pub(crate) inputs: std::collections::VecDeque<Input>,
+    pub(crate) inputs: VecDeque<Input>,
+    pub(crate) tellings: VecDeque<(u64, Telling)>,
 }
 
 /// Starts everything and leaves the owner running.
@@ -115,10 +116,12 @@ pub(crate) async fn start(settings: Settings) -> Result<Handle, NodeError> {
         next_command: 0,
         wake_ms: 0,
         reload: false,
-        inputs: std::collections::VecDeque::new(),
+        inputs: VecDeque::new(),
+        tellings: VecDeque::new(),
     };
     let effects = owner.node.start(unix_ms());
     owner.carry_out(effects).await?;
+    owner.tell_addresses().await?;
     if found {
         let mut nonce = [0; 32];
         getrandom::fill(&mut nonce).map_err(|e| NodeError::Random(e.to_string()))?;
@@ -218,6 +221,12 @@ impl Owner {
         Ok(())
     }
 
+    /// Tells the core where this node listens.
+    async fn tell_addresses(&mut self) -> Result<(), NodeError> {
+        let addresses = self.net.listeners().await.iter().map(ToString::to_string).collect();
+        self.step(Input::Listening { addresses }).await
+    }
+
     /// Waits until everything appended is durable.
     async fn settle(&mut self) -> Result<(), NodeError> {
         while let Some(done) = self.disk.next().await {
@@ -228,7 +237,11 @@ impl Owner {
 
     async fn disk_done(&mut self, done: DiskDone) -> Result<(), NodeError> {
         match done {
-            DiskDone::Appended(id, Ok(())) => self.step(Input::Appended { id }).await,
+            DiskDone::Appended(id, Ok(())) => {
+                self.step(Input::Appended { id }).await?;
+                self.tell();
+                Ok(())
+            }
             DiskDone::Kept(Ok(())) => Ok(()),
             // What is on the disk is not known: this core ends, and the next start reads what is there.
             DiskDone::Appended(_, Err(e)) | DiskDone::Kept(Err(e)) => Err(stopping(e)),
@@ -304,11 +317,21 @@ impl Owner {
             }
             NetEvent::Listening { addr } => {
                 tracing::info!(%addr, "listening");
-                Ok(())
+                self.tell_addresses().await
             }
             NetEvent::Warning(warning) => {
                 tracing::warn!("{warning}");
                 Ok(())
+            }
+        }
+    }
+
+    /// Gives the answers out whose ground is durable by now.
+    fn tell(&mut self) {
+        let (_, durable) = self.node.gate();
+        while self.tellings.front().is_some_and(|(seen, _)| *seen <= durable) {
+            if let Some((_, telling)) = self.tellings.pop_front() {
+                telling();
             }
         }
     }
@@ -326,7 +349,10 @@ impl Owner {
                 self.step(Input::Command { id, command: *command }).await
             }
             Request::Query(ask) => {
-                ask(&self.node, unix_ms());
+                let telling = ask(&self.node, unix_ms());
+                let (seen, _) = self.node.gate();
+                self.tellings.push_back((seen, telling));
+                self.tell();
                 Ok(())
             }
             Request::Rebuild(reply) => {
@@ -352,14 +378,19 @@ impl Owner {
         self.inputs.clear();
         let effects = self.node.start(unix_ms());
         Box::pin(self.carry_out(effects)).await?;
+        let addresses = self.net.listeners().await.iter().map(ToString::to_string).collect();
+        self.inputs.push_back(Input::Listening { addresses });
         for (peer, loopback) in &self.peers {
             self.inputs.push_back(Input::Connected {
                 peer: *peer,
                 loopback: *loopback,
             });
         }
-        // Who waited for an answer of the old core learns that it is gone.
+        // Who waited for an answer of the old core learns that it is gone. What was only looked at is durable by now.
         self.replies.clear();
+        for (_, telling) in self.tellings.drain(..) {
+            telling();
+        }
         Ok(())
     }
 

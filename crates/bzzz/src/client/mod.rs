@@ -19,7 +19,6 @@
 //! | `POST reviews` | [`wire::ReviewRequest`] | lines of [`wire::ReviewLine`] |
 //! | `GET admit`, `POST admit` | `{peer, weight}` | `{pending: [peer]}`, `{peer, epoch}` |
 //! | `POST log/verify` | `{feed}` | [`wire::CheckAnswer`] |
-//! | `POST replay`, `POST sim` | `{log, step}`, `{nodes, seed, minutes}` | [`wire::CheckAnswer`] |
 //! | `POST backup`, `POST rebuild` | `{to}`, `{}` | `{…}`, `{events}` |
 //!
 //! Ids in paths are percent-encoded. Every answer that is not 2xx carries a [`wire::Fault`].

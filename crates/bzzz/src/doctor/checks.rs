@@ -9,7 +9,7 @@ use crate::settings::problem::Level;
 use crate::term::{ColorChoice, Screen, Stream, clean};
 
 /// The node's private key in the data folder.
-pub const IDENTITY_FILE: &str = "identity.key";
+pub const IDENTITY_FILE: &str = "identity";
 /// A node cannot work with less, bytes.
 const LEAST_SPACE: u64 = 64 << 20;
 /// With less than this there is a warning, bytes.

@@ -31,7 +31,7 @@ pub async fn rows(app: &App, pattern: &Address) -> Result<Vec<Value>, Refusal> {
         .handle
         .project(None, move |p, _| {
             let pattern = in_project(p, pattern);
-            let mut plain = pattern.clone();
+            let mut plain = pattern;
             plain.temporal = None;
             let all = p
                 .state

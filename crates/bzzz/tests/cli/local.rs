@@ -33,8 +33,8 @@ fn doctor_finds_what_is_wrong() {
     assert_eq!(health(&place, "git", &d), "ok");
     std::fs::set_permissions(place.path("d"), std::fs::Permissions::from_mode(0o755)).expect("rights");
     assert_eq!(health(&place, "data folder", &d), "warn");
-    place.file("d/identity.key", "x");
-    std::fs::set_permissions(place.path("d/identity.key"), std::fs::Permissions::from_mode(0o644)).expect("rights");
+    place.file("d/identity", "x");
+    std::fs::set_permissions(place.path("d/identity"), std::fs::Permissions::from_mode(0o644)).expect("rights");
     assert_eq!(health(&place, "identity", &d), "fail");
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("an address");
@@ -100,10 +100,29 @@ fn colours_follow_the_flag() {
 }
 
 #[test]
-fn bench_prints_ratios() {
-    let answer = Place::new().run(&["bench", "--runs", "3", "--json"]).ok().json();
-    assert!(
-        answer["figures"][0]["ratio"].is_string() && answer["figures"][0]["median_us"].as_u64() > Some(0),
-        "{answer}"
-    );
+fn bench_prints_a_line_for_each_figure() {
+    let tiny = [
+        "bench",
+        "--seconds",
+        "1",
+        "--runs",
+        "1",
+        "--events",
+        "400",
+        "--lines",
+        "30",
+    ];
+    let json = Place::new().run(&[&tiny[..], &["--json"]].concat()).ok().json();
+    let figures = json["figures"].as_array().expect("figures");
+    for name in ["cold-start", "review", "append-visible", "idle", "history"] {
+        let mine: Vec<_> = figures.iter().filter(|f| f["name"] == name).collect();
+        assert!(!mine.is_empty(), "{name} is not in {json}");
+        for figure in mine {
+            let said = |key: &str| figure[key].as_str().is_some_and(|text| !text.is_empty());
+            assert!(said("what") && said("value") && said("how"), "{figure}");
+        }
+    }
+    let text = Place::new().run(&[&tiny[..], &["review"]].concat());
+    let text = &text.ok().out;
+    assert!(text.contains("review 30 lines") && text.contains("≤ 2 s"), "{text}");
 }

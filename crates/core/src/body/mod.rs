@@ -125,6 +125,7 @@ bodies! {
     4 RosterChanged |b| b.roster.is_bounded() && b.signatures.len() <= MAX_MEMBERS,
     5 IncarnationStarted |_| true,
     6 AdminActed |b| b.action.len() <= 1024,
+    7 RosterPrepared |_| true,
     10 AgentEndorsed |b| b.endorsement.statement.is_bounded(),
     11 AgentRetired |_| true,
     20 ThreadOpened ThreadOpened::is_bounded,

@@ -162,19 +162,32 @@ impl Roster {
     }
 }
 
-/// A roster change is put to the members before.
+/// A roster change is put to the members before. It binds nobody, not even its author.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct RosterProposed {
     /// The roster to come.
     #[n(0)]
     pub roster: Roster,
-    /// The proposer's own signature.
-    #[n(1)]
-    pub signature: Signature,
 }
 
-/// A member signs a roster change; each signs one for an epoch.
+/// A member is ready to sign a roster change, in this round. It binds for the round only, so that members who were ready for
+/// different changes on two sides of a partition can meet again in a later round.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct RosterPrepared {
+    /// Hash of the roster to come.
+    #[n(0)]
+    pub roster: Hash,
+    /// Its epoch.
+    #[n(1)]
+    pub epoch: u32,
+    /// The round, from 0; a member is ready for one roster in a round.
+    #[n(2)]
+    pub round: u32,
+}
+
+/// A member signs a roster change for which more than two thirds by weight were ready in one round; each signs one for an epoch.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct RosterSigned {

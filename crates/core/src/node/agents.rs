@@ -4,7 +4,7 @@
 //! agent is restarted with growing pauses; the task that it held is still its own, so it takes it up again.
 
 use super::{AgentSpec, Ctx, Effect, Notice, Project};
-use crate::body::{AgentEndorsed, AgentRetired, Body, Endorsement, Signed};
+use crate::body::{AgentEndorsed, AgentRetired, Body, Endorsement, Signed, TaskAnnounced};
 use crate::crypto::{Hash, Keypair};
 use crate::wire::AgentStatus;
 
@@ -37,6 +37,12 @@ impl LocalAgent {
     /// Whether it takes on something new.
     pub fn is_available(&self, project: &Project) -> bool {
         matches!(self.status, AgentStatus::Idle | AgentStatus::Working) && self.load(project) < self.spec.max_tasks
+    }
+
+    /// Whether it has the role and the capabilities that a task asks for.
+    pub fn fits(&self, task: &TaskAnnounced) -> bool {
+        (task.role.is_empty() || self.spec.role == task.role)
+            && task.capabilities.iter().all(|c| self.spec.capabilities.contains(c))
     }
 
     fn endorsement(&self, project: Hash) -> Endorsement {

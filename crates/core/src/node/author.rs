@@ -18,10 +18,7 @@ impl Project {
     pub(super) fn append(&mut self, ctx: &mut Ctx<'_>, body: Body, deps: Vec<EventRef>, blobs: Vec<Blob>) -> EventRef {
         let first = self.feeds.get(&self.me).is_none_or(|f| f.is_empty());
         if first && self.me.incarnation > 0 && !matches!(body, Body::IncarnationStarted(_)) {
-            let started = IncarnationStarted {
-                before: self.me.incarnation - 1,
-            };
-            self.append(ctx, Body::IncarnationStarted(started), vec![], vec![]);
+            self.begin_life(ctx);
         }
         let (seq, prev) = self
             .feeds
@@ -75,7 +72,18 @@ impl Project {
         for event in released {
             self.offer(ctx, event);
         }
+        if self.is_beyond_its_end() {
+            ctx.out.silent(Effect::Reload);
+        }
         meta.reference
+    }
+
+    /// A later life of the node begins with saying so.
+    pub(super) fn begin_life(&mut self, ctx: &mut Ctx<'_>) {
+        let started = IncarnationStarted {
+            before: self.me.incarnation.saturating_sub(1),
+        };
+        self.append(ctx, Body::IncarnationStarted(started), vec![], vec![]);
     }
 
     /// Sends short blobs to the members that are connected.

@@ -150,11 +150,7 @@ impl Project {
             return;
         }
         self.blobs.insert(blob.clone());
-        ctx.out.silent(Effect::Store(super::Write {
-            project: self.id,
-            events: vec![],
-            blobs: vec![blob],
-        }));
+        ctx.out.store(self.id, vec![], vec![blob]);
         self.dirty = true;
     }
 

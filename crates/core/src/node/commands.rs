@@ -43,7 +43,7 @@ impl Node {
             let project = command.project();
             let result = match projects.get_mut(&project) {
                 None => Err(CommandError::NoProject(project)),
-                Some(p) if !p.is_member() => Err(CommandError::NotMember),
+                Some(p) if !p.may_write() => Err(CommandError::NotMember),
                 Some(p) => p.command(ctx, command, seat_request),
             };
             ctx.out.speak(Effect::Reply { id, result });
@@ -273,7 +273,7 @@ impl Project {
                     .get(&task)
                     .and_then(|t| t.home())
                     .ok_or_else(|| not_found("task", task))?;
-                if home != self.me {
+                if home.node != self.me.node {
                     return Err(conflict("only the node that announced a task can cancel it"));
                 }
                 Ok(Outcome::Event(self.append_on_task(
@@ -327,8 +327,7 @@ impl Project {
             return Err(conflict("a roster change is under way; wait until it is complete"));
         }
         self.admin(ctx, format!("remove {node}"));
-        let signature = roster.sign(&ctx.cfg.key, self.id);
-        let body = Body::RosterProposed(RosterProposed { roster, signature });
+        let body = Body::RosterProposed(RosterProposed { roster });
         Ok(Outcome::Event(self.append(ctx, body, vec![], vec![])))
     }
 
@@ -599,6 +598,15 @@ impl Project {
             .get(agent)
             .ok_or_else(|| not_found("agent on this node", agent))?;
         let (key, load) = (local.key.public(), local.load(self));
+        let announced = self.state.tasks.get(&task).and_then(|t| t.announced.as_ref());
+        if let Some((_, wanted)) = announced
+            && !local.fits(wanted)
+        {
+            return Err(conflict(format!(
+                "the task asks for the role {} and for {:?}; this agent does not have them",
+                wanted.role, wanted.capabilities
+            )));
+        }
         match self.task_status(&task, ctx.now) {
             TaskStatus::Unknown => Err(not_found("task", task)),
             TaskStatus::Leased(lease) => Err(conflict(format!(
@@ -693,7 +701,7 @@ impl Project {
             self.set_status(ctx, &id, AgentStatus::Draining, None);
         }
         let free = self.ledger.close();
-        if free > 0 && self.is_member() {
+        if free > 0 && self.may_write() {
             self.append(
                 ctx,
                 Body::ChunkReturned(ChunkReturned { amount_microusd: free }),
@@ -710,7 +718,7 @@ impl Project {
         for id in ids {
             self.set_status(ctx, &id, AgentStatus::Stopped, None);
         }
-        if self.is_member() {
+        if self.may_write() {
             self.admin(ctx, "kill switch".into());
         }
     }

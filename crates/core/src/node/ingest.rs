@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::blobs::blobs_of;
-use super::{Ctx, Effect, Node, Notice, Project, Write};
+use super::{Ctx, Effect, Node, Notice, Project};
 use crate::crypto::PublicKey;
 use crate::event::Event;
 use crate::feed::Offer;
@@ -114,19 +114,31 @@ impl Project {
         {
             return refuse(self, ctx, why.into());
         }
+        let (feed, seq) = (event.feed(), event.header().seq);
+        let next = self.feeds.get(&feed).map_or(0, |f| f.len());
+        let prev = event.header().prev;
+        let other_side = seq == next
+            && self
+                .feeds
+                .get(&feed)
+                .is_some_and(|f| f.head() != prev && f.ended_at().is_none());
         self.offer(ctx, event);
+        if let (true, Some(last)) = (other_side, next.checked_sub(1)) {
+            // It continues another side of the feed than the one that we have: the other side is the proof.
+            self.probe(ctx, from, feed, last);
+        }
     }
 
     /// A verified event: accept it and everything that waited for it.
     pub(super) fn offer(&mut self, ctx: &mut Ctx<'_>, event: Event) {
         let mut queue = vec![event];
-        let mut stored = Vec::new();
         while let Some(event) = queue.pop() {
             let from = event.node();
             match self.feeds.offer(&event, &self.state.rosters, ctx.now) {
                 Offer::Ready => {
+                    // Written before what it brings about.
+                    ctx.out.store(self.id, vec![event.clone()], vec![]);
                     queue.extend(self.accept(ctx, &event));
-                    stored.push(event);
                 }
                 Offer::Known | Offer::Held => {}
                 Offer::Fork => ctx.out.silent(Effect::ProveFork {
@@ -135,13 +147,6 @@ impl Project {
                 }),
                 Offer::Refused(why) => self.notify(ctx, Notice::Refused { from, why: why.into() }),
             }
-        }
-        if !stored.is_empty() {
-            ctx.out.silent(Effect::Store(Write {
-                project: self.id,
-                events: stored,
-                blobs: vec![],
-            }));
         }
     }
 
@@ -177,7 +182,7 @@ impl Project {
     }
 
     /// Whether some feed has accepted events that a cut now excludes.
-    fn is_beyond_its_end(&self) -> bool {
+    pub(super) fn is_beyond_its_end(&self) -> bool {
         self.feeds.heads().any(|(id, len, _)| {
             self.feeds
                 .get(&id)
@@ -237,8 +242,8 @@ impl Project {
     }
 
     /// At the start: a stored proof, to be shown to whoever still believes the feed.
-    pub fn remember_fork(&mut self, a: &Event, b: &Event) {
-        self.sync.forks.insert(a.feed(), (a.encode(), b.encode()));
+    pub(super) fn remember_fork(&mut self, feed: crate::event::FeedId, proof: super::Proof) {
+        self.sync.forks.insert(feed, proof);
     }
 
     /// Feeds that are proven forked.

@@ -23,6 +23,11 @@ pub enum Input {
         /// Whether it comes from this machine.
         loopback: bool,
     },
+    /// The node listens on these multiaddresses: all that it listens on now.
+    Listening {
+        /// Without the peer id.
+        addresses: Vec<String>,
+    },
     /// The last connection to a node is gone.
     Disconnected {
         /// Who.
@@ -107,9 +112,10 @@ pub struct Write {
 
 /// Something to be done.
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant, reason = "forks are rare, and effects live for one step")]
 pub enum Effect {
-    /// Make own events durable, all or nothing, then say [`Input::Appended`]. If it cannot be known whether they are, the
-    /// node must be started anew from what is on the disk.
+    /// Make own events durable, with others' that they may rest on, all or nothing and in this order, then say
+    /// [`Input::Appended`]. If it cannot be known whether they are, the node must be started anew from what is on the disk.
     Append {
         /// Rising by one.
         id: u64,
@@ -207,6 +213,13 @@ pub enum Effect {
     },
     /// Touch the outside world for a task: the journal holds the token that allows it.
     Deliver(Delivery),
+    /// Connect to a member that is not connected.
+    Dial {
+        /// Who.
+        peer: PublicKey,
+        /// Where it says that it listens: text from outside, yet to be parsed.
+        addresses: Vec<String>,
+    },
     /// Call again at this time, at the latest.
     Wake {
         /// Unix milliseconds.

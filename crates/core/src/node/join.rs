@@ -1,14 +1,12 @@
-//! Seats: asking for one, granting one, and the roster changes that follow.
+//! Seats: asking for one, and granting one.
 //!
 //! One member at a time, the *steward*, proposes roster changes: the live seat that comes first in the roster's order of
-//! nodes, by preference the founder. Everybody signs at most one change for an epoch, so two changes for one epoch
-//! cannot both gather more than two thirds.
+//! nodes, by preference the founder. On two sides of a partition there may be two; see [`super::rosters`].
 
 use super::{Admit, Ctx, Effect, MAX_SEAT_REQUESTS, Node, Notice, Project};
-use crate::body::{Body, JoinStatement, MemberSignature, RosterChanged, RosterProposed, RosterSigned, Signed};
+use crate::body::{JoinStatement, Signed};
 use crate::crypto::{Hash, PublicKey};
 use crate::event::{Event, FeedId};
-use crate::roster::is_quorum;
 use crate::state::State;
 use crate::wire::Wire;
 
@@ -146,12 +144,7 @@ impl Node {
         };
         let mut project = Project::new(state, me, &event);
         let rest: Vec<_> = events.to_vec();
-        let write = super::Write {
-            project: id,
-            events: vec![event],
-            blobs: vec![],
-        };
-        self.out.silent(Effect::Store(write));
+        self.out.store(id, vec![event], vec![]);
         self.step(now, |projects, ctx| {
             project.start(ctx);
             for bytes in &rest {
@@ -170,7 +163,7 @@ impl Node {
 
 impl Project {
     /// Who proposes roster changes now.
-    fn steward(&self, now: u64) -> Option<PublicKey> {
+    pub(super) fn steward(&self, now: u64) -> Option<PublicKey> {
         let founder = self.genesis.node();
         let roster = self.state.rosters.latest();
         if roster.owner(&founder).is_some() && self.is_live(&founder, now) {
@@ -182,119 +175,17 @@ impl Project {
     /// A node is to get a seat: propose it, or pass the request to the steward.
     pub(super) fn seat(&mut self, ctx: &mut Ctx<'_>, node: PublicKey, request: Signed<JoinStatement>) {
         match self.steward(ctx.now) {
-            Some(steward) if steward == self.me.node => {
-                if self.roster_queue.len() < MAX_SEAT_REQUESTS {
-                    self.roster_queue.insert(node, request.statement);
-                    self.dirty = true;
-                }
+            Some(steward) if steward == self.me.node && self.roster_queue.len() < MAX_SEAT_REQUESTS => {
+                self.roster_queue.insert(node, request.statement);
+                self.dirty = true;
             }
+            // Full: who asks asks again.
+            Some(steward) if steward == self.me.node => {}
             Some(steward) => ctx.out.speak(Effect::Send {
                 to: steward,
                 message: Wire::Join(request),
             }),
             None => {}
         }
-    }
-
-    /// Proposes, signs and completes roster changes.
-    pub(super) fn drive_roster(&mut self, ctx: &mut Ctx<'_>) {
-        let roster = self.state.rosters.latest().clone();
-        self.roster_queue.retain(|node, _| !roster.is_member(node));
-        let next = roster.epoch + 1;
-        let me = self.me.node;
-        let votes = self.state.roster_votes.get(&next);
-        let signed = votes.is_some_and(|v| v.values().any(|signers| signers.contains_key(&me)));
-        if self.is_seat() && !signed {
-            let proposed = votes
-                .into_iter()
-                .flat_map(|v| v.keys())
-                .filter_map(|h| self.state.roster_proposals.get(h));
-            let acceptable = proposed
-                .filter(|r| r.prev == roster.hash())
-                .min_by_key(|r| r.hash())
-                .cloned();
-            if let Some(r) = acceptable {
-                let signature = r.sign(&ctx.cfg.key, self.id);
-                let body = Body::RosterSigned(RosterSigned {
-                    roster: r.hash(),
-                    epoch: next,
-                    signature,
-                });
-                self.append(ctx, body, vec![], vec![]);
-            } else if let Some((node, join)) = self.roster_queue.first_key_value()
-                && let Some(r) = roster.with_member(*node, join)
-            {
-                let signature = r.sign(&ctx.cfg.key, self.id);
-                self.append(
-                    ctx,
-                    Body::RosterProposed(RosterProposed { roster: r, signature }),
-                    vec![],
-                    vec![],
-                );
-            }
-        }
-        self.complete_roster(ctx, &roster);
-    }
-
-    /// Puts a roster into force once enough weight has signed it. Any seat may; the proposer does.
-    fn complete_roster(&mut self, ctx: &mut Ctx<'_>, roster: &crate::body::Roster) {
-        if !self.is_seat() || self.steward(ctx.now) != Some(self.me.node) {
-            return;
-        }
-        let Some(votes) = self.state.roster_votes.get(&(roster.epoch + 1)) else {
-            return;
-        };
-        let complete = votes.iter().find_map(|(hash, signers)| {
-            let next = self.state.roster_proposals.get(hash)?;
-            let signatures: Vec<MemberSignature> = signers
-                .iter()
-                .map(|(node, signature)| MemberSignature {
-                    node: *node,
-                    signature: *signature,
-                })
-                .collect();
-            let weight = roster.signed_weight(self.id, next, &signatures);
-            is_quorum(weight, roster.total_weight()).then(|| RosterChanged {
-                roster: next.clone(),
-                signatures,
-            })
-        });
-        if let Some(change) = complete {
-            let epoch = change.roster.epoch;
-            self.append(ctx, Body::RosterChanged(change), vec![], vec![]);
-            for event in self.feeds.epoch_known(epoch) {
-                self.offer(ctx, event);
-            }
-            self.next_heartbeat_ms = ctx.now;
-        }
-    }
-
-    /// Proposes a roster without a node; its feeds end where they are.
-    pub(super) fn removal(&self, node: &PublicKey) -> Option<crate::body::Roster> {
-        let roster = self.state.rosters.latest();
-        if !roster.is_member(node) {
-            return None;
-        }
-        let mut next = roster.clone();
-        next.epoch += 1;
-        next.prev = roster.hash();
-        for pool in &mut next.pools {
-            pool.seats.retain(|s| s.node != *node);
-        }
-        next.pools.retain(|p| !p.seats.is_empty());
-        next.readers.retain(|r| r != node);
-        let incarnation = self.feeds.incarnation(node);
-        let feed = FeedId {
-            node: *node,
-            incarnation,
-        };
-        let events = self.feeds.get(&feed).map_or(0, |f| f.len());
-        next.cuts.push(crate::body::Cut {
-            node: *node,
-            incarnation,
-            events,
-        });
-        next.cuts.sort_unstable();
-        (!next.pools.is_empty()).then_some(next)
     }
 }

@@ -20,6 +20,7 @@ mod join;
 mod outbox;
 mod project;
 mod review;
+mod rosters;
 mod sync;
 mod tasks;
 mod turn;
@@ -29,12 +30,14 @@ pub use agents::LocalAgent;
 pub use config::{Admit, AgentSpec, ModelSpec, NodeConfig, Pace};
 pub use io::{Command, CommandError, Delivery, Effect, Input, Notice, Outcome, Write};
 pub use project::Project;
+pub use turn::Turn;
 
 use std::collections::BTreeMap;
 
-use crate::body::{JoinStatement, Signed};
+use crate::body::{Body, JoinStatement, Signed};
 use crate::crypto::{Hash, PublicKey};
 use crate::event::{Event, FeedId};
+use crate::plant;
 use crate::state::State;
 use outbox::Outbox;
 
@@ -51,6 +54,8 @@ pub(crate) struct Ctx<'a> {
     pub cfg: &'a NodeConfig,
     /// Connected peers.
     pub peers: &'a BTreeMap<PublicKey, Peer>,
+    /// Where this node listens.
+    pub addresses: &'a [String],
     /// Where effects go.
     pub out: &'a mut Outbox,
     /// Ids for asks.
@@ -73,13 +78,19 @@ pub struct Node {
     me: PublicKey,
     projects: BTreeMap<Hash, Project>,
     peers: BTreeMap<PublicKey, Peer>,
+    addresses: Vec<String>,
     out: Outbox,
     next_ask: u64,
     draining: bool,
     joining: Option<Option<Hash>>,
     next_join_ms: u64,
     seat_requests: BTreeMap<PublicKey, Signed<JoinStatement>>,
+    /// Stored proofs of forks, by the lowest number.
+    proofs: BTreeMap<(Hash, FeedId), (u64, Proof)>,
 }
+
+/// Two events with one number, in wire form.
+pub(crate) type Proof = (Vec<u8>, Vec<u8>);
 
 impl Node {
     /// A node that has not been given its stored events yet.
@@ -91,12 +102,14 @@ impl Node {
             me,
             projects: BTreeMap::new(),
             peers: BTreeMap::new(),
+            addresses: Vec::new(),
             out: Outbox::default(),
             next_ask: 0,
             draining: false,
             joining,
             next_join_ms: 0,
             seat_requests: BTreeMap::new(),
+            proofs: BTreeMap::new(),
         }
     }
 
@@ -106,11 +119,44 @@ impl Node {
         *end = (*end).min(a.header().seq);
     }
 
+    /// At the start: the stored proof of a fork, to bind this node and to be shown to whoever still believes the feed.
+    pub fn load_fork(&mut self, ends: &mut BTreeMap<(Hash, FeedId), u64>, project: Hash, a: &Event, b: &Event) {
+        self.load_end(ends, project, a);
+        let proof = (a.encode(), b.encode());
+        let kept = self
+            .proofs
+            .entry((project, a.feed()))
+            .or_insert((a.header().seq, proof.clone()));
+        if a.header().seq < kept.0 {
+            *kept = (a.header().seq, proof);
+        }
+    }
+
+    /// After all events are loaded: whether a removal cuts off events that were loaded before it. Then the ends have been
+    /// extended, and a new machine has to be loaded with them.
+    pub fn cuts_bind(&self, ends: &mut BTreeMap<(Hash, FeedId), u64>) -> bool {
+        let mut bind = false;
+        for (id, project) in &self.projects {
+            for (feed, at) in project.feeds.ends() {
+                if project.feeds.get(&feed).is_some_and(|f| f.len() > at) {
+                    ends.insert((*id, feed), at);
+                    bind = true;
+                }
+            }
+        }
+        bind
+    }
+
     /// At the start: a stored event, in the order in which it was stored. What no longer counts is passed over.
     pub fn load_event(&mut self, ends: &BTreeMap<(Hash, FeedId), u64>, event: &Event) {
+        self.load_decoded(ends, event, event.body().as_ref());
+    }
+
+    /// [`Node::load_event`] with the event's own body ([`Event::body`]), for whoever decodes on several threads.
+    pub fn load_decoded(&mut self, ends: &BTreeMap<(Hash, FeedId), u64>, event: &Event, body: Option<&Body>) {
         let id = event.project();
         if let Some(project) = self.projects.get_mut(&id) {
-            project.load(event);
+            project.load(event, body);
             return;
         }
         if self.projects.len() >= MAX_PROJECTS {
@@ -123,7 +169,11 @@ impl Node {
             };
             let mut project = Project::new(state, me, event);
             for ((_, feed), at) in ends.iter().filter(|((p, _), _)| *p == id) {
-                project.feeds.end(*feed, *at);
+                // Nothing is held at the start.
+                let _ = project.feeds.end(*feed, *at);
+            }
+            for ((_, feed), (_, proof)) in self.proofs.iter().filter(|((p, _), _)| *p == id) {
+                project.remember_fork(*feed, proof.clone());
             }
             self.projects.insert(id, project);
         }
@@ -133,13 +183,6 @@ impl Node {
     pub fn load_blob_hash(&mut self, project: &Hash, hash: Hash) {
         if let Some(project) = self.projects.get_mut(project) {
             project.have.insert(hash);
-        }
-    }
-
-    /// At the start, after the events: a stored proof of a fork, to be shown to whoever still believes the feed.
-    pub fn load_fork(&mut self, project: &Hash, a: &Event, b: &Event) {
-        if let Some(project) = self.projects.get_mut(project) {
-            project.remember_fork(a, b);
         }
     }
 
@@ -164,6 +207,11 @@ impl Node {
                         project.peer_connected(ctx, peer);
                     }
                 })
+            }
+            Input::Listening { addresses } => {
+                self.addresses = addresses;
+                self.addresses.truncate(crate::wire::MAX_ADDRESSES);
+                self.step(now, |_, _| {})
             }
             Input::Disconnected { peer } => {
                 self.peers.remove(&peer);
@@ -198,6 +246,7 @@ impl Node {
             now,
             cfg: &self.cfg,
             peers: &self.peers,
+            addresses: &self.addresses,
             out: &mut self.out,
             next_ask: &mut self.next_ask,
             draining: self.draining,
@@ -216,7 +265,31 @@ impl Node {
                 at_ms: wake.max(now + 1),
             });
         }
-        self.out.finish()
+        let effects = self.out.finish();
+        self.still_allowed(now, effects)
+    }
+
+    /// An act on the outside world has waited for its record to be durable: the lease must still hold.
+    fn still_allowed(&mut self, now: u64, mut effects: Vec<Effect>) -> Vec<Effect> {
+        let mut lapsed = Vec::new();
+        effects.retain(|effect| {
+            let Effect::Deliver(Delivery::Act {
+                project, task, token, ..
+            }) = effect
+            else {
+                return true;
+            };
+            let lease = self.projects.get(project).and_then(|p| p.my_lease(task, now));
+            let holds = lease.is_some_and(|l| l.token == *token) || plant::active("late_act");
+            if !holds {
+                let why =
+                    format!("the lease on task {task} ran out before the act under it was on record; it is not done");
+                lapsed.push(Effect::Notify(Notice::Refused { from: self.me, why }));
+            }
+            holds
+        });
+        effects.extend(lapsed);
+        effects
     }
 
     fn with(&mut self, now: u64, id: &Hash, work: impl FnOnce(&mut Project, &mut Ctx<'_>)) -> Vec<Effect> {
@@ -260,6 +333,12 @@ impl Node {
     /// Whether every append is durable.
     pub fn is_settled(&self) -> bool {
         self.out.is_settled()
+    }
+
+    /// The id of the last append, and of the last that is durable: what is seen of the state may be told when the second has
+    /// reached what the first was.
+    pub fn gate(&self) -> (u64, u64) {
+        self.out.gate()
     }
 
     /// Nodes that asked for a seat and wait for a person.

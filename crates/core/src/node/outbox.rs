@@ -4,7 +4,7 @@
 //! The rule is coarser than it need be (a message may wait for an append that it has nothing to do with) and for that
 //! reason cannot be got wrong: there is one gate, and no effect goes round it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use super::io::{Effect, Write};
 use crate::blob::Blob;
@@ -15,7 +15,10 @@ use crate::plant;
 /// Collects the effects of one step and holds back what must wait.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
-    staged: BTreeMap<Hash, (Vec<Event>, Vec<Blob>)>,
+    /// Everything to be written, in the order in which it took effect.
+    staged: Vec<Write>,
+    /// Whether something of our own is in it.
+    own: bool,
     silent: Vec<Effect>,
     spoken: Vec<Effect>,
     held: VecDeque<(u64, Effect)>,
@@ -26,9 +29,20 @@ pub(crate) struct Outbox {
 impl Outbox {
     /// Stages an own event for this step's append.
     pub fn append(&mut self, project: Hash, event: Event, blobs: Vec<Blob>) {
-        let staged = self.staged.entry(project).or_default();
-        staged.0.push(event);
-        staged.1.extend(blobs);
+        self.own = true;
+        self.store(project, vec![event], blobs);
+    }
+
+    /// Stages others' events and blobs. In a step with an append they are part of it: an own event may rest on them, and
+    /// at the next start everything is read in the order in which it is written.
+    pub fn store(&mut self, project: Hash, events: Vec<Event>, blobs: Vec<Blob>) {
+        match self.staged.last_mut().filter(|w| w.project == project) {
+            Some(write) => {
+                write.events.extend(events);
+                write.blobs.extend(blobs);
+            }
+            None => self.staged.push(Write { project, events, blobs }),
+        }
     }
 
     /// Something that touches nothing but our own disk or clock.
@@ -51,26 +65,25 @@ impl Outbox {
         self.durable == self.last_append && self.staged.is_empty()
     }
 
+    /// The last append's id, and the last that is durable.
+    pub fn gate(&self) -> (u64, u64) {
+        (self.last_append, self.durable)
+    }
+
     /// Ends the step: what may go out now, in order.
-    ///
-    /// Others' events come before our own: ours of the same step may rest on them, and after a crash the disk must hold
-    /// no event of ours without what it rests on.
     pub fn finish(&mut self) -> Vec<Effect> {
-        let (mut out, mut rest): (Vec<Effect>, Vec<Effect>) = std::mem::take(&mut self.silent)
-            .into_iter()
-            .partition(|effect| matches!(effect, Effect::Store(_)));
-        if !self.staged.is_empty() {
+        let mut out = Vec::new();
+        let writes = std::mem::take(&mut self.staged);
+        if std::mem::take(&mut self.own) {
             self.last_append += 1;
-            let writes = std::mem::take(&mut self.staged)
-                .into_iter()
-                .map(|(project, (events, blobs))| Write { project, events, blobs })
-                .collect();
             out.push(Effect::Append {
                 id: self.last_append,
                 writes,
             });
+        } else {
+            out.extend(writes.into_iter().map(Effect::Store));
         }
-        out.append(&mut rest);
+        out.append(&mut self.silent);
         let gate = if plant::active("speak_before_append") {
             0
         } else {

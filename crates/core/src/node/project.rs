@@ -13,8 +13,9 @@ use crate::crypto::{Hash, PublicKey};
 use crate::diff::Change;
 use crate::event::{Event, EventRef, FeedId};
 use crate::feed::{Feeds, Offer};
-use crate::hlc::Hlc;
+use crate::hlc::{Hlc, MAX_SKEW_MS};
 use crate::ledger::Ledger;
+use crate::plant;
 use crate::state::{Meta, State, ThreadStatus};
 use crate::wire::Presence;
 
@@ -28,6 +29,10 @@ pub struct Project {
     /// Which events are accepted.
     pub feeds: Feeds,
     pub(super) clock: Hlc,
+    /// When this life of the node began, unless it is the first.
+    life_began: Option<Hlc>,
+    /// When this node was last ready for a roster.
+    pub(super) prepared_at: Option<Hlc>,
     pub(super) genesis: Event,
     /// Who said lately that it is here, and until when (by our clock).
     pub(super) presences: BTreeMap<PublicKey, (u64, Presence)>,
@@ -60,6 +65,8 @@ impl Project {
             state,
             feeds,
             clock: genesis.header().hlc,
+            life_began: None,
+            prepared_at: None,
             genesis: genesis.clone(),
             presences: BTreeMap::new(),
             agents: BTreeMap::new(),
@@ -90,23 +97,31 @@ impl Project {
     }
 
     /// Takes a stored event: verified when it was stored. One that is stored before what it rests on waits for it.
-    pub(super) fn load(&mut self, event: &Event) {
-        let far = u64::MAX - crate::hlc::MAX_SKEW_MS;
-        let mut queue = vec![event.clone()];
+    pub(super) fn load(&mut self, event: &Event, body: Option<&Body>) {
+        const FAR: u64 = u64::MAX - MAX_SKEW_MS;
+        if self.feeds.offer(event, &self.state.rosters, FAR) != Offer::Ready {
+            return;
+        }
+        let mut queue = self.enter(event, body);
         while let Some(event) = queue.pop() {
-            if self.feeds.offer(&event, &self.state.rosters, far) != Offer::Ready {
-                continue;
-            }
-            let epoch = self.state.rosters.latest().epoch;
-            queue.extend(self.feeds.accept(&event));
-            if let Some(body) = event.body() {
-                queue.extend(self.take(&Meta::of(&event), &body));
-            }
-            let now_epoch = self.state.rosters.latest().epoch;
-            if now_epoch > epoch {
-                queue.extend(self.feeds.epoch_known(now_epoch));
+            if self.feeds.offer(&event, &self.state.rosters, FAR) == Offer::Ready {
+                queue.extend(self.enter(&event, event.body().as_ref()));
             }
         }
+    }
+
+    /// Enters a stored event that is ready; returns what waited for it.
+    fn enter(&mut self, event: &Event, body: Option<&Body>) -> Vec<Event> {
+        let mut released = self.feeds.accept(event);
+        let epoch = self.state.rosters.latest().epoch;
+        if let Some(body) = body {
+            released.extend(self.take(&Meta::of(event), body));
+        }
+        let now_epoch = self.state.rosters.latest().epoch;
+        if now_epoch > epoch {
+            released.extend(self.feeds.epoch_known(now_epoch));
+        }
+        released
     }
 
     /// Applies an accepted event to the state and to what is derived from it here.
@@ -123,7 +138,9 @@ impl Project {
             Body::TaskAnnounced(_) => {
                 self.open_tasks.insert(meta.hash());
             }
-            // Only a roster that the chain took in ends anything: anybody may post one.
+            Body::RosterPrepared(_) if meta.feed() == self.me => self.prepared_at = Some(meta.hlc),
+            Body::IncarnationStarted(_) if meta.feed() == self.me => self.life_began = Some(meta.hlc),
+            // What is not signed by enough has no effect, and cuts nobody off.
             Body::RosterChanged(b) if self.state.rosters.epoch(b.roster.epoch) == Some(&b.roster) => {
                 for cut in &b.roster.cuts {
                     let later = self.feeds.heads().map(|(id, _, _)| id);
@@ -157,9 +174,24 @@ impl Project {
         self.dirty = true;
     }
 
+    /// Whether an earlier life of this node may have taken part in something that began at `since`. A node that came back from a
+    /// backup does not know what it signed in the time that it lost, so it keeps out of everything that was there before it.
+    pub(super) fn is_forfeited(&self, since: Hlc) -> bool {
+        if plant::active("forgotten_life") {
+            return false;
+        }
+        let known_by = |began: Hlc| began.ms() + MAX_SKEW_MS;
+        self.me.incarnation > 0 && self.life_began.is_none_or(|began| since.ms() <= known_by(began))
+    }
+
     /// Whether this node is a member now.
     pub fn is_member(&self) -> bool {
         self.state.rosters.latest().is_member(&self.me.node)
+    }
+
+    /// Whether this node may write: it is a member, and its feed has not ended.
+    pub fn may_write(&self) -> bool {
+        self.is_member() && self.feeds.get(&self.me).is_none_or(|f| f.ended_at().is_none())
     }
 
     /// Whether this node has a vote.
@@ -167,9 +199,23 @@ impl Project {
         self.state.rosters.latest().owner(&self.me.node).is_some()
     }
 
+    /// Whether something with this home is no business of ours: we have no vote, no agent, and did not begin it.
+    pub(super) fn is_onlooker(&self, home: Option<FeedId>) -> bool {
+        self.agents.is_empty() && !self.is_seat() && home != Some(self.me)
+    }
+
     /// Whether a node has said lately that it is here.
     pub fn is_live(&self, node: &PublicKey, now: u64) -> bool {
         *node == self.me.node || self.presences.get(node).is_some_and(|(until, _)| *until > now)
+    }
+
+    /// Whether this very life of a node is here.
+    pub(super) fn is_present(&self, feed: &FeedId, now: u64) -> bool {
+        let life = match self.presence(&feed.node, now) {
+            _ if feed.node == self.me.node => Some(self.me.incarnation),
+            presence => presence.map(|p| p.incarnation),
+        };
+        life == Some(feed.incarnation)
     }
 
     /// A node's last presence, while it holds.
@@ -230,10 +276,13 @@ impl Project {
     /// Looks at everything open and does what is missing. Returns when to look again.
     fn drive(&mut self, ctx: &mut Ctx<'_>) -> u64 {
         let mut wake = u64::MAX;
-        if !self.is_member() {
+        if !self.may_write() {
             return wake;
         }
-        self.drive_roster(ctx);
+        if self.me.incarnation > 0 && self.life_began.is_none() {
+            self.begin_life(ctx);
+        }
+        wake = wake.min(self.drive_roster(ctx));
         self.drive_resources(ctx);
         wake = wake.min(self.drive_agents(ctx));
         for id in self.open_tasks.clone() {

@@ -41,6 +41,9 @@ impl Project {
         let Some((meta, opened)) = self.state.threads.get(&id).and_then(|t| t.opened.clone()) else {
             return u64::MAX;
         };
+        if self.is_onlooker(Some(meta.feed())) {
+            return u64::MAX;
+        }
         match self.thread_status(&id) {
             Some(ThreadStatus::Open) if opened.kind == ThreadKind::Review && opened.subject.is_some() => {}
             Some(ThreadStatus::Open) => return u64::MAX,
@@ -135,10 +138,10 @@ impl Project {
                 continue;
             }
             let abandoned = match self.task_status(&task, ctx.now) {
-                TaskStatus::Leased(lease) => !self.is_live(&lease.owner.node, ctx.now),
+                TaskStatus::Leased(lease) => !self.is_present(&lease.owner, ctx.now),
                 TaskStatus::Open | TaskStatus::Expired(_) => {
                     let home = self.state.tasks.get(&task).and_then(|t| t.home());
-                    home.is_some_and(|home| !self.is_live(&home.node, ctx.now))
+                    home.is_some_and(|home| !self.is_present(&home, ctx.now))
                 }
                 _ => false,
             };
@@ -202,7 +205,7 @@ impl Project {
     fn propose(&mut self, ctx: &mut Ctx<'_>, id: &Hash, meta: &Meta, opened: &ThreadOpened) -> u64 {
         let Some(subject) = opened.subject else { return u64::MAX };
         if !self.is_seat() || self.ballot_of(id).is_some() || self.state.threads[id].findings.is_empty() {
-            return self.give_up_without_findings(ctx, id, meta, opened);
+            return self.give_up(ctx, id, meta, opened);
         }
         let live_roles: BTreeSet<String> = self
             .state
@@ -225,7 +228,8 @@ impl Project {
         }
         let panel = self.panel(opened, ctx.now);
         if panel.is_empty() {
-            return ctx.now + ctx.cfg.pace.backup_ms;
+            // Findings are there, and nobody to vote on them.
+            return self.give_up(ctx, id, meta, opened);
         }
         let thread = &self.state.threads[id];
         let findings: Vec<EventRef> = thread
@@ -270,8 +274,8 @@ impl Project {
         tasks.into_iter().any(failed)
     }
 
-    /// Nobody found anything to say in all the time there was: a person is asked.
-    fn give_up_without_findings(&mut self, ctx: &mut Ctx<'_>, id: &Hash, meta: &Meta, opened: &ThreadOpened) -> u64 {
+    /// Nobody found anything to say, or nobody is there to vote, in all the time there was: a person is asked.
+    fn give_up(&mut self, ctx: &mut Ctx<'_>, id: &Hash, meta: &Meta, opened: &ThreadOpened) -> u64 {
         if !self.is_seat() || self.ballot_of(id).is_some() {
             return u64::MAX;
         }

@@ -3,7 +3,7 @@
 //! Members compare a digest of all heads from time to time; where it differs they exchange heads, and each asks for the ranges
 //! that it lacks. A range is asked for at one peer at a time and again elsewhere when it does not come.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::outbox::Outbox;
 use super::{Ctx, Effect, Notice, Project};
@@ -11,10 +11,16 @@ use crate::body::Signed;
 use crate::crypto::{Hash, PublicKey};
 use crate::event::FeedId;
 use crate::hlc::MAX_SKEW_MS;
-use crate::wire::{AgentPresence, Head, MAX_RANGE, Presence, Wire, heads_digest};
+use crate::wire::{AgentPresence, Head, MAX_ADDRESS_BYTES, MAX_ADDRESSES, MAX_RANGE, Presence, Wire, heads_digest};
 
 /// A range that did not come is asked for again after this long, milliseconds.
 pub const RANGE_RETRY_MS: u64 = 2_000;
+/// Events that are asked for where two sides of a feed differ; a fork further back is found in several rounds.
+pub const PROBE_RANGE: u64 = 64;
+/// A member that could not be reached is dialled again after this long, milliseconds.
+pub const DIAL_RETRY_MS: u64 = 10_000;
+/// With so many peers a node dials no further members: the mesh is dense enough to lose any of them.
+pub const DIAL_PEERS: usize = 24;
 /// Longest time that a presence may claim to hold.
 pub const MAX_TTL_MS: u64 = 5 * 60_000;
 
@@ -23,8 +29,11 @@ pub const MAX_TTL_MS: u64 = 5 * 60_000;
 pub(super) struct Sync {
     remote: BTreeMap<FeedId, (u64, PublicKey)>,
     asked: BTreeMap<FeedId, (u64, u64)>,
+    /// When a peer was last asked for its side of a feed.
+    probed: BTreeMap<FeedId, u64>,
     next_ms: u64,
     turn: usize,
+    dialled: BTreeMap<PublicKey, u64>,
     pub(super) forks: BTreeMap<FeedId, (Vec<u8>, Vec<u8>)>,
 }
 
@@ -59,7 +68,7 @@ impl Project {
     }
 
     fn heads_to(&self, out: &mut Outbox, to: PublicKey, answer: bool) {
-        let heads = self.feeds.heads().map(|(feed, len, _)| Head { feed, len }).collect();
+        let heads = self.heads();
         out.speak(Effect::Send {
             to,
             message: Wire::Heads {
@@ -72,7 +81,27 @@ impl Project {
 
     /// The digest of everything that this node has.
     pub fn digest(&self) -> Hash {
-        heads_digest(self.feeds.heads())
+        heads_digest(&self.heads())
+    }
+
+    /// What this node has of every feed, and what it excludes, in the order of feeds.
+    pub fn heads(&self) -> Vec<Head> {
+        let mut all: BTreeMap<FeedId, Head> = BTreeMap::new();
+        for (feed, len, head) in self.feeds.heads() {
+            let end = None;
+            all.insert(feed, Head { feed, len, head, end });
+        }
+        for (feed, end) in self.feeds.ends() {
+            let (len, head) = (0, Hash::ZERO);
+            let known = all.entry(feed).or_insert(Head {
+                feed,
+                len,
+                head,
+                end: None,
+            });
+            known.end = Some(end);
+        }
+        all.into_values().collect()
     }
 
     /// Compares with the next peer when it is time, and repeats what was not answered.
@@ -124,6 +153,9 @@ impl Project {
                 );
                 continue;
             }
+            if self.show_fork(ctx, from, head) || self.probe_fork(ctx, from, head) {
+                continue;
+            }
             if self.feeds.missing(&head.feed, head.len).is_some() {
                 let known = self.sync.remote.entry(head.feed).or_insert((head.len, from));
                 if head.len >= known.0 {
@@ -132,9 +164,75 @@ impl Project {
                 self.want(ctx, head.feed);
             }
         }
+        // A feed that the peer has never heard of is not in its heads: what is known against it is shown all the same.
+        let named: BTreeSet<FeedId> = heads.iter().map(|h| h.feed).collect();
+        for feed in self
+            .sync
+            .forks
+            .keys()
+            .filter(|f| !named.contains(f))
+            .copied()
+            .collect::<Vec<_>>()
+        {
+            let (len, head, end) = (0, Hash::ZERO, None);
+            self.show_fork(ctx, from, &Head { feed, len, head, end });
+        }
         if answer {
             self.send_heads(ctx, from, false);
         }
+    }
+
+    /// Shows the proof to whoever still has events beyond a fork. Returns whether there was something to show.
+    fn show_fork(&mut self, ctx: &mut Ctx<'_>, to: PublicKey, head: &Head) -> bool {
+        let end = self.feeds.get(&head.feed).and_then(|f| f.ended_at());
+        let Some((a, b)) = self
+            .sync
+            .forks
+            .get(&head.feed)
+            .filter(|_| end.is_some_and(|end| head.end.is_none_or(|theirs| theirs > end)))
+        else {
+            return false;
+        };
+        let message = Wire::Fork {
+            project: self.id,
+            a: a.clone().into(),
+            b: b.clone().into(),
+        };
+        ctx.out.speak(Effect::Send { to, message });
+        true
+    }
+
+    /// Where a peer has another event at a place that we have, asks for its side: that gives the proof. Returns whether it differs.
+    fn probe_fork(&mut self, ctx: &mut Ctx<'_>, from: PublicKey, head: &Head) -> bool {
+        let Some(last) = head.len.checked_sub(1) else {
+            return false;
+        };
+        let differs = self.feeds.get(&head.feed).and_then(|f| f.has_at(last, &head.head)) == Some(false);
+        if differs {
+            self.probe(ctx, from, head.feed, last);
+        }
+        differs
+    }
+
+    /// Asks for a peer's events up to a number, to hold them against ours.
+    pub(super) fn probe(&mut self, ctx: &mut Ctx<'_>, from: PublicKey, feed: FeedId, last: u64) {
+        if self
+            .sync
+            .probed
+            .get(&feed)
+            .is_some_and(|at| at + RANGE_RETRY_MS > ctx.now)
+        {
+            return;
+        }
+        self.sync.probed.insert(feed, ctx.now);
+        let first = (last + 1).saturating_sub(PROBE_RANGE);
+        let message = Wire::Want {
+            project: self.id,
+            feed,
+            from: first,
+            count: last + 1 - first,
+        };
+        ctx.out.speak(Effect::Send { to: from, message });
     }
 
     /// Asks for the next range of a feed, unless that was just done.
@@ -176,7 +274,10 @@ impl Project {
 
     /// Says that we are here, when it is time.
     pub(super) fn heartbeat(&mut self, ctx: &mut Ctx<'_>) -> u64 {
+        let before = self.presences.len();
         self.presences.retain(|_, (until, _)| *until > ctx.now);
+        // A lapsed presence changes what there is to do.
+        self.dirty |= self.presences.len() < before;
         if !self.is_member() {
             return u64::MAX;
         }
@@ -184,7 +285,6 @@ impl Project {
             self.next_heartbeat_ms = ctx.now + ctx.cfg.pace.heartbeat_ms;
             self.say_presence(ctx);
         }
-        // A lapsed presence changes what there is to do.
         let lapse = self
             .presences
             .values()
@@ -210,6 +310,7 @@ impl Project {
             sent_ms: ctx.now,
             ttl_ms: ctx.cfg.pace.presence_ttl_ms,
             agents,
+            addresses: ctx.addresses.to_vec(),
         };
         let message = Wire::Presence(Signed::new(&ctx.cfg.key, presence));
         ctx.out.speak(Effect::Broadcast {
@@ -232,11 +333,30 @@ impl Project {
             let why = "a presence that is stale, not signed by its node, or not a member's".to_owned();
             return self.notify(ctx, Notice::Refused { from, why });
         }
-        let new = !self.presences.contains_key(&node);
+        self.dial(ctx, node, &p);
+        let known = self.presences.get(&node).map(|(_, known)| known);
+        let new = known.is_none();
+        // Only what others go by makes it necessary to look at everything again.
+        self.dirty |= known.is_none_or(|k| k.incarnation != p.incarnation);
         self.presences.insert(node, (ctx.now + p.ttl_ms.min(MAX_TTL_MS), p));
-        self.dirty = true;
         if new {
             self.next_heartbeat_ms = ctx.now;
         }
+    }
+
+    /// Connects to a member that is here and not connected, now and then.
+    fn dial(&mut self, ctx: &mut Ctx<'_>, node: PublicKey, presence: &Presence) {
+        let fit = presence.addresses.iter().filter(|a| a.len() <= MAX_ADDRESS_BYTES);
+        let addresses: Vec<String> = fit.take(MAX_ADDRESSES).cloned().collect();
+        let lately = self
+            .sync
+            .dialled
+            .get(&node)
+            .is_some_and(|at| at + DIAL_RETRY_MS > ctx.now);
+        if addresses.is_empty() || lately || ctx.peers.contains_key(&node) || ctx.peers.len() >= DIAL_PEERS {
+            return;
+        }
+        self.sync.dialled.insert(node, ctx.now);
+        ctx.out.speak(Effect::Dial { peer: node, addresses });
     }
 }

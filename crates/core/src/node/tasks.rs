@@ -36,6 +36,9 @@ impl Project {
 
     /// Claims, acknowledges and renews, as far as it is up to this node.
     pub(super) fn drive_task(&mut self, ctx: &mut Ctx<'_>, id: Hash) -> u64 {
+        if self.is_onlooker(self.state.tasks.get(&id).and_then(Task::home)) {
+            return u64::MAX;
+        }
         let status = self.task_status(&id, ctx.now);
         if matches!(status, TaskStatus::Completed { .. } | TaskStatus::Cancelled) {
             self.open_tasks.remove(&id);
@@ -65,11 +68,7 @@ impl Project {
         ) {
             return;
         }
-        let fits = |a: &&super::LocalAgent| {
-            (announced.role.is_empty() || a.spec.role == announced.role)
-                && announced.capabilities.iter().all(|c| a.spec.capabilities.contains(c))
-                && a.is_available(self)
-        };
+        let fits = |a: &&super::LocalAgent| a.fits(announced) && a.is_available(self);
         let Some(agent) = self.agents.values().filter(fits).min_by_key(|a| a.load(self)) else {
             return;
         };
@@ -88,6 +87,10 @@ impl Project {
             .filter(|c| c.feed == self.me && c.body.agent == agent)
             .count();
         if claims > task.acks_for(&home, &self.me, &agent) && self.state.policy.authority == Authority::Home {
+            return None;
+        }
+        // While acknowledgements of the agent's last claim may still come, another one would only be noise.
+        if task.may_still_be_granted(&self.me, &agent, ctx.now) {
             return None;
         }
         let tokens = task.highest_token() as usize;
@@ -114,13 +117,13 @@ impl Project {
         let Some(roster) = self.task_roster(task) else {
             return u64::MAX;
         };
-        let by_home = self.state.policy.authority == Authority::Home || roster.weights().len() < 3;
+        let by_home = self.state.policy.authority == Authority::Home || roster.seat_count() < 3;
         let entitled = if by_home {
             meta.feed() == self.me
         } else {
             roster.owner(&self.me.node).is_some()
         };
-        if !entitled || task.claims.is_empty() {
+        if !entitled || task.claims.is_empty() || self.is_forfeited(meta.hlc) {
             return u64::MAX;
         }
         let open_at = meta.hlc.ms() + ctx.cfg.pace.claim_window_ms;
@@ -251,7 +254,9 @@ impl Project {
 
     /// The owner of a lease asks for more time.
     pub(super) fn renew_asked(&mut self, ctx: &mut Ctx<'_>, from: PublicKey, id: Hash, token: u64) {
-        let Some(task) = self.state.tasks.get(&id) else { return };
+        let Some(task) = self.state.tasks.get(&id).filter(|_| self.may_write()) else {
+            return;
+        };
         let Some(roster) = self.task_roster(task) else { return };
         let lease = task.lease(token, self.state.policy.authority, roster);
         let theirs = lease.is_some_and(|l| l.owner.node == from && !task.is_over(&l));

@@ -78,6 +78,20 @@ impl Project {
         true
     }
 
+    /// A turn under way, by the id of what it waits for.
+    pub fn turn(&self, ask: u64) -> Option<&Turn> {
+        self.turns.get(&ask)
+    }
+
+    /// What this node may spend on a thread: the thread's budget in equal parts over the seats of the roster that it was opened
+    /// under, so that neither a partition nor a later roster spends the same money twice.
+    pub fn thread_cap(&self, thread: &Hash) -> Option<u64> {
+        let (meta, opened) = self.state.threads.get(thread)?.opened.as_ref()?;
+        let seats = self.state.rosters.epoch(meta.epoch)?.weights();
+        let part = opened.budget_microusd / seats.len().max(1) as u64;
+        Some(if seats.contains_key(&self.me.node) { part } else { 0 })
+    }
+
     /// Whether an agent is at work on a thread.
     pub(super) fn has_turn(&self, agent: &str, thread: &Hash) -> bool {
         self.turns.values().any(|t| t.agent == agent && t.thread == *thread)
@@ -85,7 +99,9 @@ impl Project {
 
     /// Analysers have finished.
     pub(super) fn analysed(&mut self, ctx: &mut Ctx<'_>, ask: u64, result: &Result<Vec<Finding>, String>) {
-        let Some(turn) = self.turns.remove(&ask) else { return };
+        let Some(turn) = self.turns.remove(&ask).filter(|_| self.may_write()) else {
+            return;
+        };
         self.dirty = true;
         let evidence = match result {
             Ok(found) => found.clone(),
@@ -104,16 +120,9 @@ impl Project {
             return;
         };
         let agent_key = agent.key.public();
-        let cap = self
-            .state
-            .threads
-            .get(&turn.thread)
-            .and_then(|t| t.opened.as_ref())
-            .map_or(0, |(_, o)| o.budget_microusd);
-        // Each node keeps to its part of the thread's budget, so that no two sides of a partition spend the same money.
-        let seats = self.state.rosters.latest().weights().len().max(1) as u64;
+        let cap = self.thread_cap(&turn.thread).unwrap_or(0);
         let purpose = Purpose {
-            thread: Some((turn.thread, cap / seats)),
+            thread: Some((turn.thread, cap)),
             agent: agent_key,
         };
         let mut granted = None;
@@ -208,6 +217,9 @@ impl Project {
             return None;
         };
         let reserved = self.ledger.settle(reservation, charged)?;
+        if !self.may_write() {
+            return None;
+        }
         if plant::active("double_refund") {
             self.ledger.drawn(reserved.saturating_sub(charged));
         }
@@ -270,7 +282,7 @@ impl Project {
         let body = Body::FindingsPosted(FindingsPosted {
             findings: Signed::new(&key, statement),
         });
-        self.append(ctx, body, deps.clone(), vec![blob]);
+        self.append(ctx, body, deps, vec![blob]);
         let note = summary(&found);
         self.say(ctx, &turn.agent, turn.thread, MessageKind::Evidence, &note);
         if let Some((task, token)) = turn.task {

@@ -101,7 +101,8 @@ impl Project {
         let panel = self.state.ballots[&proposal].voters();
         let mut wake = u64::MAX;
         let me = self.me.node;
-        for (agent, _) in panel.iter().filter(|(_, node)| *node == me) {
+        let forfeited = self.is_forfeited(home.hlc);
+        for (agent, _) in panel.iter().filter(|(_, node)| *node == me && !forfeited) {
             let local = self.agents.values().find(|a| a.key.public() == *agent);
             let Some(voter) = local.map(|a| Voter {
                 id: a.spec.id.clone(),
@@ -421,7 +422,7 @@ impl Project {
                 self.escalate(ctx, id, Reason::Veto, question);
             }
             Some(choice) => self.decide(ctx, id, proposal, choice, refs),
-            None if everyone => {
+            None if everyone && is_quorum(sums.values().sum(), total) => {
                 self.escalate(
                     ctx,
                     id,

@@ -21,7 +21,7 @@ pub use resource::{Resource, Version, WriteEntry};
 pub use task::{Lease, Task, TaskStatus};
 pub use thread::{DecidedEntry, FindingsEntry, MessageEntry, Thread, ThreadStatus};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::body::{Body, Policy, RosterChanged, Signed, Statement};
 use crate::crypto::{Hash, PublicKey};
@@ -87,6 +87,8 @@ pub struct State {
     pub rosters: RosterChain,
     /// Signatures under rosters to come: by roster hash, then signer.
     pub roster_votes: BTreeMap<u32, BTreeMap<Hash, BTreeMap<PublicKey, crate::crypto::Signature>>>,
+    /// Who was ready for which roster to come: by epoch, round and roster hash.
+    pub roster_prepares: BTreeMap<u32, BTreeMap<u32, BTreeMap<Hash, BTreeSet<PublicKey>>>>,
     /// Rosters that were proposed, by hash.
     pub roster_proposals: BTreeMap<Hash, crate::body::Roster>,
     /// Agents as declared.
@@ -130,6 +132,7 @@ impl State {
             policy: body.policy.clone(),
             rosters: RosterChain::new(genesis.clone(), &body),
             roster_votes: BTreeMap::new(),
+            roster_prepares: BTreeMap::new(),
             roster_proposals: BTreeMap::new(),
             agents: Agents::default(),
             threads: BTreeMap::new(),
@@ -155,7 +158,15 @@ impl State {
             Body::RosterProposed(b) => {
                 let hash = b.roster.hash();
                 self.roster_proposals.insert(hash, b.roster.clone());
-                self.sign_roster(b.roster.epoch, hash, meta.node(), b.signature);
+            }
+            Body::RosterPrepared(b) => {
+                let round = self
+                    .roster_prepares
+                    .entry(b.epoch)
+                    .or_default()
+                    .entry(b.round)
+                    .or_default();
+                round.entry(b.roster).or_default().insert(meta.node());
             }
             Body::RosterSigned(b) => self.sign_roster(b.epoch, b.roster, meta.node(), b.signature),
             Body::RosterChanged(b) => self.extend_roster(meta, b),
@@ -268,7 +279,9 @@ impl State {
     /// Enters the next roster, if it follows. An event is accepted when the epoch that it names is known, so what this does is the
     /// same on every node as long as the change is at most one epoch on from there.
     fn extend_roster(&mut self, meta: &Meta, change: &RosterChanged) {
-        if change.roster.epoch <= meta.epoch.saturating_add(1) {
+        // Said by a node that it removes, it would cut itself off.
+        let stays = change.roster.is_member(&meta.node());
+        if stays && change.roster.epoch <= meta.epoch.saturating_add(1) {
             // A roster that does not follow has no effect.
             let _ = self.rosters.extend(change);
         }

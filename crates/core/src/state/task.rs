@@ -142,7 +142,7 @@ impl Task {
                 until_ms: ack.until_ms.max(extended),
             }
         };
-        if authority == Authority::Home || roster.weights().len() < 3 {
+        if authority == Authority::Home || roster.seat_count() < 3 {
             return acks.get(&home).map(|ack| lease(ack, &home));
         }
         let mut by_owner: BTreeMap<(FeedId, PublicKey), BTreeMap<PublicKey, u64>> = BTreeMap::new();
@@ -198,12 +198,21 @@ impl Task {
         mine.filter(|a| a.owner == *owner && a.agent == *agent).count()
     }
 
+    /// Whether somebody acknowledges the highest token for this claimant, and that has not run out.
+    pub fn may_still_be_granted(&self, owner: &FeedId, agent: &PublicKey, now_ms: u64) -> bool {
+        let highest = self.acks.values().next_back();
+        let mut theirs = highest.into_iter().flat_map(BTreeMap::values);
+        let over = self.released.contains(&(self.highest_token(), *owner));
+        !over
+            && theirs
+                .any(|a| a.owner == *owner && a.agent == *agent && now_ms <= a.until_ms.saturating_add(MAX_SKEW_MS))
+    }
+
     /// The claimant that most weight stands behind for a token, if anybody does.
     pub fn leading(&self, token: u64, roster: &Roster) -> Option<(FeedId, PublicKey)> {
-        let weights = roster.weights();
         let mut by_owner: BTreeMap<(FeedId, PublicKey), u64> = BTreeMap::new();
         for (by, ack) in self.acks.get(&token)? {
-            *by_owner.entry((ack.owner, ack.agent)).or_default() += weights.get(&by.node).copied().unwrap_or(0);
+            *by_owner.entry((ack.owner, ack.agent)).or_default() += roster.weight_of(&by.node);
         }
         by_owner
             .into_iter()
@@ -223,11 +232,12 @@ impl Task {
         let Some((meta, _)) = &self.announced else {
             return TaskStatus::Unknown;
         };
-        for token in self.acks.keys().rev() {
-            let Some(lease) = self.lease(*token, authority, roster) else {
-                continue;
-            };
-            if let Some(done) = self.completed.get(&(lease.token, lease.owner)) {
+        // Few tasks have more than one report of completion, and most have none: only those tokens are looked at.
+        for ((token, by), done) in self.completed.iter().rev() {
+            if self
+                .lease(*token, authority, roster)
+                .is_some_and(|lease| lease.owner == *by)
+            {
                 return TaskStatus::Completed { ok: done.ok };
             }
         }
@@ -245,11 +255,10 @@ impl Task {
 
 /// The latest time to which more than half of the roster's weight has granted a lease; none if so much did not grant it.
 fn majority_until(granted: &BTreeMap<PublicKey, u64>, roster: &Roster) -> Option<u64> {
-    let weights = roster.weights();
     let total = u128::from(roster.total_weight());
     let mut latest_first: Vec<(u64, u64)> = granted
         .iter()
-        .map(|(node, until)| (*until, weights.get(node).copied().unwrap_or(0)))
+        .map(|(node, until)| (*until, roster.weight_of(node)))
         .collect();
     latest_first.sort_unstable_by(|a, b| b.cmp(a));
     let mut weight: u128 = 0;

@@ -1,8 +1,8 @@
 //! Threads: what was said, found, proposed and decided.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Ballot, Escalation, Finals, Meta};
+use super::{Ballot, Escalation, FinalEntry, Finals, Meta};
 use crate::body::{Choice, Decided, Findings, Message, Signed, ThreadClosed, ThreadOpened};
 use crate::crypto::Hash;
 use crate::event::{EventRef, OrderKey};
@@ -113,7 +113,7 @@ impl Thread {
     ) -> Option<&DecidedEntry> {
         self.decided
             .values()
-            .find(|d| carries(&d.decided, ballots, finals, rosters))
+            .find(|d| self.carries(&d.decided, ballots, finals, rosters))
     }
 
     /// How far the thread is. A decision stands whatever arrives later; then comes a person's answer.
@@ -146,31 +146,54 @@ impl Thread {
             None => ThreadStatus::Open,
         }
     }
-}
 
-/// Whether the votes that a decision names reach a quorum for its outcome.
-fn carries(decided: &Decided, ballots: &BTreeMap<Hash, Ballot>, finals: &Finals, rosters: &RosterChain) -> bool {
-    let Some(ballot) = ballots.get(&decided.proposal) else {
-        return false;
-    };
-    let Some((meta, proposed)) = &ballot.proposed else {
-        return false;
-    };
-    let Some(roster) = rosters.epoch(meta.epoch) else {
-        return false;
-    };
-    if proposed.thread != decided.thread || decided.choice == Choice::Abstain || proposed.roster != roster.hash() {
-        return false;
+    /// Whether the votes that a decision names reach a quorum for its outcome, and no veto stands against it.
+    fn carries(
+        &self,
+        decided: &Decided,
+        ballots: &BTreeMap<Hash, Ballot>,
+        finals: &Finals,
+        rosters: &RosterChain,
+    ) -> bool {
+        let ballot = ballots.get(&decided.proposal);
+        let Some((ballot, (meta, proposed))) = ballot.and_then(|b| Some((b, b.proposed.as_ref()?))) else {
+            return false;
+        };
+        let Some(roster) = rosters.epoch(meta.epoch) else {
+            return false;
+        };
+        if proposed.thread != decided.thread || decided.choice == Choice::Abstain || proposed.roster != roster.hash() {
+            return false;
+        }
+        let weights = roster.voter_weights(&ballot.voters());
+        let named = decided.votes.iter().filter_map(|v| finals.get(&v.hash));
+        let votes: Vec<&FinalEntry> = named.filter(|f| f.vote.statement.answers(meta, proposed)).collect();
+        // One vote a voter: of an equivocator's, the one that is asked about.
+        let weight_of = |wanted: &dyn Fn(&FinalEntry) -> bool| -> u64 {
+            let voters: BTreeSet<_> = votes.iter().filter(|f| wanted(f)).map(|f| f.vote.by).collect();
+            voters.iter().filter_map(|agent| weights.get(agent)).sum()
+        };
+        if !is_quorum(
+            weight_of(&|f| f.vote.statement.choice == decided.choice),
+            roster.total_weight(),
+        ) {
+            return false;
+        }
+        let vetoed = self
+            .findings
+            .values()
+            .any(|f| f.findings.statement.veto && proposed.findings.contains(&f.reference.hash));
+        if decided.choice != Choice::Approve || !vetoed {
+            return true;
+        }
+        // Security voters with more than half of their weight have to lift a veto that the proposal names.
+        let security: BTreeSet<_> = proposed
+            .panel
+            .iter()
+            .filter(|s| s.statement.role == "security")
+            .map(|s| s.statement.agent)
+            .collect();
+        let all: u64 = security.iter().filter_map(|a| weights.get(a)).sum();
+        weight_of(&|f| security.contains(&f.vote.by) && f.vote.statement.lifts_veto) * 2 > all
     }
-    let weights = roster.voter_weights(&ballot.voters());
-    let mut seen = std::collections::BTreeSet::new();
-    let weight: u64 = decided
-        .votes
-        .iter()
-        .filter_map(|v| finals.get(&v.hash))
-        .filter(|f| f.vote.statement.choice == decided.choice && f.vote.statement.answers(meta, proposed))
-        .filter(|f| seen.insert(f.vote.by))
-        .filter_map(|f| weights.get(&f.vote.by))
-        .sum();
-    is_quorum(weight, roster.total_weight())
 }

@@ -131,10 +131,7 @@ pub fn body(kind: u16, g: &mut Generator) -> Body {
                 }),
             },
         }),
-        2 => Body::RosterProposed(RosterProposed {
-            roster: roster(g),
-            signature: signature(g),
-        }),
+        2 => Body::RosterProposed(RosterProposed { roster: roster(g) }),
         3 => Body::RosterSigned(RosterSigned {
             roster: hash(g),
             epoch: g.integer(32) as u32,
@@ -148,6 +145,11 @@ pub fn body(kind: u16, g: &mut Generator) -> Body {
             }),
         }),
         5 => Body::IncarnationStarted(IncarnationStarted { before: g.integer(64) }),
+        7 => Body::RosterPrepared(RosterPrepared {
+            roster: hash(g),
+            epoch: g.integer(32) as u32,
+            round: g.integer(32) as u32,
+        }),
         6 => Body::AdminActed(AdminActed { action: name(g) }),
         10 => Body::AgentEndorsed(AgentEndorsed {
             endorsement: {

@@ -134,7 +134,6 @@ fn random_body(kind: u16, w: &World, by: usize, made: &Made, g: &mut Generator) 
         Body::RosterProposed(b) => {
             b.roster = w.next_roster();
             b.roster.pools[0].weight += 1 + g.below(2) as u32;
-            b.signature = b.roster.sign(&w.members[by].key, project);
         }
         Body::RosterSigned(b) => {
             if let Some(roster) = made.proposed_rosters.first() {

@@ -156,12 +156,19 @@ fn messages() -> Vec<Value> {
             status: AgentStatus::Working,
             load: 2,
         }],
+        addresses: vec!["/ip4/192.0.2.7/tcp/4001".to_owned()],
     };
     let join = JoinStatement {
         project: Hash::ZERO,
         owner: "dan".into(),
         operator: bodies::key(g),
         voting: true,
+    };
+    let head = Head {
+        feed,
+        len: 7,
+        head: bodies::hash(g),
+        end: Some(9),
     };
     let all = [
         Wire::Events {
@@ -172,11 +179,11 @@ fn messages() -> Vec<Value> {
         Wire::Presence(Signed::new(&key, presence)),
         Wire::Digest {
             project,
-            digest: heads_digest([(feed, 7, hash)].into_iter()),
+            digest: heads_digest(&[head]),
         },
         Wire::Heads {
             project,
-            heads: vec![Head { feed, len: 7 }],
+            heads: vec![head],
             answer: true,
         },
         Wire::Want {

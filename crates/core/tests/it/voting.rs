@@ -31,6 +31,11 @@ pub struct Round {
 impl World {
     /// Puts a thread's subject to the vote of a panel.
     pub fn propose(&mut self, by: usize, thread: Hash, panel: &[Voter]) -> Round {
+        self.propose_after(by, thread, panel, vec![])
+    }
+
+    /// [`World::propose`], naming findings.
+    pub fn propose_after(&mut self, by: usize, thread: Hash, panel: &[Voter], findings: Vec<Hash>) -> Round {
         let mut panel: Vec<_> = panel
             .iter()
             .map(|(node, id)| self.endorsement(*node, id, (*node < 2).then_some("gpt-4.1")))
@@ -41,7 +46,7 @@ impl World {
             subject: self.text("change").hash,
             roster: self.roster().hash(),
             panel,
-            findings: vec![],
+            findings,
         };
         let proposal = self.append(by, Body::Proposed(proposed.clone()));
         Round {
@@ -256,5 +261,50 @@ fn votes_for_something_else_carry_no_decision() {
         let votes: Vec<Event> = FIVE.iter().map(|v| w.cast(*v, vote.clone())).collect();
         w.decide(0, &round, Choice::Approve, &votes);
         assert_eq!(is_decided(&w, &round), decides, "{vote:?}");
+    }
+}
+
+#[test]
+fn a_veto_that_the_proposal_names_stands_until_security_lifts_it() {
+    for (named, lifted, choice, decides) in [
+        (true, false, Choice::Approve, false),
+        (true, true, Choice::Approve, true),
+        (false, false, Choice::Approve, true),
+        (true, false, Choice::RequestChanges, true),
+    ] {
+        let mut w = World::three();
+        let thread = w.thread(0);
+        let findings = Findings {
+            project: w.project(),
+            thread,
+            list: w.text("findings"),
+            count: 1,
+            veto: true,
+            task: None,
+            token: None,
+        };
+        let findings = Signed::new(&w.agent(0, "security-1"), findings);
+        let raised = w.append(0, Body::FindingsPosted(FindingsPosted { findings }));
+        let round = w.propose_after(0, thread, &FIVE, if named { vec![raised.hash()] } else { vec![] });
+        let vote = w.vote(&round, choice);
+        let votes: Vec<Event> = FIVE
+            .iter()
+            .map(|v| {
+                let lifts_veto = lifted && v.1 == "security-1";
+                w.cast(
+                    *v,
+                    FinalVote {
+                        lifts_veto,
+                        ..vote.clone()
+                    },
+                )
+            })
+            .collect();
+        w.decide(0, &round, choice, &votes);
+        assert_eq!(
+            is_decided(&w, &round),
+            decides,
+            "named {named}, lifted {lifted}, {choice:?}"
+        );
     }
 }

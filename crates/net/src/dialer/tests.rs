@@ -1,3 +1,5 @@
+//! Tests of the dialer: when it dials, how long it waits.
+
 use super::*;
 use crate::identity::Identity;
 

@@ -1,3 +1,5 @@
+//! Tests of the identity file: made once, refused when others can read it, never overwritten.
+
 use super::*;
 use std::os::unix::fs::PermissionsExt as _;
 

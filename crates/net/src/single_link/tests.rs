@@ -1,3 +1,5 @@
+//! Tests of the choice of the one connection to a peer.
+
 use super::*;
 use crate::identity::Identity;
 

@@ -78,8 +78,8 @@ impl SqliteReader {
         query().map_err(|e| sql_error("read events from", &self.path, &e))
     }
 
-    pub(crate) fn blob_hashes(&mut self) -> Result<Vec<([u8; 32], [u8; 32])>, StoreError> {
-        let query = || -> rusqlite::Result<Vec<([u8; 32], [u8; 32])>> {
+    pub(crate) fn blob_hashes(&mut self) -> Result<Vec<(Hash, Hash)>, StoreError> {
+        let query = || -> rusqlite::Result<Vec<(Hash, Hash)>> {
             let mut all = self.conn.prepare_cached(
                 "SELECT projects.project, blobs.hash FROM blobs JOIN projects ON projects.id = blobs.project",
             )?;

@@ -1,0 +1,313 @@
+//! A long history: how fast it is taken in, what it needs on disk and in memory, and how long a start over it takes.
+//!
+//! The events come from the real store, are decoded, verified (the author's signature and the agent's inside) and folded
+//! as a node does it: offered to the feeds, accepted, applied.
+
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use bzzz_core::body::Body;
+use bzzz_core::crypto::{Context, Keypair, PublicKey};
+use bzzz_core::event::Event;
+use bzzz_core::feed::{Feeds, Offer};
+use bzzz_core::state::{Meta, State, check_statements};
+use bzzz_net::identity;
+use bzzz_store::{Batch, Cursor, Durability, EventRow, FeedId, Store, StoreConfig};
+
+use super::corpus::Corpus;
+use super::machine::{folder, folder_bytes, forget_peak, mb, peak, processor_time};
+use super::{Extent, Figure};
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Explain as _, Result, fail};
+
+const NAME: &str = "history";
+/// Events of one write and of one page.
+const BATCH: usize = 4_096;
+/// Goals of the project.
+const GOAL_RATE: f64 = 20_000.0;
+const GOAL_DISK: f64 = 3.0;
+const GOAL_START: Duration = Duration::from_secs(3);
+
+/// Runs the measurement.
+pub fn run(extent: Extent) -> Result<Vec<Figure>> {
+    let runtime = tokio::runtime::Runtime::new().explain(Exit::Local, "could not start the runtime", None)?;
+    let place = folder()?;
+    let data = place.path().join("node");
+    let filled = runtime.block_on(fill(&data, extent.events, home(&data)?))?;
+    let mut figures = vec![disk(&data, &filled)?];
+    figures.extend(runtime.block_on(fold(&data, filled.events))?);
+    figures.push(runtime.block_on(start(&data, filled.events))?);
+    Ok(figures)
+}
+
+/// The key of the node that will start over the history.
+fn home(data: &Path) -> Result<PublicKey> {
+    let attempt = "could not make the node's key";
+    std::fs::DirBuilder::new()
+        .mode(0o700)
+        .create(data)
+        .explain(Exit::Local, attempt, None)?;
+    let identity =
+        identity::load_or_create(&data.join(bzzz_node::IDENTITY_FILE)).explain(Exit::Local, attempt, None)?;
+    Ok(PublicKey(identity.public_key()))
+}
+
+struct Filled {
+    events: u64,
+    payload: u64,
+}
+
+async fn fill(data: &Path, events: u64, home: PublicKey) -> Result<Filled> {
+    let attempt = "could not store the history";
+    let store = open(data)?;
+    let mut corpus = Corpus::new(events, home);
+    let project = corpus.genesis.hash().0;
+    let mut filled = Filled { events: 0, payload: 0 };
+    loop {
+        let piece = corpus.next_piece();
+        if piece.is_empty() {
+            break;
+        }
+        for events in piece.chunks(BATCH) {
+            let rows: Vec<EventRow> = events.iter().map(|event| row(project, event)).collect();
+            filled.events += rows.len() as u64;
+            filled.payload += rows.iter().map(|r| r.bytes.len() as u64).sum::<u64>();
+            let batch = Batch {
+                events: rows,
+                durability: Durability::Relaxed,
+                ..Batch::default()
+            };
+            store.append(batch).await.explain(Exit::Local, attempt, None)?;
+        }
+    }
+    store.close().await.explain(Exit::Local, attempt, None)?;
+    Ok(filled)
+}
+
+fn open(data: &Path) -> Result<Store> {
+    Store::open(StoreConfig::sqlite(data)).explain(Exit::Local, "could not open the store of the measurement", None)
+}
+
+fn row(project: [u8; 32], event: &Event) -> EventRow {
+    EventRow {
+        feed: FeedId {
+            project,
+            node: event.node().0,
+            incarnation: event.feed().incarnation,
+        },
+        seq: event.header().seq,
+        hash: event.hash().0,
+        hlc: event.header().hlc.0,
+        kind: event.header().kind,
+        bytes: event.encode(),
+    }
+}
+
+fn disk(data: &Path, filled: &Filled) -> Result<Figure> {
+    let disk = folder_bytes(data).explain(Exit::Local, "could not measure the data folder", None)?;
+    let ratio = disk as f64 / filled.payload as f64;
+    let how = format!(
+        "{} events in SQLite with all indexes, over their wire forms ({:.0} bytes each)",
+        filled.events,
+        filled.payload as f64 / filled.events as f64
+    );
+    let figure = Figure::new(NAME, "disk", mb(disk), how)
+        .beside(format!("payload {}", mb(filled.payload)), ratio)
+        .aims("≤ 3 x payload", ratio <= GOAL_DISK);
+    Ok(figure)
+}
+
+/// Where the time went.
+#[derive(Default)]
+struct Spent {
+    read: Duration,
+    verify: Duration,
+    fold: Duration,
+}
+
+async fn fold(data: &Path, events: u64) -> Result<Vec<Figure>> {
+    let store = open(data)?;
+    forget_peak();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut spent = Spent::default();
+    let mut replica: Option<(State, Feeds)> = None;
+    let mut at = Cursor::START;
+    let mut signatures = 0;
+    let started = Instant::now();
+    loop {
+        let mark = Instant::now();
+        let page = store
+            .scan(at, BATCH)
+            .await
+            .explain(Exit::Local, "could not read the history", None)?;
+        at = page.next;
+        spent.read += mark.elapsed();
+        if page.events.is_empty() {
+            break;
+        }
+        let mark = Instant::now();
+        let verified = verify(&page.events, cores)?;
+        spent.verify += mark.elapsed();
+        signatures += verified
+            .iter()
+            .map(|(_, body)| 1 + inner_signatures(body.as_ref()))
+            .sum::<u64>();
+        let mark = Instant::now();
+        for (event, body) in &verified {
+            take(&mut replica, event, body)?;
+        }
+        spent.fold += mark.elapsed();
+    }
+    let all = started.elapsed();
+    let (state, feeds) = replica.ok_or_else(|| fail(Exit::Local, "could not read the history back", None))?;
+    if feeds.total() != events || feeds.held() != 0 {
+        let what = format!(
+            "could not take the history in: {} of {events} events were accepted",
+            feeds.total()
+        );
+        return Err(fail(Exit::Local, what, None));
+    }
+    let longest = state.threads.values().map(|t| t.messages.len()).max().unwrap_or(0);
+    let rate = |time: Duration| events as f64 / time.as_secs_f64().max(1e-9);
+    let per_second = |time: Duration| format!("{:.0} events/s", rate(time));
+    let how = format!(
+        "{events} events, 5 % a day late, longest thread {longest} messages, {} threads, {} tasks; store → decode and all \
+         {signatures} signatures on {cores} threads → feeds → state; beside: checking as many signatures and nothing else",
+        state.threads.len(),
+        state.tasks.len()
+    );
+    // The same number of signatures and nothing else, in the same run: what the machine gives.
+    let alone = signatures_alone(cores) / (signatures as f64 / events as f64);
+    let mut figures = vec![
+        Figure::new(NAME, "take in", per_second(all), how)
+            .beside(format!("{alone:.0} events/s"), alone / rate(all))
+            .aims("≥ 20000 events/s", rate(all) >= GOAL_RATE),
+        Figure::new(NAME, "- read", per_second(spent.read), "the scan of the store alone"),
+        Figure::new(
+            NAME,
+            "- verify",
+            per_second(spent.verify),
+            format!("decode and signatures alone, {cores} threads"),
+        ),
+        Figure::new(
+            NAME,
+            "- fold",
+            per_second(spent.fold),
+            "feeds and state alone, one thread",
+        ),
+    ];
+    if let Some(peak) = peak() {
+        let how = "most resident memory while the state was built, all of it in memory";
+        figures.push(Figure::new(NAME, "memory", mb(peak), how));
+    }
+    store
+        .close()
+        .await
+        .explain(Exit::Local, "could not close the store", None)?;
+    Ok(figures)
+}
+
+/// Signatures in a body, apart from the event's own.
+fn inner_signatures(body: Option<&Body>) -> u64 {
+    let signed = matches!(
+        body,
+        Some(Body::MessagePosted(_) | Body::FindingsPosted(_) | Body::AgentEndorsed(_))
+    );
+    u64::from(signed)
+}
+
+/// Signature checks in a second on so many threads.
+fn signatures_alone(cores: usize) -> f64 {
+    let key = Keypair::from_seed([1; 32]);
+    let bytes = [7; 330];
+    let (public, signature) = (key.public(), key.sign(Context::Event, &bytes));
+    let started = Instant::now();
+    let done: u64 = std::thread::scope(|scope| {
+        let work: Vec<_> = (0..cores)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut done = 0;
+                    while started.elapsed() < Duration::from_secs(1) {
+                        done += (0..64)
+                            .filter(|_| public.verify(Context::Event, &bytes, &signature))
+                            .count() as u64;
+                    }
+                    done
+                })
+            })
+            .collect();
+        work.into_iter().map(|w| w.join().unwrap_or(0)).sum()
+    });
+    done as f64 / started.elapsed().as_secs_f64()
+}
+
+/// Decodes and checks every signature, on all cores.
+fn verify(rows: &[EventRow], cores: usize) -> Result<Vec<(Event, Option<Body>)>> {
+    let check = |row: &EventRow| {
+        let event = Event::decode(&row.bytes).ok()?;
+        let body = event.body();
+        let holds = body.as_ref().is_none_or(|body| check_statements(&event, body).is_ok());
+        holds.then_some((event, body))
+    };
+    let parts: Vec<Option<Vec<_>>> = std::thread::scope(|scope| {
+        let work: Vec<_> = rows
+            .chunks(rows.len().div_ceil(cores).max(1))
+            .map(|rows| scope.spawn(move || rows.iter().map(check).collect()))
+            .collect();
+        work.into_iter().map(|w| w.join().unwrap_or(None)).collect()
+    });
+    let all: Option<Vec<Vec<_>>> = parts.into_iter().collect();
+    let all = all.ok_or_else(|| fail(Exit::Local, "could not verify the history", None))?;
+    Ok(all.into_iter().flatten().collect())
+}
+
+fn take(replica: &mut Option<(State, Feeds)>, event: &Event, body: &Option<Body>) -> Result<()> {
+    let Some((state, feeds)) = replica else {
+        let state = State::new(event).ok_or_else(|| fail(Exit::Local, "the history has no beginning", None))?;
+        let mut feeds = Feeds::default();
+        feeds.accept(event);
+        *replica = Some((state, feeds));
+        return Ok(());
+    };
+    if feeds.offer(event, &state.rosters, u64::MAX / 2) != Offer::Ready {
+        return Err(fail(Exit::Local, "an event of the history was not accepted", None));
+    }
+    feeds.accept(event);
+    if let Some(body) = body {
+        state.apply(&Meta::of(event), body);
+    }
+    Ok(())
+}
+
+async fn start(data: &Path, events: u64) -> Result<Figure> {
+    let roles = ["architect", "documentation", "performance", "reviewer", "security"];
+    let settings = bzzz_node::Settings {
+        data: Some(data.to_owned()),
+        ..bzzz_node::Settings::ephemeral("bench", roles.map(|r| bzzz_node::built_in(r, "bench")).to_vec())
+    };
+    let attempt = "could not start a node over the history";
+    let (started, before) = (Instant::now(), processor_time());
+    let node = bzzz_node::start(settings).await.explain(Exit::Node, attempt, None)?;
+    let took = started.elapsed();
+    let work = processor_time()
+        .zip(before)
+        .map(|(after, before)| after.saturating_sub(before));
+    let work = work.map_or_else(String::new, |work| {
+        format!(" ({:.1} s of processor time)", work.as_secs_f64())
+    });
+    let known = node
+        .project(None, |p, _| p.feeds.total())
+        .await
+        .explain(Exit::Node, attempt, None)?;
+    node.stop().await;
+    if known < events {
+        return Err(fail(
+            Exit::Node,
+            format!("the node knows {known} of {events} events"),
+            None,
+        ));
+    }
+    let how = format!("a node with five agents over {events} stored events, from the first call to its handle");
+    Ok(Figure::new(NAME, "start", format!("{:.2} s{work}", took.as_secs_f64()), how).aims("≤ 3 s", took <= GOAL_START))
+}

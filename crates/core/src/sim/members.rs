@@ -1,0 +1,367 @@
+//! Who is in the world: nodes, their owners, seats and agents, and the projects that they form.
+
+use std::sync::Arc;
+
+use super::clock::Clock;
+use super::disk::Disk;
+use super::net::MESH_PEERS;
+use super::world::{Happening, Member, Nature, World};
+use super::{MAX_GROUP, dice::Dice};
+use crate::body::{Authority, Body, Genesis, Policy, Pool, Roster, Seat, Share};
+use crate::crypto::{Hash, Keypair};
+use crate::event::{Draft, Event};
+use crate::hlc::Hlc;
+use crate::ledger::Limits;
+use crate::node::{Admit, AgentSpec, Command, Input, ModelSpec, Node, NodeConfig, Pace, Write};
+use crate::wire::Wire;
+
+/// Roles that agents have.
+pub(super) const ROLES: [&str; 5] = ["reviewer", "security", "performance", "documentation", "architect"];
+/// Nodes beyond these are readers: they keep the record and have no vote.
+const MAX_SEATS: usize = 12;
+
+/// One project's nodes.
+#[derive(Debug, Clone)]
+pub(super) struct Group {
+    /// Node indices; the first is the founder.
+    pub nodes: Vec<usize>,
+    /// Its project, once it is founded.
+    pub project: Option<Hash>,
+    pub authority: Authority,
+}
+
+impl World {
+    /// Makes nodes and projects.
+    pub fn populate(&mut self) {
+        let total = self.cfg.nodes.max(1);
+        let groups = total.div_ceil(MAX_GROUP);
+        for g in 0..groups {
+            let size = total / groups + usize::from(g < total % groups);
+            self.populate_group(g, size);
+        }
+    }
+
+    fn populate_group(&mut self, g: usize, size: usize) {
+        let mut dice = Dice::new(self.cfg.seed, &format!("group {g}"));
+        let first = self.members.len();
+        let authority = if dice.chance(500) {
+            Authority::Home
+        } else {
+            Authority::Majority
+        };
+        // A liar holds less than a third of the weight, whatever the pools are.
+        let seats = size.min(if size <= MAX_SEATS {
+            size
+        } else {
+            dice.range(5, MAX_SEATS as u64) as usize
+        });
+        let founded = size > 4 || dice.chance(500);
+        // Some come later, without anything: they have to ask for a seat.
+        let late = if founded && size > 3 { dice.below(3) as usize } else { 0 };
+        let liars = (self.cfg.faults.byzantine as usize).min(seats.min(size - late).saturating_sub(1) / 3);
+        for i in 0..size {
+            let liar = i > 0 && i <= liars;
+            let member = self.new_member(g, i, i < seats, liar, &mut dice);
+            self.index.insert(member.me, self.members.len());
+            self.members.push(member);
+        }
+        let nodes: Vec<usize> = (first..first + size).collect();
+        self.wire_up(&nodes, &mut dice);
+        self.groups.push(Group {
+            nodes: nodes.clone(),
+            project: None,
+            authority,
+        });
+        if founded {
+            self.found(g, seats, late, &mut dice);
+        }
+        for (i, n) in nodes.iter().enumerate() {
+            let is_late = founded && i + late >= size;
+            let delay = match () {
+                () if is_late => dice.range(5_000, 40_000),
+                () if !founded && i > 0 => dice.range(100, 3_000),
+                () => dice.below(300),
+            };
+            self.after(delay, Happening::Restart { node: *n });
+        }
+        if !founded {
+            self.create(g, authority);
+        }
+    }
+
+    /// A ring and random chords: everybody reaches everybody over a few hops.
+    fn wire_up(&mut self, nodes: &[usize], dice: &mut Dice) {
+        let n = nodes.len();
+        for (i, a) in nodes.iter().enumerate() {
+            if n > 1 {
+                self.net.want(*a, nodes[(i + 1) % n]);
+            }
+            for _ in 0..MESH_PEERS.min(n - 1) / 2 {
+                let b = nodes[dice.index(n)];
+                if b != *a {
+                    self.net.want(*a, b);
+                }
+            }
+        }
+        if n <= MESH_PEERS + 1 {
+            for a in nodes {
+                for b in nodes.iter().filter(|b| *b > a) {
+                    self.net.want(*a, *b);
+                }
+            }
+        }
+        if n == 1 {
+            self.net.wanted.remove(&nodes[0]);
+        }
+    }
+
+    fn new_member(&mut self, g: usize, i: usize, seat: bool, liar: bool, dice: &mut Dice) -> Member {
+        let key = Keypair::from_seed(dice.bytes());
+        let f = &self.cfg.faults;
+        let skew = dice.range(0, 2 * f.skew_ms) as i64 - f.skew_ms as i64;
+        let drift = dice.range(0, 2 * f.drift_ppm) as i64 - f.drift_ppm as i64;
+        let agents = if seat { agents(i, dice) } else { vec![] };
+        let cfg = NodeConfig {
+            operator: Keypair::from_seed(dice.bytes()),
+            owner: format!("owner-{g}-{i}"),
+            incarnation: 0,
+            agents,
+            admit: Admit::Open,
+            join: (i > 0).then_some(None),
+            limits: limits(dice),
+            pace: pace(),
+            key,
+        };
+        Member {
+            me: cfg.key.public(),
+            cfg,
+            group: g,
+            nature: if liar { Nature::Byzantine } else { Nature::Honest },
+            node: None,
+            life: 0,
+            disk: Disk::default(),
+            clock: Clock::new(skew, drift),
+            wake: None,
+            muted_until: 0,
+            witnessed: 0,
+            busy: (0, 0),
+        }
+    }
+
+    /// The project stands already: every node but the late ones has its genesis on the disk.
+    fn found(&mut self, g: usize, seats: usize, late: usize, dice: &mut Dice) {
+        let nodes = self.groups[g].nodes.clone();
+        let present = &nodes[..nodes.len() - late];
+        let mut pools: Vec<Pool> = Vec::new();
+        for n in present.iter().take(seats) {
+            let cfg = &self.members[*n].cfg;
+            pools.push(Pool {
+                owner: cfg.owner.clone(),
+                weight: 1,
+                seats: vec![Seat {
+                    node: cfg.key.public(),
+                    operator: cfg.operator.public(),
+                }],
+            });
+        }
+        pools.sort_by(|a, b| a.owner.cmp(&b.owner));
+        let mut readers: Vec<_> = present.iter().skip(seats).map(|n| self.members[*n].me).collect();
+        readers.sort_unstable();
+        let roster = Roster {
+            epoch: 0,
+            prev: Hash::ZERO,
+            pools,
+            readers,
+            cuts: vec![],
+        };
+        let shares: Vec<Share> = present
+            .iter()
+            .map(|n| Share {
+                node: self.members[*n].me,
+                amount_microusd: dice.range(5, 60) * 1_000,
+            })
+            .collect();
+        let policy = Policy {
+            authority: self.groups[g].authority,
+            shares,
+        };
+        self.check
+            .total_shares(policy.shares.iter().map(|s| (s.node, s.amount_microusd)));
+        self.summary.shares_microusd += policy.shares.iter().map(|s| s.amount_microusd).sum::<u64>();
+        let body = Body::Genesis(Genesis {
+            name: format!("group-{g}"),
+            nonce: Hash(dice.bytes()),
+            roster,
+            policy,
+        });
+        let draft = Draft {
+            project: Hash::ZERO,
+            incarnation: 0,
+            seq: 0,
+            prev: Hash::ZERO,
+            // In the past of every clock.
+            hlc: Hlc::default().tick(self.base - 60_000),
+            epoch: 0,
+            deps: vec![],
+        };
+        let event = Event::sign(&self.members[nodes[0]].cfg.key, draft, &body);
+        self.groups[g].project = Some(event.hash());
+        for n in present {
+            let member = &mut self.members[*n];
+            member.disk.write(Write {
+                project: event.hash(),
+                events: vec![event.clone()],
+                blobs: vec![],
+            });
+            member.disk.flush();
+            if *n != nodes[0] {
+                member.cfg.join = Some(Some(event.hash()));
+            }
+        }
+        for n in &nodes[nodes.len() - late..] {
+            self.members[*n].cfg.join = Some(Some(event.hash()));
+        }
+    }
+
+    /// The founder makes the project, the others have to ask for seats.
+    fn create(&mut self, g: usize, authority: Authority) {
+        let n = self.groups[g].nodes[0];
+        let mut dice = Dice::new(self.cfg.seed, &format!("create {g}"));
+        let amount_microusd = dice.range(50, 200) * 1_000;
+        let me = self.members[n].me;
+        self.check.total_shares([(me, amount_microusd)].into_iter());
+        self.summary.shares_microusd += amount_microusd;
+        let command = Command::CreateProject {
+            name: format!("group-{g}"),
+            nonce: Hash(dice.bytes()),
+            authority,
+            shares: vec![Share {
+                node: me,
+                amount_microusd,
+            }],
+        };
+        let input = Box::new(Input::Command { id: 0, command });
+        self.at(
+            self.now + 400,
+            Happening::Local {
+                node: n,
+                life: 1,
+                input,
+            },
+        );
+    }
+
+    /// Brings a node up from what is on its disk.
+    pub fn restart(&mut self, n: usize) {
+        if self.members[n].node.is_some() {
+            return;
+        }
+        self.members[n].life += 1;
+        self.boot(n);
+        self.dial(n, 1_000);
+    }
+
+    /// Makes the machine from the disk and starts it.
+    pub fn boot(&mut self, n: usize) {
+        let mut ends = std::collections::BTreeMap::new();
+        let node = loop {
+            let mut node = Node::new(self.members[n].cfg.clone());
+            let member = &self.members[n];
+            super::carry::load(&mut node, &mut ends, member.disk.records());
+            if !node.cuts_bind(&mut ends) {
+                break node;
+            }
+        };
+        let peers: Vec<usize> = self.net.wanted.get(&n).into_iter().flatten().copied().collect();
+        self.members[n].wake = None;
+        self.members[n].node = Some(node);
+        self.witness(n);
+        self.check_boot(n);
+        self.take_step(n, vec![255], "Start", |node, local| node.start(local));
+        // A machine that was started anew beside standing connections is told of them.
+        for peer in peers.into_iter().filter(|p| self.net.is_up(n, *p)).collect::<Vec<_>>() {
+            let peer = self.members[peer].me;
+            self.feed(n, Input::Connected { peer, loopback: false });
+        }
+    }
+
+    /// A message, as if it had been on the wire: what is encoded must decode to the same.
+    pub fn on_the_wire(&mut self, message: &Wire) {
+        if self.dice.below(64) == 0 && Wire::decode(&message.encode()).as_ref() != Ok(message) {
+            self.violate(
+                "encoding",
+                format!("a message does not survive its encoding: {message:?}"),
+            );
+        }
+    }
+
+    /// What is now durable is witnessed, in order.
+    pub fn witness(&mut self, n: usize) {
+        let upto = self.members[n].disk.len();
+        self.witness_upto(n, upto);
+    }
+
+    /// What an fsync has made durable is witnessed.
+    pub fn witness_upto(&mut self, n: usize, upto: usize) {
+        let from = self.members[n].witnessed.min(upto);
+        self.members[n].witnessed = upto.max(from);
+        let me = self.members[n].me;
+        let fresh: Vec<Arc<Event>> = self.members[n].disk.records()[from..upto]
+            .iter()
+            .filter_map(|r| match r {
+                super::disk::Record::Event(e) if e.node() == me => Some(e.clone()),
+                _ => None,
+            })
+            .collect();
+        for event in fresh {
+            self.check_durable(n, &event);
+        }
+    }
+}
+
+fn agents(i: usize, dice: &mut Dice) -> Vec<AgentSpec> {
+    let count = dice.range(1, 3) as usize;
+    (0..count)
+        .map(|a| {
+            let role = ROLES[(i + a) % ROLES.len()];
+            let model = dice.chance(600).then(|| ModelSpec {
+                name: "scripted-1".into(),
+                family: format!("family-{}", dice.below(3)),
+                worst_microusd: dice.range(500, 4_000),
+            });
+            AgentSpec {
+                id: format!("{role}-{i}-{a}"),
+                role: role.into(),
+                capabilities: vec!["rust".into()],
+                specialization: String::new(),
+                max_tasks: 2,
+                model,
+            }
+        })
+        .collect()
+}
+
+fn limits(dice: &mut Dice) -> Limits {
+    let mut some = |low, high| dice.chance(300).then(|| dice.range(low, high) * 1_000);
+    Limits {
+        agent_microusd: some(5, 20),
+        agent_day_microusd: some(4, 15),
+        node_day_microusd: some(4, 20),
+        node_month_microusd: some(10, 40),
+        chunk_microusd: 6_000,
+    }
+}
+
+fn pace() -> Pace {
+    Pace {
+        heartbeat_ms: 3_000,
+        presence_ttl_ms: 10_000,
+        sync_ms: 4_000,
+        claim_window_ms: 200,
+        lease_ms: 12_000,
+        backup_ms: 3_000,
+        restart_ms: 1_000,
+        remind_ms: 60_000,
+        escalation_timeout_ms: 8 * 60_000,
+    }
+}

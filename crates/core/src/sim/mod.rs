@@ -1,0 +1,66 @@
+//! The simulator: many nodes in one process, with virtual time, and everything that can go wrong.
+//!
+//! The nodes are the real [`crate::node::Node`]s; only what surrounds them is simulated: links, disks, clocks, analysers,
+//! models, people, and nodes that lie. All chance comes from the seed, so a seed replays exactly, in any process. After every
+//! step the invariants of the design are checked; the first one that breaks ends the run with a [`Failure`] that names it and
+//! carries the log of all inputs. In the end everything is healed, and all must come to rest in the same state.
+//!
+//! See `docs/simulation.md` for what is simulated, what is checked and how to read a failure.
+
+mod byzantine;
+mod carry;
+mod check;
+mod clock;
+mod dice;
+mod disk;
+mod end;
+mod faults;
+mod log;
+mod members;
+mod minds;
+mod net;
+mod script;
+mod summary;
+mod trouble;
+mod world;
+
+pub use faults::FaultProfile;
+pub use log::{Step, replay};
+pub use summary::{Failure, Summary, Violation};
+
+/// What to simulate.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Config {
+    /// How many nodes. They form projects of at most [`MAX_GROUP`].
+    pub nodes: usize,
+    /// Where all chance comes from.
+    pub seed: u64,
+    /// Virtual minutes of work and faults; then everything is healed and must come to rest.
+    pub minutes: u64,
+    /// What goes wrong.
+    pub faults: FaultProfile,
+}
+
+/// Members of one project, at most; a larger network has more projects.
+pub const MAX_GROUP: usize = 50;
+
+impl Config {
+    /// So many nodes, with the mixture of faults that the seed chooses.
+    pub fn of_seed(nodes: usize, seed: u64, minutes: u64) -> Self {
+        Config {
+            nodes,
+            seed,
+            minutes,
+            faults: FaultProfile::of_seed(seed),
+        }
+    }
+}
+
+/// Runs a simulation to its end.
+///
+/// # Errors
+/// The first invariant that breaks, with the log of inputs that leads to it.
+pub fn run(config: &Config) -> Result<Summary, Box<Failure>> {
+    let _remember = crate::crypto::memo::Remember::begin();
+    world::World::new(config.clone(), None).run()
+}
