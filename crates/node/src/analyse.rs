@@ -9,18 +9,31 @@ use bzzz_core::change::ChangeSet;
 use bzzz_core::finding::Finding;
 use tokio::sync::Semaphore;
 
+/// What analyses a change for a role. The built-in rules, unless somebody brings others.
+pub type Analyser = fn(role: &str, change: &ChangeSet) -> Vec<Finding>;
+
+/// The built-in rules.
+pub fn built_in(role: &str, change: &ChangeSet) -> Vec<Finding> {
+    bzzz_analysis::analyse(role, change).findings
+}
+
 /// A turn's analysers may take this long.
 pub const ANALYSIS_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Analyses a change for a role.
-pub async fn analyse(gate: Arc<Semaphore>, role: String, change: Arc<ChangeSet>) -> Result<Vec<Finding>, String> {
+pub async fn analyse(
+    gate: Arc<Semaphore>,
+    analyser: Analyser,
+    role: String,
+    change: Arc<ChangeSet>,
+) -> Result<Vec<Finding>, String> {
     let Ok(permit) = gate.acquire_owned().await else {
         return Err("the node is stopping".into());
     };
     let work = tokio::task::spawn_blocking(move || {
         // The permit goes with the work: what runs over its time still counts.
         let _permit = permit;
-        catch_unwind(AssertUnwindSafe(|| bzzz_analysis::analyse(&role, &change).findings))
+        catch_unwind(AssertUnwindSafe(|| analyser(&role, &change)))
     });
     match tokio::time::timeout(ANALYSIS_TIMEOUT, work).await {
         Err(_) => Err(format!(

@@ -79,9 +79,9 @@ impl Owner {
                 Effect::LoadBlob { project, hash } => self.load_blob(project, hash),
                 Effect::ProveFork { project, event } => self.prove_fork(project, event),
                 Effect::Analyse { ask, role, change, .. } => {
-                    let (gate, answers) = (self.analyses.clone(), self.answers.clone());
+                    let (gate, answers, analyser) = (self.analyses.clone(), self.answers.clone(), self.analyser);
                     tokio::spawn(async move {
-                        let result = analyse(gate, role, change).await;
+                        let result = analyse(gate, analyser, role, change).await;
                         let _ = answers.send(Input::Analysed { ask, result }).await;
                     });
                 }

@@ -19,7 +19,7 @@ pub enum NodeError {
     #[error("could not start the network: {0}")]
     Net(String),
     /// The data folder.
-    #[error("could not use the data folder {path}: {why}")]
+    #[error("could not use the data folder {path}: {why}; check its rights and space, or choose another with --data")]
     Data {
         /// The folder.
         path: PathBuf,

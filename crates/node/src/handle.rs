@@ -205,6 +205,10 @@ impl Handle {
 
     /// A blob of a project, without its salt; none when it was erased or has not arrived.
     pub async fn blob(&self, project: &Hash, hash: Hash) -> Option<Vec<u8>> {
+        let fresh = self.project(Some(*project), move |p, _| p.blob(&hash).map(|b| b.bytes.clone()));
+        if let Ok(Some(bytes)) = fresh.await {
+            return Some(bytes);
+        }
         read_blob(&self.store, project, hash).await.map(|b| b.bytes)
     }
 

@@ -4,7 +4,7 @@
 //! one loop (requests, network, disk, finished work, time), takes one step of the core for each, and carries out what
 //! comes of it. It holds no logic of its own.
 
-mod analyse;
+pub mod analyse;
 mod boot;
 mod effects;
 mod error;

@@ -7,6 +7,8 @@ use bzzz_core::ledger::Limits;
 use bzzz_core::node::{Admit, AgentSpec, Pace};
 use bzzz_net::{Multiaddr, PeerId};
 
+use crate::analyse::{self, Analyser};
+
 /// Which project a node without one begins with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProjectSettings {
@@ -45,6 +47,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Intervals.
     pub pace: Pace,
+    /// What the agents analyse with.
+    pub analyser: Analyser,
 }
 
 impl Settings {
@@ -67,6 +71,7 @@ impl Settings {
             agents,
             limits: Limits::default(),
             pace: Pace::default(),
+            analyser: analyse::built_in,
         }
     }
 }

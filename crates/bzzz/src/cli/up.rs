@@ -57,8 +57,9 @@ pub fn run(args: UpArgs, context: &mut Context) -> Result<Exit> {
     if !settings.p2p.peers.is_empty() {
         node.wait_for_seat();
     }
+    let signals = node.signals()?;
     announce(&node.status, context)?;
-    node.serve()?;
+    node.serve(signals)?;
     Ok(Exit::Ok)
 }
 

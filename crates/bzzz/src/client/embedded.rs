@@ -10,6 +10,7 @@ use std::time::Duration;
 use bzzz_node::{Handle, NodeError, StoreError};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::find::NODE_FILE;
 use super::wire::Status;
@@ -136,26 +137,42 @@ impl Embedded {
         });
     }
 
+    /// From here on a signal ends the node in order, and no longer the process at once. To be called before anybody is
+    /// told that the node runs.
+    pub fn signals(&self) -> Result<Option<Signals>> {
+        let Some(runtime) = &self.runtime else { return Ok(None) };
+        let _context = runtime.enter();
+        let on = |kind| signal(kind).explain(Exit::Local, "could not wait for signals", None);
+        Ok(Some(Signals {
+            interrupt: on(SignalKind::interrupt())?,
+            terminate: on(SignalKind::terminate())?,
+        }))
+    }
+
     /// Serves until the process is told to stop (SIGINT, SIGTERM), then drains and closes.
-    pub fn serve(self) -> Result<()> {
-        let Some(runtime) = &self.runtime else { return Ok(()) };
+    pub fn serve(self, signals: Option<Signals>) -> Result<()> {
+        let (Some(runtime), Some(mut signals)) = (&self.runtime, signals) else {
+            return Ok(());
+        };
         let ended = runtime.block_on(async {
-            let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).explain(
-                Exit::Local,
-                "could not wait for signals",
-                None,
-            )?;
-            Ok::<_, anyhow::Error>(tokio::select! {
-                _ = tokio::signal::ctrl_c() => None,
-                _ = terminate.recv() => None,
+            tokio::select! {
+                _ = signals.interrupt.recv() => None,
+                _ = signals.terminate.recv() => None,
                 why = self.handle.wait() => Some(why.unwrap_or_else(|| "it ended by itself".to_owned())),
-            })
-        })?;
+            }
+        });
         match ended {
             None => Ok(()),
             Some(why) => Err(from_sentence(Exit::Local, "the node had to stop", &why)),
         }
     }
+}
+
+/// The signals that end a node.
+#[derive(Debug)]
+pub struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
 }
 
 impl Drop for Embedded {
@@ -193,7 +210,6 @@ fn write_status(data: &Path, status: &Status) -> Result<PathBuf> {
 
 fn refused(attempt: &str, error: &NodeError) -> anyhow::Error {
     let exit = match error {
-        NodeError::Net(_) => Exit::Node,
         NodeError::Store(e) if matches!(**e, StoreError::Unsupported { .. }) => Exit::Usage,
         NodeError::Store(e) if matches!(**e, StoreError::Corrupt { .. }) => Exit::Verify,
         NodeError::Stored(_) => Exit::Verify,

@@ -61,6 +61,7 @@ pub fn node_settings(settings: &Settings) -> Result<bzzz_node::Settings> {
             chunk_microusd: CHUNK_MICROUSD,
         },
         pace: Pace::default(),
+        analyser: bzzz_node::analyse::built_in,
     })
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use axum::extract::{Path, State};
-use bzzz_core::crypto::{Context, PublicKey, hash};
+use bzzz_core::crypto::{Context, Hash, PublicKey, hash};
 use bzzz_core::event::{Event, FeedId};
 use bzzz_core::node::Command;
 use bzzz_node::PeerId;
@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::asked::Asked;
 use super::{Answer, App, Refusal, ok};
+use crate::offline::log::MAX_FAULTS;
 
 /// Events that are read at a time while a log is verified.
 const PAGE: usize = 1024;
@@ -122,39 +123,44 @@ pub async fn verify_log(State(app): State<App>, Asked(body): Asked<VerifyLog>) -
     };
     let mut details = Vec::new();
     let (mut events, mut faults, mut feeds) = (0u64, 0u64, 0u64);
+    let mut fault = |feed: &FeedId, at: u64, why: &str| {
+        faults += 1;
+        if faults <= MAX_FAULTS {
+            details.push(format!("node {}, event {at}: {why}", feed.node));
+        }
+    };
     for (feed, len, head) in heads.into_iter().filter(|(feed, _, _)| wanted(feed)) {
         feeds += 1;
-        let mut prev = bzzz_core::crypto::Hash::ZERO;
+        // None behind an event that cannot be read: what the next one should follow is not known.
+        let mut prev = Some(Hash::ZERO);
         let mut at = 0;
         while at < len {
             let page = app.handle.events(project, feed, at, PAGE).await?;
             if page.is_empty() {
-                faults += 1;
-                details.push(format!("feed {}: event {at} is missing", feed.node));
+                fault(&feed, at, "it is missing");
+                prev = None;
                 break;
             }
             for bytes in page {
-                let fault = match Event::decode(&bytes) {
-                    Err(e) => Some(e.to_string()),
-                    Ok(event) if event.header().prev != prev || event.header().seq != at => {
-                        Some("it does not continue the hash chain".to_owned())
+                let event = Event::decode_trusted(&bytes);
+                match &event {
+                    Err(e) => fault(&feed, at, &e.to_string()),
+                    Ok(event) if event.header().seq != at || prev.is_some_and(|p| p != event.header().prev) => {
+                        fault(&feed, at, "it does not continue the hash chain");
                     }
                     Ok(event) => {
-                        prev = event.hash();
-                        None
+                        if let Err(e) = event.verify() {
+                            fault(&feed, at, &e.to_string());
+                        }
                     }
-                };
-                if let Some(why) = fault {
-                    faults += 1;
-                    details.push(format!("feed {}: event {at}: {why}", feed.node));
                 }
+                prev = event.ok().map(|e| e.hash());
                 at += 1;
                 events += 1;
             }
         }
-        if prev != head && faults == 0 {
-            faults += 1;
-            details.push(format!("feed {}: its head is not the stored one", feed.node));
+        if prev.is_some_and(|p| p != head) {
+            fault(&feed, len, "the feed's head is not its last stored event");
         }
     }
     if feeds == 0 {

@@ -71,7 +71,7 @@ fn an_address_reaches_one_agent_a_role_or_the_project() {
     for ((node, name), wanted) in nodes.iter().zip(&names).zip(wanted) {
         let mut got = until(&format!("{name} has {wanted:?}"), || {
             let got = inbox(&place, node, name);
-            (got.len() >= wanted.len() && got.iter().all(|t| t != "null")).then_some(got)
+            (got.len() >= wanted.len() && got.iter().all(|t| !t.is_empty())).then_some(got)
         });
         got.sort();
         let mut wanted = wanted.to_vec();

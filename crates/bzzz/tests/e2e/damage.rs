@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use bzzz_core::crypto::Hash;
 use bzzz_store::{EventRow, Store, StoreConfig};
 
-use crate::node::{Start, example, until_live};
+use crate::node::{Start, example};
 use crate::support::Place;
 
 /// A data folder with a review in it, closed in order.
@@ -173,9 +173,14 @@ fn a_running_node_names_an_event_whose_signature_was_flipped() {
     // The signature is the last field, and no part of the hash chain.
     flip(&data, row, row.bytes.len() - 1);
     let node = Start::new("a", "security").up(&place);
-    until_live(&[&node], 1);
-    let ran = place.run(&["log", "verify", "--node", &node.http()]);
+    let ran = place.run(&["log", "verify", "--json", "--node", &node.http()]);
     assert_eq!(ran.code, Some(5), "{ran:?}");
-    let text = format!("event {}:", row.seq);
-    assert!(ran.out.contains(&text) && ran.out.contains("signature"), "{ran:?}");
+    let details = ran.json()["details"].as_array().expect("a list").clone();
+    // This one event, and none of those that come after it.
+    assert_eq!(details.len(), 1, "{details:?}");
+    let text = details[0].as_str().expect("a text");
+    let node = Hash(row.feed.node).to_string();
+    for word in [&node[..12], &format!("event {}:", row.seq), "signature"] {
+        assert!(text.contains(word), "{word}: {text}");
+    }
 }

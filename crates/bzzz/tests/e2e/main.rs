@@ -6,6 +6,7 @@
 mod address;
 mod damage;
 mod escalate;
+mod hostile;
 mod kill;
 mod mesh;
 mod node;

@@ -1,5 +1,6 @@
 //! Real nodes in one process: real libp2p on loopback, real SQLite, real analysers.
 
+mod crash;
 mod mesh;
 mod review;
 mod support;

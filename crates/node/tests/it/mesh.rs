@@ -27,12 +27,11 @@ async fn three_nodes_review_together_and_hold_the_same_state() {
     let verified = certificate.verify(Some(a.default_project().await.unwrap())).unwrap();
     assert_eq!(verified.nodes, 3);
     until_same(&[&a, &b, &c]).await;
-    let report = c.report(None, thread).await.unwrap().unwrap();
-    assert!(
-        report.messages.iter().all(|m| !m.text.is_empty()),
-        "{:?}",
-        report.messages
-    );
+    until("every text has arrived", || async {
+        let report = c.report(None, thread).await.ok().flatten()?;
+        report.messages.iter().all(|m| !m.text.is_empty()).then_some(())
+    })
+    .await;
     for node in [a, b, c] {
         node.stop().await;
     }
