@@ -259,7 +259,7 @@ pub fn heads_digest(heads: &[Head]) -> Hash {
     for head in heads {
         bytes.extend_from_slice(&codec::encode(head));
     }
-    crypto::hash(Context::Presence, &bytes)
+    crypto::hash(Context::Heads, &bytes)
 }
 
 /// The gossip topic of a project.

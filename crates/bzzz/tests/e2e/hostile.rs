@@ -134,6 +134,7 @@ impl Foe {
             sent_ms,
             ttl_ms: u64::MAX,
             agents: vec![],
+            addresses: vec![],
         };
         Wire::Presence(Signed::new(&self.key, presence))
     }
