@@ -158,12 +158,14 @@ impl Project {
         self.dirty = true;
     }
 
-    /// Whether an earlier life of this node may have taken part in something that began at `since`. A node that came back from a
-    /// backup does not know what it signed in the time that it lost, so it keeps out of everything that was there before it.
-    pub(super) fn is_forfeited(&self, since: Hlc) -> bool {
-        if plant::active("forgotten_life") {
+    /// Whether an earlier life of this node may have taken part in what `opening` began. A node that came back from a
+    /// backup does not know what it signed in the time that it lost, so it keeps out of everything that was there before it;
+    /// what this life itself began, no earlier one has seen.
+    pub(super) fn is_forfeited(&self, opening: &Meta) -> bool {
+        if plant::active("forgotten_life") || opening.feed() == self.me {
             return false;
         }
+        let since = opening.hlc;
         let known_by = |began: Hlc| began.ms() + MAX_SKEW_MS;
         self.me.incarnation > 0 && self.life_began.is_none_or(|began| since.ms() <= known_by(began))
     }

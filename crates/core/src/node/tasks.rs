@@ -123,7 +123,7 @@ impl Project {
         } else {
             roster.owner(&self.me.node).is_some()
         };
-        if !entitled || task.claims.is_empty() || self.is_forfeited(meta.hlc) {
+        if !entitled || task.claims.is_empty() || self.is_forfeited(meta) {
             return u64::MAX;
         }
         let open_at = meta.hlc.ms() + ctx.cfg.pace.claim_window_ms;

@@ -101,7 +101,7 @@ impl Project {
         let panel = self.state.ballots[&proposal].voters();
         let mut wake = u64::MAX;
         let me = self.me.node;
-        let forfeited = self.is_forfeited(home.hlc);
+        let forfeited = self.is_forfeited(home);
         for (agent, _) in panel.iter().filter(|(_, node)| *node == me && !forfeited) {
             let local = self.agents.values().find(|a| a.key.public() == *agent);
             let Some(voter) = local.map(|a| Voter {
