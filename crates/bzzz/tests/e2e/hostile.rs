@@ -134,7 +134,12 @@ impl Foe {
             sent_ms,
             ttl_ms: u64::MAX,
             agents: vec![],
-            addresses: vec![],
+            // Nobody should come of these: a text that is no address, a name to be asked for, a port that is closed.
+            addresses: vec![
+                "nonsense".into(),
+                "/dns4/nowhere.invalid/tcp/1".into(),
+                "/ip4/127.0.0.1/tcp/1".into(),
+            ],
         };
         Wire::Presence(Signed::new(&self.key, presence))
     }
@@ -287,6 +292,9 @@ fn a_member_with_a_wrong_clock_is_held_and_one_that_forks_is_excluded() {
         .as_u64()
         .expect("a time");
     assert!(opened.abs_diff(now_ms()) < HOUR_MS / 2);
+
+    // It invites to addresses where nobody is.
+    foe.send(&foe.presence(now_ms()));
 
     // Two events with one number: the proof excludes the feed from there on.
     let count = events(&node);

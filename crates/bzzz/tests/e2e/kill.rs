@@ -138,6 +138,70 @@ fn survive(place: &Place, nodes: &mut [Node; 3], victim: usize, moment: Moment, 
     end.to_owned()
 }
 
+#[test]
+fn with_four_seats_the_loss_of_one_still_gives_a_verdict() {
+    let place = Place::new();
+    let a = Start::new("a", "reviewer").up(&place);
+    let b = Start::new("b", "security").peers(&[&a]).up(&place);
+    let c = Start::new("c", "performance").peers(&[&a]).up(&place);
+    let mut d = Start::new("d", "documentation").peers(&[&a]).up(&place);
+    until_live(&[&a, &b, &c, &d], 4);
+    let cert = place.path("cert.pem");
+    let cert = cert.to_str().expect("a path");
+    let mut command = place.command(&["review", &example(), "--node", &b.http(), "--deadline", "12"]);
+    command.args(["--format", "json", "--progress", "plain", "--certificate", cert]);
+    let mut client = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("a process");
+    // It dies before it can vote: at the first finding of anybody.
+    let err = BufReader::new(client.stderr.take().expect("a pipe"));
+    let mut lines = err.lines().map_while(Result::ok);
+    let found = lines.by_ref().find(|line| line.contains("finding"));
+    d.kill();
+    let out = std::thread::spawn(move || lines.collect::<Vec<_>>());
+    let text = std::io::read_to_string(client.stdout.take().expect("a pipe")).expect("text");
+    assert_eq!(wait(&mut client), Some(1), "{found:?} {:?} {text}", out.join());
+    let verified = place.run(&["verify", cert, "--json"]).ok().json();
+    assert_eq!(verified["verified"]["nodes"], 3);
+    let d = Start::new("d", "documentation").peers(&[&b]).up(&place);
+    until_live(&[&a, &b, &c, &d], 4);
+    until_same(&[&a, &b, &c, &d]);
+}
+
+#[test]
+fn who_all_dialled_first_may_die_and_come_back_at_its_old_port() {
+    let place = Place::new();
+    let mut a = Start::new("a", ROLES[0]).up(&place);
+    // Each knows only the first.
+    let b = Start::new("b", ROLES[1]).peers(&[&a]).up(&place);
+    let c = Start::new("c", ROLES[2]).peers(&[&a]).up(&place);
+    until_live(&[&a, &b, &c], 3);
+    let p2p = a.p2p();
+    a.kill();
+    until_live(&[&b, &c], 2);
+    let ran = place.run(&[
+        "review",
+        &example(),
+        "--node",
+        &b.http(),
+        "--deadline",
+        "6",
+        "--format",
+        "json",
+    ]);
+    // Two of three equal seats are no quorum.
+    assert_eq!(ran.code, Some(3), "{ran:?}");
+    until_same(&[&b, &c]);
+    let mut start = Start::new("a", ROLES[0]);
+    start.p2p = p2p.split("/p2p/").next().expect("an address").to_owned();
+    let a = start.up(&place);
+    until_live(&[&a, &b, &c], 3);
+    until_same(&[&a, &b, &c]);
+    until_ended(&[&a, &b, &c], "the first came back");
+}
+
 /// Every thread that a node knows has an outcome, and escalated ones have a question.
 fn until_ended(nodes: &[&Node], how: &str) {
     until(&format!("every thread has ended ({how})"), || {
