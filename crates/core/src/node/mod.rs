@@ -30,6 +30,7 @@ pub use agents::LocalAgent;
 pub use config::{Admit, AgentSpec, ModelSpec, NodeConfig, Pace};
 pub use io::{Command, CommandError, Delivery, Effect, Input, Notice, Outcome, Write};
 pub use project::Project;
+pub use sync::MAX_TTL_MS;
 pub use turn::Turn;
 
 use std::collections::BTreeMap;
@@ -280,7 +281,8 @@ impl Node {
                 return true;
             };
             let lease = self.projects.get(project).and_then(|p| p.my_lease(task, now));
-            let holds = lease.is_some_and(|l| l.token == *token) || plant::active("late_act");
+            let unchecked = plant::active("late_act") || plant::active("act_without_lease");
+            let holds = lease.is_some_and(|l| l.token == *token) || unchecked;
             if !holds {
                 let why =
                     format!("the lease on task {task} ran out before the act under it was on record; it is not done");

@@ -27,10 +27,16 @@ impl Project {
         task.status(now, self.state.policy.authority, roster)
     }
 
+    /// The lease that is acknowledged, whoever holds it and whether or not it has run out.
+    pub(super) fn lease_of(&self, id: &Hash) -> Option<Lease> {
+        let task = self.state.tasks.get(id)?;
+        task.current(self.state.policy.authority, self.task_roster(task)?)
+    }
+
     /// The lease that this very node holds on a task, while it holds.
     pub fn my_lease(&self, id: &Hash, now: u64) -> Option<Lease> {
         let task = self.state.tasks.get(id)?;
-        let lease = task.current(self.state.policy.authority, self.task_roster(task)?)?;
+        let lease = self.lease_of(id)?;
         (lease.owner == self.me && now < lease.until_ms && !task.is_over(&lease)).then_some(lease)
     }
 

@@ -211,12 +211,20 @@ impl Project {
     }
 
     fn settle_turn(&mut self, ctx: &mut Ctx<'_>, ask: u64, charged: u64, ok: bool) -> Option<(Turn, Vec<Finding>)> {
-        let turn = self.turns.remove(&ask)?;
+        let turn = match plant::active("charge_twice") {
+            true => self.turns.get(&ask)?.clone(),
+            false => self.turns.remove(&ask)?,
+        };
         self.dirty = true;
         let Stage::Asking { evidence, reservation } = turn.stage.clone() else {
             return None;
         };
-        let reserved = self.ledger.settle(reservation, charged)?;
+        let settled = self.ledger.settle(reservation, charged);
+        let reserved = if plant::active("charge_twice") {
+            settled.or(Some(charged))
+        } else {
+            settled
+        }?;
         if !self.may_write() {
             return None;
         }

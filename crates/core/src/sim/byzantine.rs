@@ -4,12 +4,15 @@
 use std::rc::Rc;
 
 use super::world::{Happening, Nature, World};
+use crate::blob::Blob;
 use crate::body::{
-    AdminActed, Answer, Body, Choice, ChunkDrawn, ClaimAcked, Cut, EscalationAnswered, FinalVoted, MemberSignature,
-    RosterChanged, ShareMoved, Signed, TaskCompleted, WriteOrdered,
+    AdminActed, Answer, Body, Choice, ChunkDrawn, ClaimAcked, Cut, EscalationAnswered, FinalVoted, Findings,
+    FindingsPosted, MemberSignature, RosterChanged, ShareMoved, Signed, TaskCompleted, WriteOrdered,
 };
+use crate::crypto::{Hash, PublicKey};
 use crate::event::{Draft, Event, FeedId};
 use crate::node::Project;
+use crate::state::ThreadStatus;
 use crate::wire::{Presence, Wire};
 
 impl World {
@@ -93,7 +96,7 @@ impl World {
         let Some(project) = self.groups[self.members[n].group].project else {
             return;
         };
-        let choice = self.dice.index(12);
+        let choice = self.dice.index(14);
         let Some(p) = self.members[n].node.as_ref().and_then(|node| node.project(&project)) else {
             return;
         };
@@ -111,7 +114,7 @@ impl World {
             project,
             incarnation: feed.incarnation,
             seq: known.map_or(0, |f| f.len()),
-            prev: known.map_or(crate::crypto::Hash::ZERO, |f| f.head()),
+            prev: known.map_or(Hash::ZERO, |f| f.head()),
             hlc: crate::hlc::Hlc::from_ms(self.local(n) + 1),
             epoch: p.state.rosters.latest().epoch,
             deps: vec![],
@@ -119,7 +122,11 @@ impl World {
         if draft.seq == 0 {
             return;
         }
-        let event = Event::sign(&self.members[n].cfg.key, draft, &body);
+        let key = &self.members[n].cfg.key;
+        let event = match self.victim_of(choice, p) {
+            Some((node, seq, prev)) => Event::forge(key, node, Draft { seq, prev, ..draft }, &body),
+            None => Event::sign(key, draft, &body),
+        };
         let wire = Rc::new(Wire::Events {
             project,
             events: vec![event.encode().into()],
@@ -127,6 +134,39 @@ impl World {
         });
         self.summary.lies += 1;
         self.flood(n, |_| wire.clone());
+    }
+
+    /// Whose next event is forged, and where it would stand.
+    fn victim_of(&self, choice: usize, p: &Project) -> Option<(PublicKey, u64, Hash)> {
+        if choice < 12 {
+            return None;
+        }
+        let first_life = p
+            .feeds
+            .heads()
+            .filter(|(f, _, _)| f.incarnation == 0 && f.node != p.feed().node);
+        let (feed, len, head) = first_life.last()?;
+        Some((feed.node, len, head))
+    }
+
+    /// A veto with nothing behind it.
+    fn empty_veto(&self, n: usize, p: &Project) -> Option<Body> {
+        let agent = self.members[n].cfg.agents.iter().find(|a| a.role == "security")?;
+        let key = self.members[n].cfg.key.agent(&p.id(), &agent.id);
+        let open = |t: &&Hash| p.thread_status(t) == Some(ThreadStatus::Open);
+        let thread = *p.state.threads.keys().find(open)?;
+        let findings = Findings {
+            project: p.id(),
+            thread,
+            list: Blob::new(&[7; 32], vec![0x80]).reference(),
+            count: 0,
+            veto: true,
+            task: None,
+            token: None,
+        };
+        Some(Body::FindingsPosted(FindingsPosted {
+            findings: Signed::new(&key, findings),
+        }))
     }
 
     fn stale_presence(&self, n: usize, p: &Project) -> Signed<Presence> {
@@ -224,6 +264,7 @@ impl World {
                     version: Some(1),
                 })
             }
+            9 | 10 if p.local_agents().any(|a| a.spec.role == "security") => self.empty_veto(n, p)?,
             _ => Body::AdminActed(AdminActed {
                 action: "a second event with a number that is used next".into(),
             }),

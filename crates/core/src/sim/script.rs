@@ -115,7 +115,11 @@ impl World {
             },
             11..=14 => Command::Act {
                 project,
-                task: *dice.pick(&mine)?,
+                // Now and then somebody wants to act on what is not theirs: that must be refused.
+                task: match dice.chance(100) {
+                    true => *dice.pick(&tasks)?,
+                    false => *dice.pick(&mine)?,
+                },
                 action: "comment".into(),
             },
             15 => Command::ReleaseTask {

@@ -268,9 +268,18 @@ impl World {
             Some(_) => log::describe_input(self, &input),
             None => String::new(),
         };
-        self.take_step(n, log::mark_input(&input), &described, |node, local| {
-            node.handle(local, input)
-        });
+        let presence_of = match &input {
+            Input::Received { message, .. } => match message {
+                Wire::Presence(p) => Some(p.by),
+                _ => None,
+            },
+            _ => None,
+        };
+        let mark = log::mark_input(&input);
+        self.take_step(n, mark, &described, |node, local| node.handle(local, input));
+        if let Some(by) = presence_of {
+            self.check_presence(n, &by);
+        }
     }
 
     /// One step of a node: a panic in it is a violation, and ends the node.

@@ -256,7 +256,7 @@ impl State {
                     .rosters
                     .epoch(meta.epoch)
                     .is_some_and(|r| r.is_operator(&b.answer.by));
-                if operator {
+                if operator || crate::plant::active("outsider_answers") {
                     self.escalations
                         .entry(b.answer.statement.escalation)
                         .or_default()

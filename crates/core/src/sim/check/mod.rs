@@ -14,6 +14,7 @@ use crate::body::{Body, kind_name};
 use crate::crypto::{Hash, PublicKey};
 use crate::event::{Event, EventRef, FeedId};
 use crate::feed::MAX_HELD;
+use crate::hlc::MAX_SKEW_MS;
 use crate::node::{CommandError, Outcome, Write};
 use crate::state::Meta;
 use crate::wire::Wire;
@@ -201,6 +202,69 @@ impl World {
             self.violate("honest-feeds", what);
         }
         self.check.forked.insert(a.feed());
+    }
+
+    /// An event has taken effect: what it is about is there before it, and nobody has answered for people who is not one.
+    pub fn check_applied(&mut self, n: usize, meta: &Meta, body: &Body) {
+        if !self.honest(n) {
+            return;
+        }
+        let Some(p) = self.project_of(n) else { return };
+        let author = self.index.get(&meta.node()).copied();
+        // Liars rest on whatever they like, and what was excluded is not there any more.
+        let reliable = author.is_some_and(|a| self.honest(a)) && p.feeds.ends().next().is_none();
+        let state = &p.state;
+        let task = |id: &Hash| state.tasks.get(id).is_some_and(|t| t.announced.is_some());
+        let ballot = |id: &Hash| state.ballots.get(id).is_some_and(|b| b.proposed.is_some());
+        let thread = |id: &Hash| state.threads.get(id).is_some_and(|t| t.opened.is_some()) || *id == p.id();
+        let there = match body {
+            Body::TaskClaimed(b) => task(&b.task),
+            Body::ClaimAcked(b) => task(&b.task),
+            Body::TaskCompleted(b) => task(&b.task),
+            Body::Committed(b) => ballot(&b.proposal),
+            Body::FinalVoted(b) => ballot(&b.vote.statement.proposal),
+            Body::Decided(b) => ballot(&b.proposal) && b.votes.iter().all(|v| state.finals.get(&v.hash).is_some()),
+            Body::Proposed(b) => thread(&b.thread),
+            Body::FindingsPosted(b) => thread(&b.findings.statement.thread),
+            Body::MessagePosted(b) => thread(&b.message.statement.thread),
+            _ => true,
+        };
+        let outsider = match body {
+            Body::EscalationAnswered(b) => {
+                let id = &b.answer.statement.escalation;
+                let first = state.escalations.get(id).and_then(|e| e.first_answer());
+                first.is_some_and(|a| !self.is_operator(&a.by))
+            }
+            _ => false,
+        };
+        if reliable && !there {
+            let what = format!("{} applies a {} before what it is about", self.name(n), body.name());
+            self.violate("dependence", what);
+        }
+        if outsider {
+            let what = format!("{} takes an answer from somebody who is no operator", self.name(n));
+            self.violate("operators-answer", what);
+        }
+    }
+
+    fn is_operator(&self, key: &PublicKey) -> bool {
+        self.members.iter().any(|m| m.cfg.operator.public() == *key)
+    }
+
+    /// A presence has come: what a node goes by is not stale.
+    pub fn check_presence(&mut self, n: usize, by: &PublicKey) {
+        let local = self.local(n);
+        let sent = self
+            .project_of(n)
+            .and_then(|p| p.presence(by, local))
+            .map(|p| p.sent_ms);
+        let oldest = local.saturating_sub(MAX_SKEW_MS + crate::node::MAX_TTL_MS);
+        if self.honest(n) && sent.is_some_and(|sent| sent < oldest) {
+            self.violate(
+                "stale-presence",
+                format!("{} goes by a stale presence of {}", self.name(n), self.who(by)),
+            );
+        }
     }
 
     /// After each step of a node.

@@ -1,0 +1,82 @@
+//! The simulator can fail: each planted bug is caught, and the same seeds pass without it.
+
+use std::collections::BTreeSet;
+
+use bzzz_core::plant;
+use bzzz_core::sim::{Config, run};
+
+/// A planted bug, and the invariants that may find it.
+const PLANTED: &[(&str, &[&str])] = &[
+    (
+        "speak_before_append",
+        &["persist-before-speak", "act-under-lease", "money"],
+    ),
+    ("skipped_fsync", &["no-loss"]),
+    ("store_after_append", &["no-loss"]),
+    ("drop_dependency", &["dependence"]),
+    ("unchecked_chain", &["same-state", "convergence", "no-panic"]),
+    ("unchecked_signature", &["honest-feeds", "no-loss", "convergence"]),
+    ("unsigned_cut", &["no-loss", "convergence", "same-state"]),
+    ("forgotten_fork", &["convergence"]),
+    ("lost_fork_proof", &["convergence", "progress"]),
+    ("forgotten_life", &["one-final-vote", "one-owner", "tokens-rise"]),
+    ("no_skew", &["one-owner", "act-under-lease"]),
+    ("stale_token", &["tokens-rise", "one-owner"]),
+    ("late_act", &["act-under-lease"]),
+    ("act_without_lease", &["act-under-lease"]),
+    ("undrawn_chunk", &["money"]),
+    ("double_refund", &["money"]),
+    ("charge_twice", &["money"]),
+    ("unreserved_calls", &["money"]),
+    ("overdrawn_share", &["money"]),
+    ("second_final_vote", &["one-final-vote"]),
+    ("abstention_counts", &["decision"]),
+    ("simple_majority", &["decision"]),
+    ("ignored_veto", &["veto"]),
+    ("outsider_answers", &["operators-answer"]),
+    ("stale_presence", &["stale-presence"]),
+];
+
+/// Seeds within which each bug must be found.
+const SEEDS: u64 = 200;
+
+fn config(seed: u64) -> Config {
+    Config::of_seed(6, seed, 2)
+}
+
+#[test]
+fn every_planted_bug_is_caught() {
+    let only = std::env::var("BZZZ_PLANT").ok();
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let mut missed = Vec::new();
+    let mut seeds = BTreeSet::new();
+    for (name, invariants) in PLANTED {
+        if only.as_deref().is_some_and(|o| o != *name) {
+            continue;
+        }
+        plant::activate(Some(name));
+        let caught = (1..=SEEDS).find_map(|seed| run(&config(seed)).err().map(|f| (seed, f)));
+        plant::activate(None);
+        match caught {
+            Some((seed, failure)) => {
+                let invariant = failure.violation.invariant;
+                println!("{name}: seed {seed} breaks {invariant}: {}", failure.violation.what);
+                if !invariants.contains(&invariant) {
+                    missed.push(format!(
+                        "{name} was caught by {invariant}, which is about something else: {failure}"
+                    ));
+                }
+                seeds.insert(seed);
+            }
+            None => missed.push(format!("{name} was not caught within {SEEDS} seeds")),
+        }
+    }
+    for seed in seeds {
+        if let Err(failure) = run(&config(seed)) {
+            missed.push(format!("without any planted bug: {failure}"));
+        }
+    }
+    std::panic::set_hook(hook);
+    assert!(missed.is_empty(), "{}", missed.join("\n"));
+}
