@@ -269,10 +269,10 @@ impl World {
             None => String::new(),
         };
         let presence_of = match &input {
-            Input::Received { message, .. } => match message {
-                Wire::Presence(p) => Some(p.by),
-                _ => None,
-            },
+            Input::Received {
+                message: Wire::Presence(p),
+                ..
+            } => Some(p.by),
             _ => None,
         };
         let mark = log::mark_input(&input);
