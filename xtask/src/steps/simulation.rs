@@ -28,7 +28,7 @@ const SIMULATION: Run = Run {
 /// All planted bugs.
 const PLANTED: Run = Run {
     arguments: "test --release --locked -p bzzz-core --features plant --test planted -- --nocapture",
-    needs: "crates/core/tests/planted/main.rs",
+    needs: "crates/core/tests/planted.rs",
 };
 
 /// Runs [`SIMULATION`].
