@@ -59,21 +59,20 @@ fn each_command_asks_its_endpoint() {
 
 #[test]
 fn checks_decide_the_exit_status() {
-    for (args, line) in [(&["log", "verify"][..], "POST /v1/log/verify")] {
-        let (ran, asked, _) = ask(
-            args,
-            good("{\"valid\":true,\"summary\":\"valid, issuer not pinned\",\"details\":[\"3 signatures\"]}"),
-        );
-        assert_eq!((ran.code, asked.as_str()), (Some(0), line));
-        assert_eq!(ran.out, "valid: issuer not pinned\n  - 3 signatures\n");
-        assert_eq!(
-            ask(args, good("{\"valid\":false,\"summary\":\"a signature is wrong\"}"))
-                .0
-                .code,
-            Some(5)
-        );
-        assert_eq!(ask(args, good("{}")).0.code, Some(5), "no answer is no proof");
-    }
+    let (args, line) = (&["log", "verify"][..], "POST /v1/log/verify");
+    let (ran, asked, _) = ask(
+        args,
+        good("{\"valid\":true,\"summary\":\"valid, issuer not pinned\",\"details\":[\"3 signatures\"]}"),
+    );
+    assert_eq!((ran.code, asked.as_str()), (Some(0), line));
+    assert_eq!(ran.out, "valid: issuer not pinned\n  - 3 signatures\n");
+    assert_eq!(
+        ask(args, good("{\"valid\":false,\"summary\":\"a signature is wrong\"}"))
+            .0
+            .code,
+        Some(5)
+    );
+    assert_eq!(ask(args, good("{}")).0.code, Some(5), "no answer is no proof");
 }
 
 #[test]
