@@ -1,5 +1,10 @@
 //! The simulator can fail: each planted bug is caught, and the same seeds pass without it.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a test reads its settings from the environment"
+)]
+
 use std::collections::BTreeSet;
 
 use bzzz_core::plant;
