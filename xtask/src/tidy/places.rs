@@ -14,9 +14,8 @@ const HOMES: &[&str] = &[
 /// Names that stand for anybody in documentation and examples.
 const ANYBODY: &[&str] = &["user", "you", "me", "USER", "ada", "alice", "bob", "bzzz", "runner"];
 
-/// The only places from which packages come.
+/// The only place from which crates come: how every lock file names it.
 const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
-const NPM: &str = "https://registry.npmjs.org/";
 
 /// Settings that send a package client elsewhere. Also in two halves.
 const REDIRECTIONS: &[&str] = &[
@@ -58,7 +57,7 @@ pub fn homes(file: &SourceFile) -> Vec<Problem> {
 pub fn registries(file: &SourceFile) -> Vec<Problem> {
     let redirected = |line: &str| {
         let lock = file.path.ends_with("Cargo.lock") && line.starts_with("source = ") && !line.contains(CRATES_IO);
-        let npm = file.path.ends_with("package-lock.json") && line.contains("\"resolved\"") && !line.contains(NPM);
+        let npm = file.path.ends_with("package-lock.json") && line.contains("\"resolved\"");
         lock || npm || REDIRECTIONS.iter().any(|setting| line.contains(setting))
     };
     on_lines(
@@ -108,7 +107,7 @@ mod tests {
         );
         check(
             "x/package-lock.json",
-            &format!("\"resolved\": \"{NPM}a\"\n\"resolved\": \"https://example.org/a\"\n"),
+            "\"integrity\": \"sha512-a\"\n\"resolved\": \"https://example.org/a\"\n",
             &[2],
         );
         check(
