@@ -24,6 +24,8 @@ use crate::cli::failure::{Explain as _, Result, fail};
 const NAME: &str = "history";
 /// Events of one write and of one page.
 const BATCH: usize = 4_096;
+/// After so many pages the bare signature checks have a turn.
+const BARE_EVERY: u64 = 16;
 /// Goals of the project.
 const GOAL_RATE: f64 = 20_000.0;
 const GOAL_DISK: f64 = 3.0;
@@ -133,7 +135,7 @@ async fn fold(data: &Path, events: u64) -> Result<Vec<Figure>> {
     let mut spent = Spent::default();
     let mut replica: Option<(State, Feeds)> = None;
     let mut at = Cursor::START;
-    let mut signatures = 0;
+    let (mut signatures, mut pages, mut bare) = (0, 0_u64, Bare::default());
     let started = Instant::now();
     loop {
         let mark = Instant::now();
@@ -158,8 +160,12 @@ async fn fold(data: &Path, events: u64) -> Result<Vec<Figure>> {
             take(&mut replica, event, body)?;
         }
         spent.fold += mark.elapsed();
+        pages += 1;
+        if pages % BARE_EVERY == 1 {
+            bare.check(cores);
+        }
     }
-    let all = started.elapsed();
+    let all = started.elapsed().saturating_sub(bare.time);
     let (state, feeds) = replica.ok_or_else(|| fail(Exit::Local, "could not read the history back", None))?;
     if feeds.total() != events || feeds.held() != 0 {
         let what = format!(
@@ -177,8 +183,7 @@ async fn fold(data: &Path, events: u64) -> Result<Vec<Figure>> {
         state.threads.len(),
         state.tasks.len()
     );
-    // The same number of signatures and nothing else, in the same run: what the machine gives.
-    let alone = signatures_alone(cores) / (signatures as f64 / events as f64);
+    let alone = bare.rate() / (signatures as f64 / events as f64);
     let mut figures = vec![
         Figure::new(NAME, "take in", per_second(all), how)
             .beside(format!("{alone:.0} events/s"), alone / rate(all))
@@ -217,29 +222,33 @@ fn inner_signatures(body: Option<&Body>) -> u64 {
     u64::from(signed)
 }
 
-/// Signature checks in a second on so many threads.
-fn signatures_alone(cores: usize) -> f64 {
-    let key = Keypair::from_seed([1; 32]);
-    let bytes = [7; 330];
-    let (public, signature) = (key.public(), key.sign(Context::Event, &bytes));
-    let started = Instant::now();
-    let done: u64 = std::thread::scope(|scope| {
-        let work: Vec<_> = (0..cores)
-            .map(|_| {
-                scope.spawn(|| {
-                    let mut done = 0;
-                    while started.elapsed() < Duration::from_secs(1) {
-                        done += (0..64)
-                            .filter(|_| public.verify(Context::Event, &bytes, &signature))
-                            .count() as u64;
-                    }
-                    done
-                })
-            })
-            .collect();
-        work.into_iter().map(|w| w.join().unwrap_or(0)).sum()
-    });
-    done as f64 / started.elapsed().as_secs_f64()
+/// Checks of signatures and nothing else, made between the pages: what the machine gives at that time.
+#[derive(Default)]
+struct Bare {
+    done: u64,
+    time: Duration,
+}
+
+impl Bare {
+    fn check(&mut self, cores: usize) {
+        let key = Keypair::from_seed([1; 32]);
+        let bytes = [7; 330];
+        let (public, signature) = (key.public(), key.sign(Context::Event, &bytes));
+        let each = BATCH / cores.max(1);
+        let mark = Instant::now();
+        std::thread::scope(|scope| {
+            for _ in 0..cores {
+                scope.spawn(|| (0..each).all(|_| public.verify(Context::Event, &bytes, &signature)));
+            }
+        });
+        self.time += mark.elapsed();
+        self.done += (each * cores) as u64;
+    }
+
+    /// Checks in a second.
+    fn rate(&self) -> f64 {
+        self.done as f64 / self.time.as_secs_f64().max(1e-9)
+    }
 }
 
 /// Decodes and checks every signature, on all cores.
