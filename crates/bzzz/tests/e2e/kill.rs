@@ -8,7 +8,7 @@ use std::process::Stdio;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use crate::node::{Node, ROLES, Start, example, three, until, until_live, until_same, wait};
+use crate::node::{Node, ROLES, Start, example, three, until, until_live, until_same, until_seen, wait};
 use crate::support::Place;
 
 const NAMES: [&str; 3] = ["a", "b", "c"];
@@ -180,7 +180,7 @@ fn who_all_dialled_first_may_die_and_come_back_at_its_old_port() {
     until_live(&[&a, &b, &c], 3);
     let p2p = a.p2p();
     a.kill();
-    until_live(&[&b, &c], 2);
+    until_seen(&[&b, &c], 2);
     let ran = place.run(&[
         "review",
         &example(),

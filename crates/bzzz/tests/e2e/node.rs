@@ -236,8 +236,8 @@ pub fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// Waits until each node sees `count` live members, with all their agents.
-pub fn until_live(nodes: &[&Node], count: u64) {
+/// Waits until each node sees `count` live members.
+pub fn until_seen(nodes: &[&Node], count: u64) {
     let start = Instant::now();
     while !nodes.iter().all(|n| n.live() == Some(count)) {
         assert!(
@@ -247,6 +247,12 @@ pub fn until_live(nodes: &[&Node], count: u64) {
         );
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// [`until_seen`] for all members there are, and until all their agents are free.
+pub fn until_live(nodes: &[&Node], count: u64) {
+    until_seen(nodes, count);
+    let start = Instant::now();
     while !all_idle(nodes) {
         assert!(start.elapsed() < PATIENCE, "not all agents are free: {}", tell(nodes));
         std::thread::sleep(Duration::from_millis(20));

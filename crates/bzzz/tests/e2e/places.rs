@@ -47,12 +47,13 @@ fn without_rights_on_the_folder_nothing_starts() {
     let locked = place.path("locked");
     std::fs::create_dir(&locked).expect("a folder");
     let data = locked.join("a");
+    let program = readable_copy();
     let mut command = if rustix::process::geteuid().is_root() {
         // Root may write anywhere, so somebody else tries.
         set_mode(&locked, 0o700);
         let mut command = Command::new("setpriv");
         command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
-        command.arg(readable_copy());
+        command.arg(program.path().join("bzzz"));
         command
     } else {
         set_mode(&locked, 0o500);
@@ -75,16 +76,15 @@ fn set_mode(path: &Path, mode: u32) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("rights");
 }
 
-/// The program where everybody may run it: the build folder may lie in somebody's private home.
-fn readable_copy() -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("bzzz-e2e-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).expect("a folder");
-    set_mode(&folder, 0o755);
-    let copy = folder.join("bzzz");
+/// A folder with the program where everybody may run it: the build folder may lie in somebody's private home.
+fn readable_copy() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    set_mode(folder.path(), 0o755);
+    let copy = folder.path().join("bzzz");
     if std::fs::hard_link(env!("CARGO_BIN_EXE_bzzz"), &copy).is_err() {
         std::fs::copy(env!("CARGO_BIN_EXE_bzzz"), &copy).expect("a copy");
     }
-    copy
+    folder
 }
 
 /// A small file system in memory, gone when dropped. Mounting takes root; CI has it.

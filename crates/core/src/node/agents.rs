@@ -92,6 +92,10 @@ impl Project {
                 AgentStatus::Draining if agent.load(self) == 0 => {
                     self.set_status(ctx, &id, AgentStatus::Stopped, None);
                 }
+                // Its thread ended before it did.
+                AgentStatus::Working if agent.load(self) == 0 => {
+                    self.set_status(ctx, &id, AgentStatus::Idle, None);
+                }
                 _ => {}
             }
         }

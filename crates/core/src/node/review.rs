@@ -65,7 +65,10 @@ impl Project {
         self.subjects.remove(id);
         self.ready_since.remove(id);
         self.opinions.retain(|(thread, _), _| thread != id);
-        self.turns.retain(|_, t| t.thread != *id);
+        // A call that is under way will be charged, whoever still wants its answer.
+        self.turns.retain(|_, t| t.thread != *id || t.is_asking());
+        // Agents that were at work on it rest.
+        self.dirty = true;
     }
 
     /// The home announces one task for each role.

@@ -41,6 +41,13 @@ pub struct Turn {
     stage: Stage,
 }
 
+impl Turn {
+    /// Whether a model is asked, so that money is set aside for it.
+    pub(super) fn is_asking(&self) -> bool {
+        matches!(self.stage, Stage::Asking { .. })
+    }
+}
+
 impl Project {
     /// Begins a turn. Returns whether it could begin: the change has to be here.
     pub(super) fn begin_turn(
