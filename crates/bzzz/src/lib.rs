@@ -2,7 +2,7 @@
 //!
 //! There is no logic of the network here. A command reads its settings and its input, asks a node through [`client`],
 //! and shows the answer. The map: [`cli`] one file per command, [`settings`], [`input`] reading changes, [`client`] the
-//! way to a node, [`report`] renderers, [`progress`], [`doctor`] local checks, [`bench`] measurements, [`offline`] work on
+//! way to a node, [`report`] renderers, [`progress`], [`doctor`] local checks, [`mod@bench`] measurements, [`offline`] work on
 //! a stopped node's data, [`term`] the terminal, [`web`] the local API of a running node.
 //!
 //! What always holds: nothing that a peer, a model or a change sends reaches a terminal unfiltered

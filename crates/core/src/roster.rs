@@ -7,7 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::body::{
-    Genesis, JoinStatement, MAX_MEMBERS, MemberSignature, Pool, Roster, RosterChanged, RosterStatement, Seat, Statement,
+    Cut, Genesis, JoinStatement, MAX_MEMBERS, MemberSignature, Pool, Roster, RosterChanged, RosterStatement, Seat,
+    Statement,
 };
 use crate::codec;
 use crate::crypto::{self, Context, Hash, Keypair, PublicKey, Signature};
@@ -173,6 +174,50 @@ impl Roster {
             }
         }
         Some(next)
+    }
+
+    /// Whether `next` differs by one member: one more, in its owner's pool, or one less, with its feed cut. Nobody signs
+    /// any other change, whoever proposes it: a roster is changed step by step, so that each step can be seen.
+    pub fn is_one_step_to(&self, next: &Roster) -> bool {
+        let (before, after) = (self.members(), next.members());
+        let came: Vec<PublicKey> = after.difference(&before).copied().collect();
+        let went: Vec<PublicKey> = before.difference(&after).copied().collect();
+        match (&came[..], &went[..]) {
+            ([node], []) => self.with_member(*node, &next.joined(node)).as_ref() == Some(next),
+            ([], [node]) => {
+                let mut without = self.without_member(node);
+                without.cuts.clone_from(&next.cuts);
+                let cut = |c: &&Cut| c.node == *node;
+                let kept = self.cuts.iter().all(|c| next.cuts.contains(c));
+                without == *next && kept && next.cuts.len() == self.cuts.len() + 1 && next.cuts.iter().any(|c| cut(&c))
+            }
+            _ => false,
+        }
+    }
+
+    /// The request that would have brought a member where it is.
+    fn joined(&self, node: &PublicKey) -> JoinStatement {
+        let pool = self.pools.iter().find(|p| p.seats.iter().any(|s| s.node == *node));
+        let seat = pool.and_then(|p| p.seats.iter().find(|s| s.node == *node));
+        JoinStatement {
+            project: Hash::ZERO,
+            owner: pool.map(|p| p.owner.clone()).unwrap_or_default(),
+            operator: seat.map_or(*node, |s| s.operator),
+            voting: seat.is_some(),
+        }
+    }
+
+    /// The next roster without a member, its cut still to be entered.
+    pub fn without_member(&self, node: &PublicKey) -> Roster {
+        let mut next = self.clone();
+        next.epoch += 1;
+        next.prev = self.hash();
+        for pool in &mut next.pools {
+            pool.seats.retain(|s| s.node != *node);
+        }
+        next.pools.retain(|p| !p.seats.is_empty());
+        next.readers.retain(|r| r != node);
+        next
     }
 
     /// A member's signature under this roster as the next one of `project`.
@@ -374,6 +419,47 @@ mod tests {
         assert!(is_quorum(667, 1000));
         assert!(!is_quorum(0, 0));
         assert!(is_quorum(u64::MAX, u64::MAX));
+    }
+
+    #[test]
+    fn a_roster_changes_by_one_member_at_a_time() {
+        let r = roster(&[("ann", 1, &[1, 2]), ("bob", 1, &[3])]);
+        let join = |owner: &str, voting| JoinStatement {
+            project: Hash::ZERO,
+            owner: owner.into(),
+            operator: seat(9).operator,
+            voting,
+        };
+        for (owner, voting) in [("ann", true), ("cat", true), ("cat", false)] {
+            let next = r.with_member(seat(4).node, &join(owner, voting)).unwrap();
+            assert!(r.is_one_step_to(&next), "{owner} {voting}");
+        }
+        let cut = Cut {
+            node: seat(2).node,
+            incarnation: 0,
+            events: 5,
+        };
+        let mut less = r.without_member(&seat(2).node);
+        assert!(!r.is_one_step_to(&less), "its feed is not cut");
+        less.cuts.push(cut);
+        assert!(r.is_one_step_to(&less));
+        less.pools[1].weight = 100;
+        assert!(!r.is_one_step_to(&less), "a weight changes beside it");
+        let two = r.with_member(seat(4).node, &join("cat", true)).unwrap();
+        let mut two = two.with_member(seat(5).node, &join("cat", true)).unwrap();
+        (two.epoch, two.prev) = (1, r.hash());
+        assert!(!r.is_one_step_to(&two), "two at once");
+        let mut coup = roster(&[("mallory", 1, &[7])]);
+        (coup.epoch, coup.prev) = (1, r.hash());
+        coup.cuts = [1u8, 2, 3]
+            .iter()
+            .map(|n| Cut {
+                node: seat(*n).node,
+                incarnation: 0,
+                events: 0,
+            })
+            .collect();
+        assert!(!r.is_one_step_to(&coup), "everybody is replaced");
     }
 
     #[test]

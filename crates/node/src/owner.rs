@@ -388,7 +388,9 @@ impl Owner {
                 return Err(stopping(e));
             }
         }
-        self.node = boot::load(&self.store, self.config.clone()).await?;
+        let mut node = boot::load(&self.store, self.config.clone()).await?;
+        node.ask_after(&self.node);
+        self.node = node;
         self.inputs.clear();
         let effects = self.node.start(unix_ms());
         Box::pin(self.carry_out(effects)).await?;

@@ -18,6 +18,9 @@ pub fn clippy(context: &Context) -> StepResult {
     Ok(Outcome::Done)
 }
 
+/// Makes the end-to-end tests kill nodes at every one of their points; without it a few stand for all.
+const ALL_VARIABLE: &str = "BZZZ_E2E_ALL";
+
 /// All tests of the workspace; those that need Python find it in `BZZZ_TEST_PYTHON`.
 pub fn test(context: &Context) -> StepResult {
     let python = python::interpreter(context)?;
@@ -26,7 +29,8 @@ pub fn test(context: &Context) -> StepResult {
         cargo()
             .current_dir(&context.root)
             .args(arguments.split(' '))
-            .env(python::VARIABLE, python),
+            .env(python::VARIABLE, python)
+            .env(ALL_VARIABLE, "1"),
     )?;
     Ok(Outcome::Done)
 }

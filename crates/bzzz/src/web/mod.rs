@@ -89,7 +89,7 @@ fn check(headers: &HeaderMap) -> Result<(), &'static str> {
         return Err("its Host is not a loopback name (is this a rebound DNS name?)");
     }
     match text(header::ORIGIN) {
-        Some(origin) if !origin.split_once("://").is_some_and(|(_, host)| is_loopback(host)) => {
+        Some(origin) if origin.split_once("://").is_none_or(|(_, from)| from != host) => {
             Err("it comes from a web page of another origin")
         }
         _ => Ok(()),
@@ -142,5 +142,9 @@ mod tests {
         assert!(!ask("127.0.0.1.evil.example", None));
         assert!(!ask("127.0.0.1:8080", Some("https://evil.example")));
         assert!(!ask("127.0.0.1:8080", Some("null")));
+        assert!(
+            !ask("127.0.0.1:8080", Some("http://localhost:3000")),
+            "another program's page on this machine"
+        );
     }
 }

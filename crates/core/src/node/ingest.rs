@@ -114,6 +114,12 @@ impl Project {
         {
             return refuse(self, ctx, e.to_string());
         }
+        let own_len = self.feeds.get(&self.me).map_or(0, |f| f.len());
+        if event.feed() == self.me && event.header().seq >= own_len {
+            // Signed by us, and not on our disk: it was set back. What we write from here on would be a fork.
+            let (project, feed, from) = (self.id, self.me, own_len);
+            return self.notify(ctx, Notice::Forked { project, feed, from });
+        }
         if let Some(body) = event.body()
             && let Err(why) = check_statements(&event, &body)
         {

@@ -66,13 +66,15 @@ impl Node {
         };
         let node = request.by;
         let member = self.projects[&id].state.rosters.latest().is_member(&node);
-        let vouched = from != node && self.projects[&id].state.rosters.latest().is_member(&from);
+        // Only a voting member passes requests on, and has admitted whom it passes on.
+        let vouched = from != node && self.projects[&id].state.rosters.latest().owner(&from).is_some();
         let local = from == node && self.peers.get(&node).is_some_and(|p| p.loopback);
         let admitted = member
             || vouched
             || match self.cfg.admit {
                 Admit::Ask => false,
-                Admit::Loopback => local,
+                // Under our own owner: it shares a weight that is there, and brings none of its own.
+                Admit::Loopback => local && request.statement.owner == self.cfg.owner,
                 Admit::Open => from == node,
             };
         if !admitted {

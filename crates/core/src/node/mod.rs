@@ -187,6 +187,12 @@ impl Node {
         }
     }
 
+    /// At the start, in place of a machine that asked before: answers to its questions, still under way, must not be taken
+    /// for answers to ours.
+    pub fn ask_after(&mut self, before: &Node) {
+        self.next_ask = self.next_ask.max(before.next_ask);
+    }
+
     /// Begins to work, after everything stored was loaded.
     pub fn start(&mut self, now: u64) -> Vec<Effect> {
         self.step(now, |node, ctx| {

@@ -63,7 +63,7 @@ impl Project {
             let ready = last.map_or(0, |s| weigh(&mut s.iter()));
             (signed, ready, std::cmp::Reverse(*hash))
         };
-        let fits = |r: &Roster| r.epoch == next && r.prev == before;
+        let fits = |r: &Roster| r.epoch == next && r.prev == before && roster.is_one_step_to(r);
         let open = self.state.roster_proposals.iter().filter(|(_, r)| fits(r));
         open.map(|(hash, _)| *hash).max_by_key(key)
     }
@@ -175,14 +175,7 @@ impl Project {
         if !roster.is_member(node) {
             return None;
         }
-        let mut next = roster.clone();
-        next.epoch += 1;
-        next.prev = roster.hash();
-        for pool in &mut next.pools {
-            pool.seats.retain(|s| s.node != *node);
-        }
-        next.pools.retain(|p| !p.seats.is_empty());
-        next.readers.retain(|r| r != node);
+        let mut next = roster.without_member(node);
         let incarnation = self.feeds.incarnation(node);
         let feed = FeedId {
             node: *node,

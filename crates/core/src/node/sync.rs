@@ -146,16 +146,15 @@ impl Project {
     pub(super) fn heads_received(&mut self, ctx: &mut Ctx<'_>, from: PublicKey, heads: &[Head], answer: bool) {
         for head in heads.iter().take(crate::body::MAX_MEMBERS * 4) {
             if head.feed == self.me && head.len > self.feeds.get(&self.me).map_or(0, |f| f.len()) {
-                // Somebody has more of our own feed than we do: this disk was set back.
-                let at = self.feeds.get(&self.me).map_or(0, |f| f.len());
-                self.notify(
-                    ctx,
-                    Notice::Forked {
-                        project: self.id,
-                        feed: self.me,
-                        from: at,
-                    },
-                );
+                // Somebody says to have more of our own feed than we do. If that is so, they can show an event that we signed.
+                let from_seq = self.feeds.get(&self.me).map_or(0, |f| f.len());
+                let message = Wire::Want {
+                    project: self.id,
+                    feed: self.me,
+                    from: from_seq,
+                    count: 1,
+                };
+                ctx.out.speak(Effect::Send { to: from, message });
                 continue;
             }
             if self.show_fork(ctx, from, head) || self.probe_fork(ctx, from, head) {
