@@ -17,6 +17,7 @@ use bzzz_store::{Batch, Cursor, Durability, EventRow, FeedId, Store, StoreConfig
 
 use super::corpus::Corpus;
 use super::machine::{folder, folder_bytes, forget_peak, mb, peak, processor_time};
+use super::process::Up;
 use super::{Extent, Figure};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Explain as _, Result, fail};
@@ -39,7 +40,7 @@ pub fn run(extent: Extent) -> Result<Vec<Figure>> {
     let filled = runtime.block_on(fill(&data, extent.events, home(&data)?))?;
     let mut figures = vec![disk(&data, &filled)?];
     figures.extend(runtime.block_on(fold(&data, filled.events))?);
-    figures.push(runtime.block_on(start(&data, filled.events))?);
+    figures.push(start(&runtime, &data, filled.events)?);
     Ok(figures)
 }
 
@@ -289,27 +290,18 @@ fn take(replica: &mut Option<(State, Feeds)>, event: &Event, body: &Option<Body>
     Ok(())
 }
 
-async fn start(data: &Path, events: u64) -> Result<Figure> {
-    let roles = ["architect", "documentation", "performance", "reviewer", "security"];
-    let settings = bzzz_node::Settings {
-        data: Some(data.to_owned()),
-        ..bzzz_node::Settings::ephemeral("bench", roles.map(|r| bzzz_node::built_in(r, "bench")).to_vec())
-    };
-    let attempt = "could not start a node over the history";
-    let (started, before) = (Instant::now(), processor_time());
-    let node = bzzz_node::start(settings).await.explain(Exit::Node, attempt, None)?;
-    let took = started.elapsed();
-    let work = processor_time()
-        .zip(before)
-        .map(|(after, before)| after.saturating_sub(before));
-    let work = work.map_or_else(String::new, |work| {
+/// Starts `bzzz up` over the history in a process of its own, then asks a node in this process whether all of it is there.
+fn start(runtime: &tokio::runtime::Runtime, data: &Path, events: u64) -> Result<Figure> {
+    let up = Up::start(data)?;
+    let work = processor_time(up.pid()).map_or_else(String::new, |work| {
         format!(" ({:.1} s of processor time)", work.as_secs_f64())
     });
-    let known = node
-        .project(None, |p, _| p.feeds.total())
-        .await
-        .explain(Exit::Node, attempt, None)?;
-    node.stop().await;
+    let resident = up
+        .resident()
+        .map_or_else(String::new, |bytes| format!(", {} resident then", mb(bytes)));
+    let took = up.took;
+    drop(up);
+    let known = runtime.block_on(known(data))?;
     if known < events {
         return Err(fail(
             Exit::Node,
@@ -317,6 +309,19 @@ async fn start(data: &Path, events: u64) -> Result<Figure> {
             None,
         ));
     }
-    let how = format!("a node with five agents over {events} stored events, from the first call to its handle");
-    Ok(Figure::new(NAME, "start", format!("{:.2} s{work}", took.as_secs_f64()), how).aims("≤ 3 s", took <= GOAL_START))
+    let value = format!("{:.2} s{work}", took.as_secs_f64());
+    let how = format!("`bzzz up` with five agents over {events} stored events until it prints its addresses{resident}");
+    Ok(Figure::new(NAME, "start", value, how).aims("≤ 3 s", took <= GOAL_START))
+}
+
+async fn known(data: &Path) -> Result<u64> {
+    let attempt = "could not look at the history again";
+    let settings = bzzz_node::Settings {
+        data: Some(data.to_owned()),
+        ..bzzz_node::Settings::ephemeral("bench", vec![])
+    };
+    let node = bzzz_node::start(settings).await.explain(Exit::Node, attempt, None)?;
+    let known = node.project(None, |p, _| p.feeds.total()).await;
+    node.stop().await;
+    known.explain(Exit::Node, attempt, None)
 }

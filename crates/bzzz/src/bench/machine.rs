@@ -26,10 +26,10 @@ fn status_line(pid: u32, name: &str) -> Option<u64> {
     Some(kib * 1024)
 }
 
-/// Processor time that this process has used, all threads; none where the system does not tell.
-pub fn processor_time() -> Option<Duration> {
+/// Processor time that a process has used, all threads; none where the system does not tell.
+pub fn processor_time(pid: u32) -> Option<Duration> {
     // proc_pid_stat(5): after the name in parentheses, fields 14 and 15 are user and system time in ticks of 10 ms.
-    let text = std::fs::read_to_string("/proc/self/stat").ok()?;
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
     let ticks = |at: usize| fields.get(at)?.parse::<u64>().ok();
     Some(Duration::from_millis((ticks(11)? + ticks(12)?) * 10))

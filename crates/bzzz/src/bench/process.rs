@@ -63,9 +63,14 @@ impl Up {
         fail_because(Exit::Node, attempt, words.trim().to_owned(), None)
     }
 
+    /// The process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Resident memory, bytes.
     pub fn resident(&self) -> Option<u64> {
-        resident(self.child.id())
+        resident(self.pid())
     }
 }
 
