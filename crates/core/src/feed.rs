@@ -288,6 +288,11 @@ impl Feeds {
         out
     }
 
+    /// Whether events wait for a roster that is not known.
+    pub fn waits_for_epoch(&self) -> bool {
+        self.blocked.keys().any(|b| matches!(b, Blocker::Epoch(_)))
+    }
+
     /// Held events to offer again when a roster epoch became known.
     pub fn epoch_known(&mut self, epoch: u32) -> Vec<Event> {
         let waiting = self.blocked.remove(&Blocker::Epoch(epoch));

@@ -229,7 +229,8 @@ pub enum Wire {
         #[n(2)]
         token: u64,
     },
-    /// The roster changes that cut feeds off, for somebody who waits for events that will not come any more.
+    /// The roster changes, for somebody who waits for a roster, or for events that were cut off and will not come any more.
+    /// They prove themselves: who said them does not matter, nor whether that feed was excluded since.
     #[n(11)]
     Rosters {
         /// The project.
@@ -238,6 +239,13 @@ pub enum Wire {
         /// From epoch 1 on.
         #[n(1)]
         changes: Vec<RosterChanged>,
+    },
+    /// Asks for the roster changes: events wait for a roster that is not known.
+    #[n(12)]
+    WantRosters {
+        /// The project.
+        #[n(0)]
+        project: Hash,
     },
 }
 

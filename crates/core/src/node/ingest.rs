@@ -29,6 +29,7 @@ impl Node {
             | Wire::Blob { project, .. }
             | Wire::Fork { project, .. }
             | Wire::Rosters { project, .. }
+            | Wire::WantRosters { project }
             | Wire::Renew { project, .. } => self.with(now, &project, |p, ctx| p.message(ctx, from, message, gossip)),
             Wire::Presence(ref presence) => {
                 let project = presence.statement.project;
@@ -89,6 +90,9 @@ impl Project {
                 }
             }
             Wire::Blob { blob, .. } => self.blob_received(ctx, blob),
+            Wire::WantRosters { .. } => {
+                self.show_rosters(ctx, from);
+            }
             Wire::Rosters { changes, .. } => self.rosters_received(ctx, &changes),
             Wire::Renew { task, token, .. } => self.renew_asked(ctx, from, task, token),
             Wire::Join(_) | Wire::Welcome { .. } => {}
@@ -145,7 +149,7 @@ impl Project {
         let mut queue = vec![event];
         while let Some(event) = queue.pop() {
             let from = event.node();
-            match self.feeds.offer(&event, &self.state.rosters, ctx.now) {
+            match self.feeds.offer(&event, &self.rosters, ctx.now) {
                 Offer::Ready => {
                     // Written before what it brings about.
                     ctx.out.store(self.id, vec![event.clone()], vec![]);

@@ -16,6 +16,7 @@ use crate::feed::Feeds;
 use crate::hlc::{Hlc, MAX_SKEW_MS};
 use crate::ledger::Ledger;
 use crate::plant;
+use crate::roster::RosterChain;
 use crate::state::{Meta, State, ThreadStatus};
 use crate::wire::Presence;
 
@@ -26,6 +27,8 @@ pub struct Project {
     pub(super) me: FeedId,
     /// The folded state: the same on every node that has the same events.
     pub state: State,
+    /// The longest chain of rosters that anybody has shown us: the state's, or beyond it.
+    pub(super) rosters: RosterChain,
     /// Which events are accepted.
     pub feeds: Feeds,
     pub(super) clock: Hlc,
@@ -62,6 +65,7 @@ impl Project {
             id: state.project(),
             me,
             ledger: Ledger::default(),
+            rosters: state.rosters.clone(),
             state,
             feeds,
             clock: genesis.header().hlc,
@@ -115,6 +119,9 @@ impl Project {
         let mut released = Vec::new();
         self.clock = self.clock.max(meta.hlc);
         self.state.apply(meta, body);
+        if self.state.rosters.latest().epoch > self.rosters.latest().epoch {
+            self.rosters = self.state.rosters.clone();
+        }
         match body {
             Body::ThreadOpened(_) => {
                 self.open_threads.insert(meta.hash());

@@ -130,6 +130,10 @@ impl Project {
                     digest: self.digest(),
                 };
                 ctx.out.speak(Effect::Send { to: *peer, message });
+                if self.feeds.waits_for_epoch() {
+                    let message = Wire::WantRosters { project: self.id };
+                    ctx.out.speak(Effect::Send { to: *peer, message });
+                }
             }
             self.sync.turn = self.sync.turn.wrapping_add(1);
             self.sync.next_ms = ctx.now + ctx.cfg.pace.sync_ms;
@@ -191,7 +195,7 @@ impl Project {
         let end = self.feeds.get(&head.feed).and_then(|f| f.ended_at());
         let unknown = end.is_some_and(|end| head.end.is_none_or(|theirs| theirs > end));
         let Some((a, b)) = self.sync.forks.get(&head.feed).filter(|_| unknown) else {
-            return unknown && self.show_cut(ctx, to);
+            return unknown && self.show_rosters(ctx, to);
         };
         let message = Wire::Fork {
             project: self.id,
@@ -202,31 +206,35 @@ impl Project {
         true
     }
 
-    /// Shows the rosters to whoever does not know of a cut. Returns `true`.
-    fn show_cut(&mut self, ctx: &mut Ctx<'_>, to: PublicKey) -> bool {
+    /// Shows the rosters to whoever needs them, not too often. Returns `true`.
+    pub(super) fn show_rosters(&mut self, ctx: &mut Ctx<'_>, to: PublicKey) -> bool {
         let again = self.sync.shown.get(&to).is_some_and(|at| at + RANGE_RETRY_MS > ctx.now);
         if !again {
             self.sync.shown.insert(to, ctx.now);
-            let rosters = &self.state.rosters;
             let message = Wire::Rosters {
                 project: self.id,
-                changes: rosters.changes_to(rosters.latest().epoch).to_vec(),
+                changes: self.rosters.changes_to(self.rosters.latest().epoch).to_vec(),
             };
             ctx.out.speak(Effect::Send { to, message });
         }
         true
     }
 
-    /// Somebody shows us rosters to come. They take effect with their events; but events that we wait for and that were cut off
-    /// need not be waited for, and one of them may stand before the very event that cuts.
+    /// Somebody shows us rosters. In the state they take effect with their events; here they tell who may write, and which events
+    /// need not be waited for. Both may stand before the very event that changes the roster.
     pub(super) fn rosters_received(&mut self, ctx: &mut Ctx<'_>, changes: &[RosterChanged]) {
-        let mut chain = self.state.rosters.clone();
+        let before = self.rosters.latest().epoch;
         for change in changes.iter().take(MAX_SHOWN_ROSTERS) {
-            if change.roster.epoch == chain.latest().epoch + 1 && chain.extend(change).is_err() {
-                return;
+            if change.roster.epoch == self.rosters.latest().epoch + 1 && self.rosters.extend(change).is_err() {
+                break;
             }
         }
-        for cut in chain.latest().cuts.clone() {
+        for epoch in before + 1..=self.rosters.latest().epoch {
+            for event in self.feeds.epoch_known(epoch) {
+                self.offer(ctx, event);
+            }
+        }
+        for cut in self.rosters.latest().cuts.clone() {
             let feed = FeedId {
                 node: cut.node,
                 incarnation: cut.incarnation,

@@ -168,6 +168,7 @@ fn mark_wire(wire: &Wire) -> Vec<u8> {
         Wire::Welcome { granted, .. } => vec![9, u8::from(*granted)],
         Wire::Renew { task, .. } => [&[10], &task.0[..8]].concat(),
         Wire::Rosters { changes, .. } => vec![11, changes.len() as u8],
+        Wire::WantRosters { .. } => vec![12],
     }
 }
 
@@ -247,6 +248,7 @@ fn wire_words(w: &World, wire: &Wire) -> String {
         Wire::Join(j) => format!("Join of {}", w.who(&j.by)),
         Wire::Welcome { granted, .. } => format!("Welcome granted={granted}"),
         Wire::Rosters { changes, .. } => format!("Rosters {}", changes.len()),
+        Wire::WantRosters { .. } => "WantRosters".to_owned(),
         Wire::Renew { task, token, .. } => format!("Renew {} token {token}", task.short()),
     }
 }

@@ -18,7 +18,7 @@ use crate::node::{Effect, Input, Node, NodeConfig};
 use crate::wire::Wire;
 
 /// After the faults the world has so long to come to rest, virtual milliseconds.
-pub(super) const QUIET_LIMIT_MS: u64 = 15 * 60_000;
+pub(super) const QUIET_LIMIT_MS: u64 = 8 * 60_000;
 /// Steps that one node may take at one instant: beyond it, it is running in a circle.
 const MAX_STEPS_AT_ONCE: u32 = 20_000;
 

@@ -89,6 +89,8 @@ pub struct State {
     pub roster_votes: BTreeMap<u32, BTreeMap<Hash, BTreeMap<PublicKey, crate::crypto::Signature>>>,
     /// Who was ready for which roster to come: by epoch, round and roster hash.
     pub roster_prepares: BTreeMap<u32, BTreeMap<u32, BTreeMap<Hash, BTreeSet<PublicKey>>>>,
+    /// Answers under rosters that are not known yet.
+    answers: BTreeMap<OrderKey, (Meta, crate::body::EscalationAnswered)>,
     /// Rosters that were proposed, by hash.
     pub roster_proposals: BTreeMap<Hash, crate::body::Roster>,
     /// Agents as declared.
@@ -133,6 +135,7 @@ impl State {
             rosters: RosterChain::new(genesis.clone(), &body),
             roster_votes: BTreeMap::new(),
             roster_prepares: BTreeMap::new(),
+            answers: BTreeMap::new(),
             roster_proposals: BTreeMap::new(),
             agents: Agents::default(),
             threads: BTreeMap::new(),
@@ -252,11 +255,12 @@ impl State {
             Body::EscalationAcked(b) => self.escalations.entry(b.escalation).or_default().acknowledge(meta, b),
             Body::EscalationReminded(b) => self.escalations.entry(b.escalation).or_default().remind(b),
             Body::EscalationAnswered(b) => {
-                let operator = self
-                    .rosters
-                    .epoch(meta.epoch)
-                    .is_some_and(|r| r.is_operator(&b.answer.by));
-                if operator || crate::plant::active("outsider_answers") {
+                let Some(roster) = self.rosters.epoch(meta.epoch) else {
+                    // Who may answer is not known yet: see `extend_roster`.
+                    self.answers.insert(meta.order(), (*meta, b.clone()));
+                    return;
+                };
+                if roster.is_operator(&b.answer.by) || crate::plant::active("outsider_answers") {
                     self.escalations
                         .entry(b.answer.statement.escalation)
                         .or_default()
@@ -284,6 +288,9 @@ impl State {
         if stays && change.roster.epoch <= meta.epoch.saturating_add(1) {
             // A roster that does not follow has no effect.
             let _ = self.rosters.extend(change);
+            for (meta, answer) in std::mem::take(&mut self.answers).into_values() {
+                self.apply(&meta, &Body::EscalationAnswered(answer));
+            }
         }
     }
 
