@@ -72,13 +72,22 @@ impl Project {
         self.state.roster_prepares.get(&(roster.epoch + 1))
     }
 
-    /// Whether more than two thirds by weight were ready for a roster in some round.
+    /// Whether more than two thirds by weight were ready for a roster in some round. Who has signed it is ready for it in every
+    /// round, for it signs no other.
     fn is_prepared_by_quorum(&self, roster: &Roster, next: &Hash) -> bool {
         let (weights, total) = (roster.weights(), roster.total_weight());
+        let votes = self.state.roster_votes.get(&(roster.epoch + 1));
+        let signers: BTreeSet<&PublicKey> = votes
+            .and_then(|v| v.get(next))
+            .into_iter()
+            .flat_map(|s| s.keys())
+            .collect();
+        let none = BTreeSet::new();
         let mut rounds = self.rounds(roster).into_iter().flat_map(BTreeMap::values);
         rounds.any(|round| {
-            let ready = round.get(next).into_iter().flatten();
-            is_quorum(ready.filter_map(|n| weights.get(n)).sum(), total)
+            let ready = round.get(next).unwrap_or(&none).iter();
+            let all: BTreeSet<&PublicKey> = ready.chain(signers.iter().copied()).collect();
+            is_quorum(all.into_iter().filter_map(|n| weights.get(n)).sum(), total)
         })
     }
 

@@ -1,18 +1,117 @@
-//! The simulator's own test binary.
+//! The simulation in CI: seeds that once found something, the first seeds, and one that nobody has seen.
+//!
+//! A failing seed's log is written to the folder of this build's temporary files; `bzzz replay FILE` steps through it.
 
-use bzzz_core::sim::{Config, FaultProfile, run};
+use bzzz_core::sim::{Config, Failure, FaultProfile, Summary, replay, run};
+
+/// Seeds that found a bug once: nodes, seed, and what it was.
+const FOUND: &[(usize, u64, &str)] = &[
+    (3, 13, "a review whose roles have no agent never ended"),
+    (3, 23, "a restored node's earlier feed was not served to others"),
+    (8, 7, "a newcomer never learned of a fork that was proven before it came"),
+    (8, 4, "two stewards split the signatures of an epoch, and no roster followed"),
+    (20, 33, "a proof of a fork was shown only to peers with events beyond it"),
+    (20, 43, "an event rested on one that a removal cut off, and the removal stood behind it"),
+    (5, 29, "a roster change in a feed that was excluded later left an epoch that nobody could learn of"),
+    (5, 112, "an earlier life's events came back and were judged anew"),
+    (5, 119, "who had signed a roster was not counted as ready for it when a liar's readiness was excluded"),
+];
+
+/// How many of the first seeds are run: enough for a minute in release, for half of one in debug.
+const FIRST: u64 = if cfg!(debug_assertions) { 6 } else { 60 };
+
+fn check(config: &Config) -> Summary {
+    match run(config) {
+        Ok(summary) => summary,
+        Err(failure) => panic!("{failure}\nthe log is in {}", save(&failure)),
+    }
+}
+
+fn save(failure: &Failure) -> String {
+    let path = format!("{}/simulation-{}.log", env!("CARGO_TARGET_TMPDIR"), failure.config.seed);
+    match std::fs::write(&path, &failure.log) {
+        Ok(()) => path,
+        Err(e) => format!("memory only: {path} could not be written ({e})"),
+    }
+}
 
 #[test]
-fn three_nodes_review_without_faults() {
-    for seed in 1..=3 {
-        let config = Config {
+fn without_faults_reviews_are_decided() {
+    let (mut reviews, mut decided) = (0, 0);
+    for seed in 1..=4 {
+        let summary = check(&Config {
             nodes: 3,
             seed,
-            minutes: 3,
+            minutes: 2,
             faults: FaultProfile::none(),
-        };
-        let summary = run(&config).unwrap_or_else(|f| panic!("{f}"));
-        println!("{summary}");
-        assert!(summary.decided > 0, "{summary}");
+        });
+        reviews += summary.reviews;
+        decided += summary.decided;
     }
+    assert!(reviews > 0 && decided * 3 > reviews, "{decided} of {reviews} reviews were decided");
+}
+
+#[test]
+fn seeds_that_found_something_hold() {
+    for (nodes, seed, _) in FOUND {
+        check(&Config::of_seed(*nodes, *seed, 2));
+    }
+}
+
+#[test]
+fn the_first_seeds_hold() {
+    for seed in 1..=FIRST {
+        let nodes = [3, 5, 8, 4][seed as usize % 4];
+        check(&Config::of_seed(nodes, seed, 2));
+    }
+}
+
+#[test]
+fn a_seed_that_nobody_has_seen_holds() {
+    let clock = || {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        now.map_or(0, |d| d.as_millis() as u64)
+    };
+    let given = std::env::var("BZZZ_SIM_SEED").ok().and_then(|s| s.parse().ok());
+    let seed = given.unwrap_or_else(clock);
+    println!("seed {seed}: run it again with BZZZ_SIM_SEED={seed}");
+    println!("{}", check(&Config::of_seed(10, seed, 2)));
+}
+
+/// The trace of one run, for comparison.
+fn trace_of(seed: u64) -> String {
+    let summary = check(&Config::of_seed(5, seed, 1));
+    summary.trace.map(|t| t.to_string()).unwrap_or_default()
+}
+
+#[test]
+fn a_seed_replays_exactly_here_and_in_another_process() {
+    const ASK: &str = "BZZZ_SIM_TRACE_OF";
+    if let Some(seed) = std::env::var(ASK).ok().and_then(|s| s.parse().ok()) {
+        println!("trace={}", trace_of(seed));
+        return;
+    }
+    let here = trace_of(77);
+    assert_eq!(here, trace_of(77));
+    assert_ne!(here, trace_of(78));
+    let program = std::env::current_exe().expect("this test has a path");
+    let name = "a_seed_replays_exactly_here_and_in_another_process";
+    let out = std::process::Command::new(program)
+        .args([name, "--exact", "--nocapture"])
+        .env(ASK, "77")
+        .output()
+        .expect("this test runs again");
+    let out = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(out.contains(&format!("trace={here}")), "{out}");
+}
+
+#[test]
+fn a_log_that_is_none_is_refused() {
+    assert!(replay("", |_| {}).is_err());
+    assert!(replay("not a log\n", |_| {}).is_err());
+    let broken = format!(
+        "{}\n{{\"step\":1}}\n",
+        r#"{"nodes":1,"seed":1,"minutes":1,"faults":{}}"#
+    );
+    assert!(replay(&broken, |_| {}).is_err());
 }

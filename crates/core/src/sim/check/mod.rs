@@ -84,16 +84,19 @@ impl World {
         if !self.honest(n) {
             return;
         }
-        let me = self.members[n].me;
-        for event in writes.iter().flat_map(|w| &w.events).filter(|e| e.node() == me) {
+        // What an earlier life of the node said comes back from others, and is judged when it was said.
+        let feed = FeedId {
+            node: self.members[n].me,
+            incarnation: self.members[n].cfg.incarnation,
+        };
+        for event in writes.iter().flat_map(|w| &w.events).filter(|e| e.feed() == feed) {
             *self.summary.kinds.entry(kind_name(event.header().kind)).or_default() += 1;
-            if let Some(Body::Escalated(b)) = event.body() {
-                *self.summary.reasons.entry(format!("{:?}", b.reason)).or_default() += 1;
-            }
-        }
-        for event in writes.iter().flat_map(|w| &w.events).filter(|e| e.node() == me) {
-            if let Some(Body::Decided(decided)) = event.body() {
-                self.check_decision(n, event.project(), &decided);
+            match event.body() {
+                Some(Body::Escalated(b)) => {
+                    *self.summary.reasons.entry(format!("{:?}", b.reason)).or_default() += 1;
+                }
+                Some(Body::Decided(decided)) => self.check_decision(n, event.project(), &decided),
+                _ => {}
             }
         }
     }
@@ -223,7 +226,12 @@ impl World {
             Body::TaskCompleted(b) => task(&b.task),
             Body::Committed(b) => ballot(&b.proposal),
             Body::FinalVoted(b) => ballot(&b.vote.statement.proposal),
-            Body::Decided(b) => ballot(&b.proposal) && b.votes.iter().all(|v| state.finals.get(&v.hash).is_some()),
+            // A liar may have shown another vote to the one who counted.
+            Body::Decided(b) => {
+                let honest = |v: &&EventRef| self.index.get(&v.feed.node).is_some_and(|a| self.honest(*a));
+                let mut votes = b.votes.iter().filter(honest);
+                ballot(&b.proposal) && votes.all(|v| state.finals.get(&v.hash).is_some())
+            }
             Body::Proposed(b) => thread(&b.thread),
             Body::FindingsPosted(b) => thread(&b.findings.statement.thread),
             Body::MessagePosted(b) => thread(&b.message.statement.thread),

@@ -85,9 +85,10 @@ impl World {
             self.violate("decision", what);
         } else if decided.choice == Choice::Approve && vetoed && lifted * 2 <= all {
             let what = format!(
-                "{} approves thread {} against a veto",
+                "{} approves thread {} against a veto: {lifted} of {all} security weight lifts it, the node says {}",
                 self.name(n),
-                decided.thread.short()
+                decided.thread.short(),
+                p.veto_stands(&decided.thread, &decided.proposal)
             );
             self.violate("veto", what);
         }
