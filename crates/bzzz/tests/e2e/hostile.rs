@@ -253,7 +253,7 @@ fn a_stranger_changes_nothing() {
 fn join(foe: &Foe) -> Wire {
     let statement = JoinStatement {
         project: foe.project,
-        owner: "foe".into(),
+        owner: "local".into(),
         operator: foe.key.public(),
         voting: false,
     };
