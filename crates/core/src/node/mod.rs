@@ -140,8 +140,8 @@ impl Node {
         for (id, project) in &self.projects {
             for (feed, at) in project.feeds.ends() {
                 if project.feeds.get(&feed).is_some_and(|f| f.len() > at) {
-                    ends.insert((*id, feed), at);
-                    bind = true;
+                    // The genesis stays whatever is said against its feed: asking for it again would never end.
+                    bind |= ends.insert((*id, feed), at) != Some(at);
                 }
             }
         }

@@ -36,9 +36,6 @@ impl Outbox {
     /// Stages others' events and blobs. In a step with an append they are part of it: an own event may rest on them, and
     /// at the next start everything is read in the order in which it is written.
     pub fn store(&mut self, project: Hash, events: Vec<Event>, blobs: Vec<Blob>) {
-        if plant::active("store_after_append") && !self.own {
-            return self.silent(Effect::Store(Write { project, events, blobs }));
-        }
         match self.staged.last_mut().filter(|w| w.project == project) {
             Some(write) => {
                 write.events.extend(events);

@@ -7,10 +7,10 @@ use super::world::{Happening, Nature, World};
 use crate::blob::Blob;
 use crate::body::{
     AdminActed, Answer, Body, Choice, ChunkDrawn, ClaimAcked, Cut, EscalationAnswered, FinalVoted, Findings,
-    FindingsPosted, MemberSignature, RosterChanged, ShareMoved, Signed, TaskCompleted, WriteOrdered,
+    FindingsPosted, MemberSignature, RosterChanged, Signed, TaskCompleted, WriteOrdered,
 };
 use crate::crypto::{Hash, PublicKey};
-use crate::event::{Draft, Event, FeedId};
+use crate::event::{Draft, Event};
 use crate::node::Project;
 use crate::state::ThreadStatus;
 use crate::wire::{Presence, Wire};
@@ -246,14 +246,7 @@ impl World {
                     }],
                 })
             }
-            6 => Body::ShareMoved(ShareMoved {
-                to: FeedId {
-                    node: victim,
-                    incarnation: 0,
-                },
-                amount_microusd: u64::MAX / 2,
-            }),
-            7 => Body::ChunkDrawn(ChunkDrawn {
+            6 | 7 => Body::ChunkDrawn(ChunkDrawn {
                 amount_microusd: 1_000_000_000,
             }),
             8 => {

@@ -265,8 +265,8 @@ impl World {
             self.close_call(n, *ask);
         }
         let described = match self.log {
-            Some(_) => log::describe_input(self, &input),
-            None => String::new(),
+            Some(Log::Writer(_) | Log::Reader { .. }) => log::describe_input(self, &input),
+            _ => String::new(),
         };
         let presence_of = match &input {
             Input::Received {
@@ -342,7 +342,7 @@ impl World {
             hasher.update(&log::mark_effect(effect));
         }
         self.trace = Hash(*hasher.finalize().as_bytes());
-        if self.log.is_none() {
+        if matches!(self.log, None | Some(Log::Silent)) {
             return;
         }
         let step = Step {

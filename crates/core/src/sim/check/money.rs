@@ -60,10 +60,8 @@ impl World {
         match body {
             Body::ShareMoved(b) => {
                 books.moved = books.moved.saturating_add(b.amount_microusd);
-                if honest {
-                    let to = self.check.money.feeds.entry(b.to).or_default();
-                    to.received = to.received.saturating_add(b.amount_microusd);
-                }
+                let to = self.check.money.feeds.entry(b.to).or_default();
+                to.received = to.received.saturating_add(b.amount_microusd);
             }
             Body::ChunkDrawn(b) => books.drawn = books.drawn.saturating_add(b.amount_microusd),
             Body::ChunkReturned(b) => books.returned += b.amount_microusd,
