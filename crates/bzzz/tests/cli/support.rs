@@ -40,9 +40,16 @@ impl Place {
 
     /// The program with `args`, ready to run.
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_bzzz"));
+        let mut command = self.other(env!("CARGO_BIN_EXE_bzzz"));
+        command.args(args);
         command
-            .args(args)
+    }
+
+    /// Another program that may start ours: in the same place and, above all, without what the tests' own environment
+    /// says, since `BZZZ_*` are settings.
+    pub fn other(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.folder.path())

@@ -1,7 +1,7 @@
 //! Interrupts, pipes and small terminals.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -67,12 +67,7 @@ fn a_pipe_that_closes_early_is_no_failure() {
         example(),
         data.display()
     );
-    let out = Command::new("sh")
-        .arg("-c")
-        .arg(line)
-        .current_dir(place.path(""))
-        .output()
-        .expect("a shell");
+    let out = place.other("sh").arg("-c").arg(line).output().expect("a shell");
     assert_eq!(String::from_utf8_lossy(&out.stdout).lines().count(), 1);
     let err = std::fs::read_to_string(place.path("err")).expect("a file");
     assert!(!err.contains("panicked") && !err.contains("error:"), "{err}");
@@ -89,9 +84,10 @@ fn a_small_terminal_is_enough() {
         data.display()
     );
     // `script` gives it a terminal.
-    let out = Command::new("script")
+    let out = place
+        .other("script")
         .args(["-qec", &line, "/dev/null"])
-        .stdin(Stdio::null())
+        .env("TERM", "xterm-256color")
         .output()
         .expect("a run");
     let text = String::from_utf8_lossy(&out.stdout).into_owned();
