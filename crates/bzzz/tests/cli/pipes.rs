@@ -70,8 +70,11 @@ fn an_interrupt_ends_it_without_a_panic() {
     // Takes the connection and never answers.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address").to_string();
-    let mut command = place.command(&["review", &diff, "--node", &address]);
+    // A test run that was started in the background may ignore interrupts, and would hand that down.
+    let mut command = place.other("env");
+    command.args(["--default-signal=INT", env!("CARGO_BIN_EXE_bzzz")]);
     let mut child = command
+        .args(["review", &diff, "--node", &address])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
