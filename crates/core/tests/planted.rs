@@ -33,6 +33,7 @@ const PLANTED: &[(&str, &[&str])] = &[
     ("charge_twice", &["money"]),
     ("unreserved_calls", &["money"]),
     ("overdrawn_share", &["money"]),
+    ("minted_share", &["money"]),
     ("second_final_vote", &["one-final-vote"]),
     ("abstention_counts", &["decision"]),
     ("simple_majority", &["decision"]),

@@ -57,14 +57,16 @@ impl World {
     pub(super) fn book_money(&mut self, n: usize, meta: &Meta, body: &Body) {
         let honest = self.honest(n);
         let books = self.check.money.feeds.entry(meta.feed()).or_default();
+        // What a liar moves, draws or returns is booked as far as it has it: more than that nobody may believe.
+        let has = (books.received + books.returned).saturating_sub(books.moved + books.drawn);
+        let gives_back = books.drawn.saturating_sub(books.returned);
         match body {
-            Body::ShareMoved(b) => {
-                books.moved = books.moved.saturating_add(b.amount_microusd);
-                let to = self.check.money.feeds.entry(b.to).or_default();
-                to.received = to.received.saturating_add(b.amount_microusd);
+            Body::ShareMoved(b) if honest || b.amount_microusd <= has => {
+                books.moved += b.amount_microusd;
+                self.check.money.feeds.entry(b.to).or_default().received += b.amount_microusd;
             }
-            Body::ChunkDrawn(b) => books.drawn = books.drawn.saturating_add(b.amount_microusd),
-            Body::ChunkReturned(b) => books.returned += b.amount_microusd,
+            Body::ChunkDrawn(b) if honest || b.amount_microusd <= has => books.drawn += b.amount_microusd,
+            Body::ChunkReturned(b) if honest || b.amount_microusd <= gives_back => books.returned += b.amount_microusd,
             Body::ModelCalled(b) => {
                 books.recorded += b.charged_microusd;
                 books.recorded_calls += 1;
