@@ -7,6 +7,7 @@
 //!
 //! See `docs/simulation.md` for what is simulated, what is checked and how to read a failure.
 
+mod boot;
 mod byzantine;
 mod carry;
 mod check;
@@ -15,19 +16,27 @@ mod dice;
 mod disk;
 mod end;
 mod faults;
+mod found;
 mod liars;
 mod log;
 mod members;
 mod minds;
 mod net;
 mod script;
+mod step;
 mod summary;
+mod totals;
+mod trace;
 mod trouble;
+mod words;
+mod work;
 mod world;
 
 pub use faults::FaultProfile;
 pub use log::{Step, replay};
-pub use summary::{Failure, Summary, Violation};
+pub use summary::{EXPECTED, Failure, Summary, Violation};
+pub use totals::Totals;
+pub use work::Work;
 
 /// What to simulate.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -40,19 +49,23 @@ pub struct Config {
     pub minutes: u64,
     /// What goes wrong.
     pub faults: FaultProfile,
+    /// What there is to do.
+    #[serde(default)]
+    pub work: Work,
 }
 
 /// Members of one project, at most; a larger network has more projects.
 pub const MAX_GROUP: usize = 50;
 
 impl Config {
-    /// So many nodes, with the mixture of faults that the seed chooses.
+    /// So many nodes, with the mixture of faults and work that the seed chooses.
     pub fn of_seed(nodes: usize, seed: u64, minutes: u64) -> Self {
         Config {
             nodes,
             seed,
             minutes,
             faults: FaultProfile::of_seed(seed),
+            work: Work::of_seed(seed),
         }
     }
 }

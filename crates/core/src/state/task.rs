@@ -181,6 +181,11 @@ impl Task {
         Some((token, ack.until_ms.max(extended)))
     }
 
+    /// Whether anybody has acknowledged a claim of this feed, whatever became of it: cheap, and mostly the answer is no.
+    pub fn was_promised_to(&self, owner: &FeedId) -> bool {
+        self.acks.values().any(|acks| acks.values().any(|a| a.owner == *owner))
+    }
+
     /// The highest token that anybody has acknowledged.
     pub fn highest_token(&self) -> u64 {
         self.acks.keys().next_back().copied().unwrap_or(0)

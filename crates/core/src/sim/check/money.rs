@@ -159,6 +159,19 @@ impl World {
         self.summary.charged_microusd += call.charge;
     }
 
+    /// A node has died: what it had drawn and not accounted for is forfeited.
+    pub fn check_forfeit(&mut self, n: usize) {
+        let member = &self.members[n];
+        let feed = FeedId {
+            node: member.me,
+            incarnation: member.cfg.incarnation,
+        };
+        let books = self.check.money.feeds.get(&feed).copied().unwrap_or_default();
+        if books.drawn > books.returned + books.recorded {
+            self.summary.saw("chunk forfeited");
+        }
+    }
+
     /// A node has died: its calls cost what they cost, and it will never know.
     pub fn settle_calls(&mut self, n: usize) {
         let lost: Vec<u64> = self
