@@ -33,7 +33,7 @@ mod work;
 mod world;
 
 pub use faults::FaultProfile;
-pub use log::{Step, replay};
+pub use log::{Replayed, Step, replay, replay_while};
 pub use summary::{EXPECTED, Failure, Summary, Violation};
 pub use totals::Totals;
 pub use work::Work;
@@ -86,4 +86,16 @@ pub fn probe(config: &Config) -> Result<Summary, Box<Failure>> {
 pub fn run(config: &Config) -> Result<Summary, Box<Failure>> {
     let _remember = crate::crypto::memo::Remember::begin();
     world::World::new(config.clone(), None).run()
+}
+
+/// Runs a simulation as [`run`] does, and shows now and then how far it is. When `watch` says `false` it ends at once, with what
+/// there is; [`Summary::interrupted`] says so.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_watched(config: &Config, watch: impl FnMut(&Summary) -> bool + 'static) -> Result<Summary, Box<Failure>> {
+    let _remember = crate::crypto::memo::Remember::begin();
+    let mut world = world::World::new(config.clone(), None);
+    world.watch = Some(Box::new(watch));
+    world.run()
 }

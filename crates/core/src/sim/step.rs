@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::log::{Log, Step};
+use super::log::{DEPARTED, Log, Step};
 use super::world::World;
 use super::{trace, words};
 use crate::crypto::Hash;
@@ -110,10 +110,10 @@ impl World {
             effects: effects.iter().map(|e| words::describe_effect(self, e)).collect(),
             trace: self.trace.short(),
         };
-        if let Some(log) = &mut self.log
-            && let Err(why) = log.push(step)
-        {
-            self.violate("replay", why);
+        match self.log.as_mut().map(|log| log.push(step)) {
+            Some(Ok(false)) => self.summary.interrupted = true,
+            Some(Err(why)) => self.violate(DEPARTED, why),
+            _ => {}
         }
     }
 }

@@ -49,11 +49,13 @@ pub const EXPECTED: &[&str] = &[
 ];
 
 /// Counts of a run that held.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 #[allow(missing_docs)]
 pub struct Summary {
     pub nodes: usize,
     pub seed: u64,
+    /// Whether whoever watched ended it before its end.
+    pub interrupted: bool,
     /// Inputs handled by nodes.
     pub steps: u64,
     /// Virtual time, milliseconds.

@@ -88,6 +88,12 @@ pub(super) struct Member {
     pub busy: (u64, u32),
 }
 
+/// Is shown how far a run is, and says whether it goes on.
+type Watch = Box<dyn FnMut(&Summary) -> bool>;
+
+/// Happenings between two looks of whoever watches: some milliseconds of work.
+const WATCH_EVERY: u64 = 1_000;
+
 /// Everything.
 pub(super) struct World {
     pub cfg: Config,
@@ -96,6 +102,7 @@ pub(super) struct World {
     /// Unix milliseconds at the start.
     pub base: u64,
     tie: u64,
+    happened: u64,
     queue: BTreeMap<(u64, u64), Happening>,
     pub members: Vec<Member>,
     pub index: BTreeMap<PublicKey, usize>,
@@ -109,6 +116,7 @@ pub(super) struct World {
     pub trace: Hash,
     pub log: Option<Log>,
     pub violation: Option<Violation>,
+    pub watch: Option<Watch>,
 }
 
 impl World {
@@ -128,6 +136,7 @@ impl World {
             now: 0,
             base,
             tie: 0,
+            happened: 0,
             queue: BTreeMap::new(),
             members: Vec::new(),
             index: BTreeMap::new(),
@@ -140,6 +149,7 @@ impl World {
             trace: Hash::ZERO,
             log,
             violation: None,
+            watch: None,
         };
         world.populate();
         world.schedule_faults();
@@ -221,6 +231,22 @@ impl World {
             };
             self.now = at;
             self.happen(what);
+            self.summary.interrupted |= !self.goes_on();
+            if self.summary.interrupted {
+                break;
+            }
+        }
+    }
+
+    /// Whether whoever watches lets the run go on.
+    fn goes_on(&mut self) -> bool {
+        self.happened += 1;
+        match &mut self.watch {
+            Some(watch) if self.happened.is_multiple_of(WATCH_EVERY) => {
+                self.summary.virtual_ms = self.now;
+                watch(&self.summary)
+            }
+            _ => true,
         }
     }
 

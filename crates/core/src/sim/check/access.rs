@@ -30,7 +30,11 @@ impl World {
         let rosters = &p.state.rosters;
         let latest = rosters.latest();
         let before = latest.epoch.checked_sub(1).and_then(|e| rosters.epoch(e));
-        let is_member = latest.is_member(to) || before.is_some_and(|r| r.is_member(to));
+        let shown = p.newest_roster();
+        let is_member = [Some(latest), before, Some(shown)]
+            .into_iter()
+            .flatten()
+            .any(|r| r.is_member(to));
         let erased = texts.iter().find(|hash| member.disk.is_erased(project, **hash));
         let what = match erased {
             _ if !is_member => format!("{} gives a text to {}, which is no member", self.name(n), self.who(to)),
