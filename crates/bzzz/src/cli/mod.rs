@@ -19,6 +19,7 @@ pub mod exit;
 pub mod failure;
 pub mod get;
 pub mod init;
+pub mod interrupt;
 pub mod log;
 pub mod logging;
 pub mod lookup;

@@ -46,7 +46,8 @@ impl Node {
             voting: !self.cfg.agents.is_empty(),
         };
         let request = Signed::new(&self.cfg.key, statement);
-        for to in self.peers.keys() {
+        let steward = self.refused_by.filter(|node| !self.peers.contains_key(node));
+        for to in self.peers.keys().chain(&steward) {
             self.out.speak(Effect::Send {
                 to: *to,
                 message: Wire::Join(request.clone()),
@@ -114,6 +115,10 @@ impl Node {
         let expected = self.joining.is_some_and(|target| target.is_none_or(|id| id == project));
         if expected && granted {
             self.joining = Some(Some(project));
+        }
+        if expected && !granted {
+            // A reader has no vote and cannot vouch: to whom it passed the request on wants to be asked by us.
+            self.refused_by = Some(from);
         }
         if let Some(known) = self.projects.get_mut(&project).filter(|_| granted && expected) {
             // The project is here already: what is missing is the roster that has us in it.

@@ -84,6 +84,8 @@ pub struct Node {
     next_ask: u64,
     draining: bool,
     joining: Option<Option<Hash>>,
+    /// Who last refused to give us a seat: asked itself, though it may be no peer of ours.
+    refused_by: Option<PublicKey>,
     next_join_ms: u64,
     seat_requests: BTreeMap<PublicKey, Signed<JoinStatement>>,
     /// Stored proofs of forks, by the lowest number.
@@ -108,6 +110,7 @@ impl Node {
             next_ask: 0,
             draining: false,
             joining,
+            refused_by: None,
             next_join_ms: 0,
             seat_requests: BTreeMap::new(),
             proofs: BTreeMap::new(),

@@ -179,6 +179,11 @@ impl Project {
         self.me.incarnation > 0 && self.life_began.is_none_or(|began| since.ms() <= known_by(began))
     }
 
+    /// The newest roster that was shown to this node: it may be ahead of the state, which takes it in with its event.
+    pub fn newest_roster(&self) -> &crate::body::Roster {
+        self.rosters.latest()
+    }
+
     /// Whether this node is a member now.
     pub fn is_member(&self) -> bool {
         self.state.rosters.latest().is_member(&self.me.node)

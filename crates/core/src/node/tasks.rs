@@ -36,6 +36,9 @@ impl Project {
     /// The lease that this very node holds on a task, while it holds.
     pub fn my_lease(&self, id: &Hash, now: u64) -> Option<Lease> {
         let task = self.state.tasks.get(id)?;
+        if !task.was_promised_to(&self.me) {
+            return None;
+        }
         let lease = self.lease_of(id)?;
         (lease.owner == self.me && now < lease.until_ms && !task.is_over(&lease)).then_some(lease)
     }

@@ -79,6 +79,7 @@ impl World {
             }
             Effect::Send { to, message } => {
                 self.check_spoken(n, &message);
+                self.check_texts_sent(n, &to, &message);
                 self.on_the_wire(&message);
                 if let Some(to) = self.index.get(&to).copied() {
                     self.send(n, to, message);
@@ -86,6 +87,7 @@ impl World {
             }
             Effect::Broadcast { message, .. } => {
                 self.check_spoken(n, &message);
+                self.check_published(n, &message);
                 self.on_the_wire(&message);
                 self.publish(n, message);
             }
@@ -97,6 +99,7 @@ impl World {
                 count,
             } => self.serve(n, to, project, feed, from, count),
             Effect::ServeBlob { to, project, hash } => {
+                self.check_text_goes(n, &to, project, &[]);
                 let blob = self.members[n].disk.blob(project, hash).map(|b| (**b).clone());
                 if let (Some(to), Some(blob)) = (self.index.get(&to).copied(), blob) {
                     self.send(n, to, Wire::Blob { project, blob });

@@ -4,7 +4,7 @@
 //! crash keeps some prefix that is at least what was made durable. So what a durable own event rests on is durable too,
 //! and replicas written after the last fsync may be gone.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::dice::Dice;
@@ -34,6 +34,8 @@ pub(super) struct Disk {
     index: BTreeMap<(Hash, FeedId, u64), usize>,
     blobs: BTreeMap<(Hash, Hash), usize>,
     backups: Vec<usize>,
+    /// Texts that were erased here. A tombstone is written at once and keeps the text from coming back.
+    erased: BTreeSet<(Hash, Hash)>,
     /// Whether an fsync is under way, and up to where.
     pub syncing: Option<usize>,
 }
@@ -46,7 +48,7 @@ impl Disk {
         }
         for blob in write.blobs {
             let key = (write.project, blob.hash());
-            if !self.blobs.contains_key(&key) {
+            if !self.blobs.contains_key(&key) && !self.erased.contains(&key) {
                 self.blobs.insert(key, self.log.len());
                 self.log.push(Record::Blob(write.project, Arc::new(blob)));
             }
@@ -120,21 +122,38 @@ impl Disk {
         self.index.get(&(project, feed, seq)).is_some_and(|i| *i < self.synced)
     }
 
+    /// Erases a text: its record stands, its bytes are gone for good, but for backups.
+    pub fn erase(&mut self, project: Hash, hash: Hash) {
+        self.erased.insert((project, hash));
+    }
+
+    /// Whether a text was erased here.
+    pub fn is_erased(&self, project: Hash, hash: Hash) -> bool {
+        self.erased.contains(&(project, hash))
+    }
+
     /// A stored blob.
     pub fn blob(&self, project: Hash, hash: Hash) -> Option<&Arc<Blob>> {
+        if self.is_erased(project, hash) {
+            return None;
+        }
         match &self.log[*self.blobs.get(&(project, hash))?] {
             Record::Blob(_, blob) => Some(blob),
             _ => None,
         }
     }
 
-    /// The process dies: some prefix is left, with everything that was made durable.
-    pub fn crash(&mut self, dice: &mut Dice) {
+    /// The process dies: some prefix is left, with everything that was made durable. Returns how many writes that nobody was
+    /// told the outcome of are kept, and how many are lost.
+    pub fn crash(&mut self, dice: &mut Dice) -> (usize, usize) {
         let keep = match dice.chance(400) {
             true => self.log.len(),
             false => dice.range(self.synced as u64, self.log.len() as u64) as usize,
         };
+        let kept = self.pending.iter().filter(|(_, end)| *end <= keep).count();
+        let lost = self.pending.len() - kept;
         self.cut(keep);
+        (kept, lost)
     }
 
     /// What is there is what is durable: the state after a restart.
@@ -169,6 +188,8 @@ impl Disk {
             return false;
         };
         self.cut(keep);
+        // The backup is older than what was erased since: its texts are there again, as with any backup.
+        self.erased.clear();
         true
     }
 }

@@ -140,6 +140,7 @@ impl World {
                 self.check_nothing_lost(*n);
                 self.check_certificates(*n);
             }
+            self.check_rebuilds(&nodes);
             self.count(&nodes);
         }
     }
@@ -177,6 +178,25 @@ impl World {
         }
     }
 
+    /// What is on a disk gives the state that its node has: `bzzz rebuild` would find no difference.
+    fn check_rebuilds(&mut self, nodes: &[usize]) {
+        let Some(n) = self.dice.pick(nodes).copied() else {
+            return;
+        };
+        let again = self.from_disk(n);
+        let Some(p) = self.project_of(n) else { return };
+        let rebuilt = again.project(&p.id());
+        let differs = match rebuilt {
+            Some(r) if r.state == p.state => None,
+            Some(r) => Some(difference(&r.state, &p.state)),
+            None => Some("everything"),
+        };
+        if let Some(what) = differs {
+            let what = format!("the disk of {} gives another state, in {what}", self.name(n));
+            self.violate("rebuild", what);
+        }
+    }
+
     fn count(&mut self, nodes: &[usize]) {
         let Some(p) = nodes.first().and_then(|n| self.project_of(*n)) else {
             return;
@@ -191,14 +211,34 @@ impl World {
                 counts[0] += 1;
                 match p.thread_status(id) {
                     Some(ThreadStatus::Decided { .. }) => counts[1] += 1,
-                    Some(ThreadStatus::Escalated { .. } | ThreadStatus::Answered { .. }) => counts[2] += 1,
+                    Some(ThreadStatus::Escalated { .. }) => counts[2] += 1,
+                    Some(ThreadStatus::Answered { .. }) => {
+                        counts[2] += 1;
+                        counts[4] += 1;
+                    }
                     Some(ThreadStatus::Closed { .. }) => counts[3] += 1,
                     _ => {}
                 }
             }
         }
         let removed = p.state.rosters.latest().cuts.len() as u64;
+        let cut = p
+            .feeds
+            .ends()
+            .filter(|(f, _)| p.state.rosters.cut(&f.node, f.incarnation).is_some());
+        let cut = cut.count() as u64;
+        let resources = p.state.resources.values();
+        let siblings = resources.filter(|r| r.siblings().len() > 1).count() as u64;
         let s = &mut self.summary;
+        for (n, name) in [
+            (counts[4], "review answered by a person"),
+            (cut, "feed cut"),
+            (siblings, "writes side by side"),
+        ] {
+            if n > 0 {
+                *s.seen.entry(name).or_default() += n;
+            }
+        }
         s.reviews += counts[0];
         s.decided += counts[1];
         s.escalated += counts[2];

@@ -1,19 +1,14 @@
-//! Who is in the world: nodes, their owners, seats and agents, and the projects that they form.
-
-use std::sync::Arc;
+//! Who is in the world: nodes, their owners, seats and agents, and which of them lie.
 
 use super::clock::Clock;
 use super::disk::Disk;
 use super::net::MESH_PEERS;
 use super::world::{Happening, Member, Nature, World};
 use super::{MAX_GROUP, dice::Dice};
-use crate::body::{Authority, Body, Genesis, Policy, Pool, Roster, Seat, Share};
+use crate::body::Authority;
 use crate::crypto::{Hash, Keypair};
-use crate::event::{Draft, Event};
-use crate::hlc::Hlc;
 use crate::ledger::Limits;
-use crate::node::{Admit, AgentSpec, Command, Input, ModelSpec, Node, NodeConfig, Pace, Write};
-use crate::wire::Wire;
+use crate::node::{Admit, AgentSpec, ModelSpec, NodeConfig, Pace};
 
 /// Roles that agents have.
 pub(super) const ROLES: [&str; 5] = ["reviewer", "security", "performance", "documentation", "architect"];
@@ -150,176 +145,6 @@ impl World {
             muted_until: 0,
             witnessed: 0,
             busy: (0, 0),
-        }
-    }
-
-    /// The project stands already: every node but the late ones has its genesis on the disk.
-    fn found(&mut self, g: usize, seats: usize, late: usize, dice: &mut Dice) {
-        let nodes = self.groups[g].nodes.clone();
-        let present = &nodes[..nodes.len() - late];
-        let mut pools: Vec<Pool> = Vec::new();
-        for n in present.iter().take(seats) {
-            let cfg = &self.members[*n].cfg;
-            pools.push(Pool {
-                owner: cfg.owner.clone(),
-                weight: 1,
-                seats: vec![Seat {
-                    node: cfg.key.public(),
-                    operator: cfg.operator.public(),
-                }],
-            });
-        }
-        pools.sort_by(|a, b| a.owner.cmp(&b.owner));
-        let mut readers: Vec<_> = present.iter().skip(seats).map(|n| self.members[*n].me).collect();
-        readers.sort_unstable();
-        let roster = Roster {
-            epoch: 0,
-            prev: Hash::ZERO,
-            pools,
-            readers,
-            cuts: vec![],
-        };
-        let shares: Vec<Share> = present
-            .iter()
-            .map(|n| Share {
-                node: self.members[*n].me,
-                amount_microusd: dice.range(5, 60) * 1_000,
-            })
-            .collect();
-        let policy = Policy {
-            authority: self.groups[g].authority,
-            shares,
-        };
-        self.check
-            .total_shares(policy.shares.iter().map(|s| (s.node, s.amount_microusd)));
-        self.summary.shares_microusd += policy.shares.iter().map(|s| s.amount_microusd).sum::<u64>();
-        let body = Body::Genesis(Genesis {
-            name: format!("group-{g}"),
-            nonce: Hash(dice.bytes()),
-            roster,
-            policy,
-        });
-        let draft = Draft {
-            project: Hash::ZERO,
-            incarnation: 0,
-            seq: 0,
-            prev: Hash::ZERO,
-            // In the past of every clock.
-            hlc: Hlc::default().tick(self.base - 60_000),
-            epoch: 0,
-            deps: vec![],
-        };
-        let event = Event::sign(&self.members[nodes[0]].cfg.key, draft, &body);
-        self.groups[g].project = Some(event.hash());
-        for n in present {
-            let member = &mut self.members[*n];
-            member.disk.write(Write {
-                project: event.hash(),
-                events: vec![event.clone()],
-                blobs: vec![],
-            });
-            member.disk.flush();
-            if *n != nodes[0] {
-                member.cfg.join = Some(Some(event.hash()));
-            }
-        }
-        for n in &nodes[nodes.len() - late..] {
-            self.members[*n].cfg.join = Some(Some(event.hash()));
-        }
-    }
-
-    /// The founder makes the project, the others have to ask for seats.
-    fn create(&mut self, g: usize, authority: Authority) {
-        let n = self.groups[g].nodes[0];
-        let mut dice = Dice::new(self.cfg.seed, &format!("create {g}"));
-        let amount_microusd = dice.range(50, 200) * 1_000;
-        let me = self.members[n].me;
-        self.check.total_shares([(me, amount_microusd)].into_iter());
-        self.summary.shares_microusd += amount_microusd;
-        let command = Command::CreateProject {
-            name: format!("group-{g}"),
-            nonce: Hash(dice.bytes()),
-            authority,
-            shares: vec![Share {
-                node: me,
-                amount_microusd,
-            }],
-        };
-        let input = Box::new(Input::Command { id: 0, command });
-        self.at(
-            self.now + 400,
-            Happening::Local {
-                node: n,
-                life: 1,
-                input,
-            },
-        );
-    }
-
-    /// Brings a node up from what is on its disk.
-    pub fn restart(&mut self, n: usize) {
-        if self.members[n].node.is_some() {
-            return;
-        }
-        self.members[n].life += 1;
-        self.boot(n);
-        self.dial(n, 1_000);
-    }
-
-    /// Makes the machine from the disk and starts it.
-    pub fn boot(&mut self, n: usize) {
-        let mut ends = std::collections::BTreeMap::new();
-        let node = loop {
-            let mut node = Node::new(self.members[n].cfg.clone());
-            let member = &self.members[n];
-            super::carry::load(&mut node, &mut ends, member.disk.records());
-            if !node.cuts_bind(&mut ends) {
-                break node;
-            }
-        };
-        let peers: Vec<usize> = self.net.wanted.get(&n).into_iter().flatten().copied().collect();
-        self.members[n].wake = None;
-        self.members[n].node = Some(node);
-        self.witness(n);
-        self.check_boot(n);
-        self.take_step(n, vec![255], "Start", |node, local| node.start(local));
-        // A machine that was started anew beside standing connections is told of them.
-        for peer in peers.into_iter().filter(|p| self.net.is_up(n, *p)).collect::<Vec<_>>() {
-            let peer = self.members[peer].me;
-            self.feed(n, Input::Connected { peer, loopback: false });
-        }
-    }
-
-    /// A message, as if it had been on the wire: what is encoded must decode to the same.
-    pub fn on_the_wire(&mut self, message: &Wire) {
-        if self.dice.below(64) == 0 && Wire::decode(&message.encode()).as_ref() != Ok(message) {
-            self.violate(
-                "encoding",
-                format!("a message does not survive its encoding: {message:?}"),
-            );
-        }
-    }
-
-    /// What is now durable is witnessed, in order.
-    pub fn witness(&mut self, n: usize) {
-        let upto = self.members[n].disk.len();
-        self.witness_upto(n, upto);
-    }
-
-    /// What an fsync has made durable is witnessed.
-    pub fn witness_upto(&mut self, n: usize, upto: usize) {
-        let from = self.members[n].witnessed.min(upto);
-        self.members[n].witnessed = upto.max(from);
-        let me = self.members[n].me;
-        let fresh: Vec<Arc<Event>> = self.members[n].disk.records()[from..upto]
-            .iter()
-            .filter_map(|r| match r {
-                super::disk::Record::Event(e) if e.node() == me => Some(e.clone()),
-                _ => None,
-            })
-            .collect();
-        for event in fresh {
-            self.check_durable(n, &event);
         }
     }
 }

@@ -126,12 +126,17 @@ impl World {
             let own: Vec<usize> = own.collect();
             let found = own
                 .into_iter()
-                .filter(|_| self.dice.chance(450))
+                .filter(|_| self.dice.chance(self.cfg.work.found))
                 .map(|i| truth(i, TRUTHS[i].2))
                 .collect();
             Ok(found)
         };
-        let delay = self.dice.range(20, 2_000);
+        let (low, high) = if self.calm {
+            (20, 2_000)
+        } else {
+            self.cfg.work.analyser_ms
+        };
+        let delay = self.dice.range(low, high);
         let input = Box::new(Input::Analysed { ask, result });
         self.after(delay, Happening::Local { node: n, life, input });
     }
@@ -165,21 +170,23 @@ impl World {
         for _ in 0..self.dice.below(3) {
             let bad = !self.calm && self.dice.chance(f.model_nonsense);
             let i = self.dice.index(TRUTHS.len());
+            if !bad && !self.dice.chance(self.cfg.work.found * 2) {
+                continue;
+            }
             findings.push(if bad {
                 nonsense(&mut self.dice)
             } else {
                 truth(i, TRUTHS[i].2)
             });
         }
-        let opinions = [
-            None,
-            None,
-            None,
-            Some(Choice::Approve),
-            Some(Choice::RequestChanges),
-            Some(Choice::Abstain),
-        ];
-        let opinion = *self.dice.pick(&opinions).unwrap_or(&None);
+        let work = &self.cfg.work;
+        let (approves, objects) = (work.approves, work.approves + work.objects);
+        let opinion = match self.dice.below(1000) as u32 {
+            n if n < approves => Some(Choice::Approve),
+            n if n < objects => Some(Choice::RequestChanges),
+            n if n < objects + self.cfg.work.abstains => Some(Choice::Abstain),
+            _ => None,
+        };
         let input = Input::Answered {
             ask,
             charged_microusd: charge,

@@ -7,6 +7,7 @@
 //!
 //! See `docs/simulation.md` for what is simulated, what is checked and how to read a failure.
 
+mod boot;
 mod byzantine;
 mod carry;
 mod check;
@@ -15,19 +16,27 @@ mod dice;
 mod disk;
 mod end;
 mod faults;
+mod found;
 mod liars;
 mod log;
 mod members;
 mod minds;
 mod net;
 mod script;
+mod step;
 mod summary;
+mod totals;
+mod trace;
 mod trouble;
+mod words;
+mod work;
 mod world;
 
 pub use faults::FaultProfile;
-pub use log::{Step, replay};
-pub use summary::{Failure, Summary, Violation};
+pub use log::{Replayed, Step, replay, replay_while};
+pub use summary::{EXPECTED, Failure, Summary, Violation};
+pub use totals::Totals;
+pub use work::Work;
 
 /// What to simulate.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -40,19 +49,23 @@ pub struct Config {
     pub minutes: u64,
     /// What goes wrong.
     pub faults: FaultProfile,
+    /// What there is to do.
+    #[serde(default)]
+    pub work: Work,
 }
 
 /// Members of one project, at most; a larger network has more projects.
 pub const MAX_GROUP: usize = 50;
 
 impl Config {
-    /// So many nodes, with the mixture of faults that the seed chooses.
+    /// So many nodes, with the mixture of faults and work that the seed chooses.
     pub fn of_seed(nodes: usize, seed: u64, minutes: u64) -> Self {
         Config {
             nodes,
             seed,
             minutes,
             faults: FaultProfile::of_seed(seed),
+            work: Work::of_seed(seed),
         }
     }
 }
@@ -73,4 +86,16 @@ pub fn probe(config: &Config) -> Result<Summary, Box<Failure>> {
 pub fn run(config: &Config) -> Result<Summary, Box<Failure>> {
     let _remember = crate::crypto::memo::Remember::begin();
     world::World::new(config.clone(), None).run()
+}
+
+/// Runs a simulation as [`run`] does, and shows now and then how far it is. When `watch` says `false` it ends at once, with what
+/// there is; [`Summary::interrupted`] says so.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_watched(config: &Config, watch: impl FnMut(&Summary) -> bool + 'static) -> Result<Summary, Box<Failure>> {
+    let _remember = crate::crypto::memo::Remember::begin();
+    let mut world = world::World::new(config.clone(), None);
+    world.watch = Some(Box::new(watch));
+    world.run()
 }

@@ -75,6 +75,7 @@ impl World {
             return;
         }
         let copies = if self.dice.chance(duplicate) { 2 } else { 1 };
+        self.summary.duplicated += copies - 1;
         for _ in 0..copies {
             let delay = extra + self.dice.range(latency.0, latency.1);
             let message = Happening::Message {
@@ -118,6 +119,7 @@ impl World {
         let key = self.members[from].me;
         for (to, delay) in seen.into_iter().filter(|(to, _)| *to != from) {
             let copies = if self.dice.chance(duplicate) { 2 } else { 1 };
+            self.summary.duplicated += copies - 1;
             for copy in 0..copies {
                 let message = Happening::Message {
                     to,

@@ -8,8 +8,6 @@ use crate::crypto::Hash;
 use crate::node::{Command, Input, Node, Project};
 use crate::state::{EscalationStatus, TaskStatus, ThreadStatus};
 
-/// Mean time between two commands in a group of ten, milliseconds.
-const EVERY_MS: u64 = 700;
 /// Reviews that are open in a group at a time, at most.
 const MAX_OPEN_REVIEWS: usize = 3;
 
@@ -30,7 +28,7 @@ impl World {
         if self.calm {
             return;
         }
-        let every = (EVERY_MS * 10 / self.members.len().max(10) as u64).max(20);
+        let every = (self.cfg.work.command_every_ms * 10 / self.members.len().max(10) as u64).max(20);
         let delay = self.dice.around(every);
         self.after(delay, Happening::Script);
         let n = self.dice.index(self.members.len());
@@ -88,6 +86,9 @@ impl World {
             .collect();
         let members: Vec<_> = p.state.rosters.latest().members().into_iter().collect();
         let text = format!("message {} at {}", n, self.now);
+        if open < MAX_OPEN_REVIEWS && dice.chance(self.cfg.work.reviews) {
+            return Some(review(project, &mut dice));
+        }
         Some(match dice.index(26) {
             0..=2 if open < MAX_OPEN_REVIEWS => review(project, &mut dice),
             3 | 4 => Command::Post {

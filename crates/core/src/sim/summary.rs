@@ -6,12 +6,56 @@ use std::fmt;
 use super::Config;
 use crate::crypto::Hash;
 
+/// What occurs over a few dozen seeds with faults; a run counts each under this name.
+pub const EXPECTED: &[&str] = &[
+    "review decided",
+    "review escalated",
+    "review answered by a person",
+    "evidence round",
+    "veto raised",
+    "veto against an approval",
+    "veto lifted",
+    "veto lifted by a person",
+    "abstention",
+    "lease expired and granted anew",
+    "lease extended",
+    "outside act",
+    "chunk drawn",
+    "chunk forfeited",
+    "chunk returned",
+    "share moved",
+    "model call",
+    "fork proven",
+    "feed cut",
+    "seat granted",
+    "member removed",
+    "steward stands in",
+    "crash",
+    "restore",
+    "new incarnation",
+    "state folded anew",
+    "failed fsync",
+    "write of unknown outcome kept",
+    "write of unknown outcome lost",
+    "partition",
+    "spell of silence",
+    "message lost",
+    "message duplicated",
+    "writes side by side",
+    "escalation timed out",
+    "escalation acknowledged",
+    "lie",
+    "text erased",
+];
+
 /// Counts of a run that held.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 #[allow(missing_docs)]
 pub struct Summary {
     pub nodes: usize,
     pub seed: u64,
+    /// Whether whoever watched ended it before its end.
+    pub interrupted: bool,
     /// Inputs handled by nodes.
     pub steps: u64,
     /// Virtual time, milliseconds.
@@ -21,6 +65,7 @@ pub struct Summary {
     pub events: u64,
     pub messages: u64,
     pub lost: u64,
+    pub duplicated: u64,
     pub commands: u64,
     pub refused_commands: u64,
     pub crashes: u64,
@@ -49,10 +94,54 @@ pub struct Summary {
     pub kinds: BTreeMap<&'static str, u64>,
     /// Lies told, by what they were.
     pub told: BTreeMap<&'static str, u64>,
+    /// What else occurred, by name; see [`EXPECTED`].
+    pub seen: BTreeMap<&'static str, u64>,
     /// Escalations by reason.
     pub reasons: BTreeMap<String, u64>,
     /// A hash over every input and every effect.
     pub trace: Option<Hash>,
+}
+
+impl Summary {
+    /// Counts an occurrence.
+    pub(super) fn saw(&mut self, name: &'static str) {
+        *self.seen.entry(name).or_default() += 1;
+    }
+
+    /// Everything that occurred, by name, with what is counted elsewhere.
+    pub fn occurred(&self) -> BTreeMap<&'static str, u64> {
+        let kind = |name: &str| self.kinds.get(name).copied().unwrap_or(0);
+        let mut all = self.seen.clone();
+        for (name, n) in [
+            ("review decided", self.decided),
+            ("review escalated", self.escalated),
+            ("lease extended", kind("LeaseExtended")),
+            ("outside act", self.acts),
+            ("chunk drawn", kind("ChunkDrawn")),
+            ("chunk returned", kind("ChunkReturned")),
+            ("share moved", kind("ShareMoved")),
+            ("model call", self.calls),
+            ("fork proven", self.forks),
+            ("seat granted", self.joined),
+            ("member removed", self.removed),
+            ("crash", self.crashes),
+            ("restore", self.restores),
+            ("new incarnation", kind("IncarnationStarted")),
+            ("state folded anew", self.reloads),
+            ("failed fsync", self.fsync_failures),
+            ("partition", self.partitions),
+            ("message lost", self.lost),
+            ("message duplicated", self.duplicated),
+            ("escalation timed out", kind("EscalationTimedOut")),
+            ("escalation acknowledged", kind("EscalationAcked")),
+            ("lie", self.lies),
+        ] {
+            if n > 0 {
+                all.insert(name, n);
+            }
+        }
+        all
+    }
 }
 
 impl fmt::Display for Summary {

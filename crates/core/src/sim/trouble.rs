@@ -54,9 +54,18 @@ impl World {
         let member = &mut self.members[n];
         member.node = None;
         member.life += 1;
-        member.disk.crash(&mut self.dice);
+        let (kept, lost) = member.disk.crash(&mut self.dice);
+        for (count, name) in [
+            (kept, "write of unknown outcome kept"),
+            (lost, "write of unknown outcome lost"),
+        ] {
+            if count > 0 {
+                self.summary.saw(name);
+            }
+        }
         let restored = self.dice.chance(f.restore) && self.members[n].disk.restore(&mut self.dice);
         self.settle_calls(n);
+        self.check_forfeit(n);
         if restored {
             self.summary.restores += 1;
             self.members[n].cfg.incarnation += 1;
@@ -84,8 +93,22 @@ impl World {
                 self.members[n].disk.back_up();
             }
         }
+        self.erase_something();
         let delay = self.dice.around(15_000);
         self.after(delay, Happening::Backup);
+    }
+
+    /// Somebody erases the text of a message on the disk of a node.
+    fn erase_something(&mut self) {
+        let n = self.dice.index(self.members.len());
+        let Some(p) = self.project_of(n) else { return };
+        let messages = p.state.threads.values().flat_map(|t| t.messages.values());
+        let texts: Vec<_> = messages.map(|m| m.message.statement.text.hash).collect();
+        let project = p.id();
+        if let Some(text) = self.dice.pick(&texts).copied() {
+            self.members[n].disk.erase(project, text);
+            self.summary.saw("text erased");
+        }
     }
 
     /// A group falls apart.
@@ -138,6 +161,7 @@ impl World {
         let f = self.cfg.faults.clone();
         self.again(f.mute_every_ms, Happening::Mute);
         let n = self.dice.index(self.members.len());
+        self.summary.saw("spell of silence");
         self.members[n].muted_until = self.now + self.dice.around(f.mute_ms);
     }
 

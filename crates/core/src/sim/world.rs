@@ -1,26 +1,23 @@
 //! The simulated world: one queue of happenings in virtual time, and the nodes that they happen to.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use super::check::Check;
 use super::clock::Clock;
 use super::dice::Dice;
 use super::disk::Disk;
-use super::log::{self, Log, Step};
+use super::log::Log;
 use super::members::Group;
 use super::net::Net;
 use super::script::Script;
 use super::{Config, Failure, Summary, Violation};
 use crate::crypto::{Hash, PublicKey};
-use crate::node::{Effect, Input, Node, NodeConfig};
+use crate::node::{Input, Node, NodeConfig};
 use crate::wire::Wire;
 
 /// After the faults the world has so long to come to rest, virtual milliseconds.
 pub(super) const QUIET_LIMIT_MS: u64 = 8 * 60_000;
-/// Steps that one node may take at one instant: beyond it, it is running in a circle.
-const MAX_STEPS_AT_ONCE: u32 = 20_000;
 
 /// Something that will happen.
 #[derive(Debug)]
@@ -91,6 +88,12 @@ pub(super) struct Member {
     pub busy: (u64, u32),
 }
 
+/// Is shown how far a run is, and says whether it goes on.
+type Watch = Box<dyn FnMut(&Summary) -> bool>;
+
+/// Happenings between two looks of whoever watches: some milliseconds of work.
+const WATCH_EVERY: u64 = 1_000;
+
 /// Everything.
 pub(super) struct World {
     pub cfg: Config,
@@ -99,6 +102,7 @@ pub(super) struct World {
     /// Unix milliseconds at the start.
     pub base: u64,
     tie: u64,
+    happened: u64,
     queue: BTreeMap<(u64, u64), Happening>,
     pub members: Vec<Member>,
     pub index: BTreeMap<PublicKey, usize>,
@@ -109,9 +113,10 @@ pub(super) struct World {
     pub check: Check,
     pub calm: bool,
     pub rested: bool,
-    trace: Hash,
-    log: Option<Log>,
+    pub trace: Hash,
+    pub log: Option<Log>,
     pub violation: Option<Violation>,
+    pub watch: Option<Watch>,
 }
 
 impl World {
@@ -131,6 +136,7 @@ impl World {
             now: 0,
             base,
             tie: 0,
+            happened: 0,
             queue: BTreeMap::new(),
             members: Vec::new(),
             index: BTreeMap::new(),
@@ -143,6 +149,7 @@ impl World {
             trace: Hash::ZERO,
             log,
             violation: None,
+            watch: None,
         };
         world.populate();
         world.schedule_faults();
@@ -224,6 +231,22 @@ impl World {
             };
             self.now = at;
             self.happen(what);
+            self.summary.interrupted |= !self.goes_on();
+            if self.summary.interrupted {
+                break;
+            }
+        }
+    }
+
+    /// Whether whoever watches lets the run go on.
+    fn goes_on(&mut self) -> bool {
+        self.happened += 1;
+        match &mut self.watch {
+            Some(watch) if self.happened.is_multiple_of(WATCH_EVERY) => {
+                self.summary.virtual_ms = self.now;
+                watch(&self.summary)
+            }
+            _ => true,
         }
     }
 
@@ -253,110 +276,6 @@ impl World {
             Happening::Lie => self.lie(),
             Happening::Calm => self.calm_down(),
             Happening::Rest => self.look_for_rest(),
-        }
-    }
-
-    /// Gives a node an input, and carries out what it wants.
-    pub fn feed(&mut self, n: usize, input: Input) {
-        if self.members[n].node.is_none() {
-            return;
-        }
-        if let Input::Answered { ask, .. } | Input::ModelFailed { ask, .. } = &input {
-            self.close_call(n, *ask);
-        }
-        let described = match self.log {
-            Some(Log::Writer(_) | Log::Reader { .. }) => log::describe_input(self, &input),
-            _ => String::new(),
-        };
-        let presence_of = match &input {
-            Input::Received {
-                message: Wire::Presence(p),
-                ..
-            } => Some(p.by),
-            _ => None,
-        };
-        let mark = log::mark_input(&input);
-        self.take_step(n, mark, &described, |node, local| node.handle(local, input));
-        if let Some(by) = presence_of {
-            self.check_presence(n, &by);
-        }
-    }
-
-    /// One step of a node: a panic in it is a violation, and ends the node.
-    pub fn take_step(
-        &mut self,
-        n: usize,
-        mark: Vec<u8>,
-        input: &str,
-        work: impl FnOnce(&mut Node, u64) -> Vec<Effect>,
-    ) {
-        let local = self.local(n);
-        let Some(mut node) = self.members[n].node.take() else {
-            return;
-        };
-        self.summary.steps += 1;
-        let now = self.now;
-        let busy = &mut self.members[n].busy;
-        *busy = if busy.0 == now { (now, busy.1 + 1) } else { (now, 0) };
-        if busy.1 > MAX_STEPS_AT_ONCE {
-            self.violate(
-                "progress",
-                format!("{} takes endless steps at one instant", self.name(n)),
-            );
-        }
-        let worked = catch_unwind(AssertUnwindSafe(|| {
-            let effects = work(&mut node, local);
-            (node, effects)
-        }));
-        match worked {
-            Ok((node, effects)) => {
-                self.members[n].node = Some(node);
-                self.record(n, &mark, input, &effects);
-                self.carry_out(n, effects);
-                if self.violation.is_none() {
-                    self.check_step(n);
-                }
-            }
-            Err(panic) => {
-                let text = panic
-                    .downcast_ref::<String>()
-                    .cloned()
-                    .or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()));
-                self.record(n, &mark, input, &[]);
-                self.violate(
-                    "no-panic",
-                    format!("{} panics: {}", self.name(n), text.unwrap_or_default()),
-                );
-            }
-        }
-    }
-
-    /// Enters a step into the trace, and into the log if there is one.
-    fn record(&mut self, n: usize, mark: &[u8], input: &str, effects: &[Effect]) {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(&self.trace.0);
-        hasher.update(&self.now.to_le_bytes());
-        hasher.update(&(n as u64).to_le_bytes());
-        hasher.update(mark);
-        for effect in effects {
-            hasher.update(&log::mark_effect(effect));
-        }
-        self.trace = Hash(*hasher.finalize().as_bytes());
-        if matches!(self.log, None | Some(Log::Silent)) {
-            return;
-        }
-        let step = Step {
-            step: self.summary.steps,
-            at_ms: self.now,
-            node: n,
-            input: input.to_owned(),
-            effects: effects.iter().map(|e| log::describe_effect(self, e)).collect(),
-            trace: self.trace.short(),
-        };
-        if let Some(log) = &mut self.log
-            && let Err(why) = log.push(step)
-        {
-            self.violate("replay", why);
         }
     }
 }

@@ -199,6 +199,11 @@ impl Task {
         highest
     }
 
+    /// Whether anybody has acknowledged a claim of this feed, whatever became of it: cheap, and mostly the answer is no.
+    pub fn was_promised_to(&self, owner: &FeedId) -> bool {
+        self.acks.values().any(|acks| acks.values().any(|a| a.owner == *owner))
+    }
+
     /// Whether the owner has given the lease back or finished under it.
     pub fn is_over(&self, lease: &Lease) -> bool {
         let key = (lease.token, lease.owner);

@@ -8,7 +8,7 @@
     reason = "a test reads its settings and the clock"
 )]
 
-use bzzz_core::sim::{Config, Failure, FaultProfile, Summary, replay, run};
+use bzzz_core::sim::{Config, Failure, FaultProfile, Summary, Work, replay, run};
 
 /// Seeds that found a bug once: nodes, seed, and what it was.
 const FOUND: &[(usize, u64, &str)] = &[
@@ -74,6 +74,7 @@ fn without_faults_reviews_are_decided() {
             seed,
             minutes: 2,
             faults: FaultProfile::none(),
+            work: Work::default(),
         });
         reviews += summary.reviews;
         decided += summary.decided;

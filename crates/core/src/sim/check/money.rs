@@ -6,7 +6,7 @@ use crate::body::Body;
 use crate::crypto::{Hash, PublicKey};
 use crate::event::FeedId;
 use crate::sim::world::World;
-use crate::state::{DAY_MS, Meta};
+use crate::state::{Account, DAY_MS, Meta};
 
 /// A call under way.
 #[derive(Debug, Clone)]
@@ -85,6 +85,20 @@ impl World {
         self.violate("money", format!("{} {problem}: {books:?}", self.name(n)));
     }
 
+    /// Money was moved, as a node believes: all that anybody has and has drawn is not more than there ever was.
+    pub(super) fn check_shares(&mut self, n: usize) {
+        let Some(p) = self.project_of(n).filter(|_| self.honest(n)) else {
+            return;
+        };
+        let held = |a: &Account| u128::from(a.received_microusd).saturating_sub(u128::from(a.moved_microusd));
+        let sum: u128 = p.state.shares.accounts().map(|(_, a)| held(a)).sum();
+        let total = p.state.shares.total_microusd();
+        if sum > u128::from(total) {
+            let what = format!("{} believes in {sum} µ$ of {total}", self.name(n));
+            self.violate("money", what);
+        }
+    }
+
     /// A model is asked: the worst case fits in everything.
     pub fn check_ask(&mut self, n: usize, ask: u64, agent: &str, reserved: u64, charge: u64) {
         if !self.honest(n) {
@@ -159,6 +173,19 @@ impl World {
             *money.threads.entry((thread, n)).or_default() += call.charge;
         }
         self.summary.charged_microusd += call.charge;
+    }
+
+    /// A node has died: what it had drawn and not accounted for is forfeited.
+    pub fn check_forfeit(&mut self, n: usize) {
+        let member = &self.members[n];
+        let feed = FeedId {
+            node: member.me,
+            incarnation: member.cfg.incarnation,
+        };
+        let books = self.check.money.feeds.get(&feed).copied().unwrap_or_default();
+        if books.drawn > books.returned + books.recorded {
+            self.summary.saw("chunk forfeited");
+        }
     }
 
     /// A node has died: its calls cost what they cost, and it will never know.

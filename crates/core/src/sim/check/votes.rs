@@ -91,6 +91,8 @@ impl World {
                 p.veto_stands(&decided.thread, &decided.proposal)
             );
             self.violate("veto", what);
+        } else if decided.choice == Choice::Approve && vetoed {
+            self.summary.saw("veto lifted");
         }
     }
 
