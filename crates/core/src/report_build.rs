@@ -29,7 +29,7 @@ pub fn blobs_needed(project: &Project, thread: &Hash) -> Vec<Hash> {
     for id in t.escalations.values() {
         let Some(e) = state.escalations.get(id) else { continue };
         out.extend(e.opened.as_ref().map(|(_, b)| b.question.hash));
-        out.extend(e.first_answer().and_then(|a| a.statement.text).map(|r| r.hash));
+        out.extend(e.voices(&state.rosters).into_iter().filter_map(|v| v.answer?.1.statement.text).map(|r| r.hash));
     }
     for proposal in t.proposals.values() {
         let Some(ballot) = state.ballots.get(proposal) else {
@@ -336,13 +336,12 @@ fn escalation(
     };
     let e = state.escalations.get(&id)?;
     let (_, body) = e.opened.as_ref()?;
-    let answer = e.first_answer().map(|a| {
-        let option = body
-            .options
-            .get(a.statement.option as usize)
-            .cloned()
-            .unwrap_or_default();
-        format!("{option} ({})", a.statement.person)
+    let answer = state.chosen(e).map(|option| {
+        let voices = e.voices(&state.rosters);
+        let said = voices.iter().filter_map(|v| v.answer.map(|(_, a)| &a.statement));
+        let people: Vec<&str> = said.filter(|a| a.option == option).map(|a| a.person.as_str()).collect();
+        let option = body.options.get(option as usize).cloned().unwrap_or_default();
+        format!("{option} ({})", people.join(", "))
     });
     Some(EscalationLine {
         id: id.to_string(),

@@ -7,7 +7,7 @@ use super::disk::Disk;
 use super::net::MESH_PEERS;
 use super::world::{Happening, Member, Nature, World};
 use super::{MAX_GROUP, dice::Dice};
-use crate::body::{Authority, Body, Genesis, Policy, Pool, Roster, Seat, Share};
+use crate::body::{Answers, Authority, Body, Genesis, Policy, Pool, Roster, Seat, Share};
 use crate::crypto::{Hash, Keypair};
 use crate::event::{Draft, Event};
 use crate::hlc::Hlc;
@@ -189,6 +189,7 @@ impl World {
         let policy = Policy {
             authority: self.groups[g].authority,
             shares,
+            answers: Answers::Majority,
         };
         self.check
             .total_shares(policy.shares.iter().map(|s| (s.node, s.amount_microusd)));
@@ -240,6 +241,7 @@ impl World {
             name: format!("group-{g}"),
             nonce: Hash(dice.bytes()),
             authority,
+            answers: Answers::Majority,
             shares: vec![Share {
                 node: me,
                 amount_microusd,

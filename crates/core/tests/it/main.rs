@@ -6,6 +6,7 @@
 mod bodies;
 mod certificates;
 mod encoding;
+mod escalations;
 mod folds;
 mod generator;
 mod ownership;

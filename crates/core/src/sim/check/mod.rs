@@ -240,8 +240,9 @@ impl World {
         let outsider = match body {
             Body::EscalationAnswered(b) => {
                 let id = &b.answer.statement.escalation;
-                let first = state.escalations.get(id).and_then(|e| e.first_answer());
-                first.is_some_and(|a| !self.is_operator(&a.by))
+                let voices = state.escalations.get(id).map(|e| e.voices(&state.rosters));
+                let mut answers = voices.iter().flatten().filter_map(|v| v.answer);
+                answers.any(|(_, a)| !self.is_operator(&a.by))
             }
             _ => false,
         };
