@@ -14,7 +14,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 
-use crate::body::{Body, Choice, Endorsement, FinalVote, Findings, Proposed, RosterChanged, SECURITY, Signed, Statement};
+use crate::body::{
+    Body, Choice, Endorsement, FinalVote, Findings, Proposed, RosterChanged, SECURITY, Signed, Statement,
+};
 use crate::codec::{self, CodecError};
 use crate::crypto::{Context, Hash, PublicKey};
 use crate::event::{Event, EventError};
@@ -339,7 +341,9 @@ impl Certificate {
             weight: weights[&seat.statement.agent],
             seat: roster.owner(&seat.by).is_some(),
             choice: cast.get(&seat.statement.agent).map(|v| v.choice),
-            lifts_veto: cast.get(&seat.statement.agent).is_some_and(|v| lifts(&seat.statement, v)),
+            lifts_veto: cast
+                .get(&seat.statement.agent)
+                .is_some_and(|v| lifts(&seat.statement, v)),
         };
         let voters: Vec<VerifiedVoter> = proposed.panel.iter().map(voter).collect();
         let behind: Vec<&VerifiedVoter> = voters.iter().filter(|v| v.choice == Some(self.choice)).collect();

@@ -131,7 +131,10 @@ impl Roster {
 
     /// The owners for whom a person answers escalations.
     pub fn owners_of(&self, person: &PublicKey) -> Vec<&str> {
-        let pools = self.pools.iter().filter(|p| p.seats.iter().any(|s| s.operator == *person));
+        let pools = self
+            .pools
+            .iter()
+            .filter(|p| p.seats.iter().any(|s| s.operator == *person));
         pools.map(|p| p.owner.as_str()).collect()
     }
 

@@ -495,7 +495,9 @@ impl Project {
             )));
         }
         if !self.is_seat() {
-            return Err(conflict("this node has no seat in the roster, so its question would not count"));
+            return Err(conflict(
+                "this node has no seat in the roster, so its question would not count",
+            ));
         }
         let (blob, question) = self.text_blob(ctx, question);
         let (remind_ms, timeout_ms) = (ctx.cfg.pace.remind_ms, ctx.cfg.pace.escalation_timeout_ms);

@@ -190,6 +190,12 @@ impl Project {
         self.me.incarnation > 0 && self.life_began.is_none_or(|began| since.ms() <= known_by(began))
     }
 
+    /// Whether this node keeps out of a thread's votes, because it came back from a backup: see [`Project::is_forfeited`].
+    pub fn sits_out(&self, thread: &Hash) -> bool {
+        let opened = self.state.threads.get(thread).and_then(|t| t.opened.as_ref());
+        opened.is_some_and(|(meta, _)| self.is_forfeited(meta))
+    }
+
     /// Whether this node is a member now.
     pub fn is_member(&self) -> bool {
         self.state.rosters.latest().is_member(&self.me.node)

@@ -72,7 +72,10 @@ impl Project {
         };
         let entries: Vec<FindingsEntry> = thread.findings.values().cloned().collect();
         let proposals: Vec<Hash> = thread.proposals.values().copied().collect();
-        let events = entries.iter().map(|e| e.reference.hash).chain(proposals.iter().copied());
+        let events = entries
+            .iter()
+            .map(|e| e.reference.hash)
+            .chain(proposals.iter().copied());
         for event in events {
             self.note_coming(*id, event, ctx.now);
         }
@@ -180,9 +183,7 @@ impl Project {
             let node = e.reference.feed.node;
             let count = taken.entry(node).or_default();
             *count += 1;
-            *count <= part
-                && roster.owner(&node).is_some()
-                && self.state.agents.get(&node, &e.findings.by).is_some()
+            *count <= part && roster.owner(&node).is_some() && self.state.agents.get(&node, &e.findings.by).is_some()
         });
         of_seats.take(MAX_PROPOSED_FINDINGS).collect()
     }
@@ -249,7 +250,9 @@ impl Project {
         };
         let own = |node: &PublicKey| *node == self.me.node;
         let voters = ballot.voters();
-        let begun = voters.iter().any(|(a, node)| own(node) && ballot.commitment(a).is_some());
+        let begun = voters
+            .iter()
+            .any(|(a, node)| own(node) && ballot.commitment(a).is_some());
         if begun || own(&meta.node()) {
             return Sound;
         }
@@ -265,7 +268,9 @@ impl Project {
             return Refused("its seat has proposed often enough");
         }
         let phases = Phases::new(meta.hlc.ms(), opened);
-        let others = voters.iter().any(|(a, n)| *n != meta.node() && ballot.commitment(a).is_some());
+        let others = voters
+            .iter()
+            .any(|(a, n)| *n != meta.node() && ballot.commitment(a).is_some());
         if came_ms >= phases.last && !others {
             return Refused("its vote was over when it came");
         }
@@ -327,7 +332,12 @@ impl Project {
         }
         let finders = self.finders(id);
         let settled = |at_ms: u64| at_ms.saturating_add(FINDINGS_GRACE_MS) <= came_ms;
-        let mine: BTreeSet<PublicKey> = proposed.panel.iter().filter(|s| s.by == me).map(|s| s.statement.agent).collect();
+        let mine: BTreeSet<PublicKey> = proposed
+            .panel
+            .iter()
+            .filter(|s| s.by == me)
+            .map(|s| s.statement.agent)
+            .collect();
         let fits = |seat: &Signed<Endorsement>| {
             let agent = seat.statement.agent;
             let retired = self.state.agents.retired_at(&me, &agent);
@@ -373,7 +383,10 @@ impl Project {
     /// Puts the change to the vote when all findings are there or their time is over.
     pub(super) fn propose(&mut self, ctx: &mut Ctx<'_>, id: &Hash, home: &Meta, opened: &ThreadOpened) -> u64 {
         let Some(subject) = opened.subject else { return u64::MAX };
-        let own = self.state.threads[id].proposals.keys().filter(|o| o.node == self.me.node);
+        let own = self.state.threads[id]
+            .proposals
+            .keys()
+            .filter(|o| o.node == self.me.node);
         let often = own.count() >= MAX_PROPOSALS;
         let silent = self.state.threads[id].findings.is_empty();
         if !self.is_seat() || self.ballot_of(id).is_some() || silent || often {
@@ -416,12 +429,19 @@ impl Project {
     /// a refused proposal those in rank have their time again, and a proposal that came early is waited for.
     fn proposal_due(&mut self, ctx: &mut Ctx<'_>, id: &Hash, home: &Meta, opened: &ThreadOpened) -> u64 {
         let step = ctx.cfg.pace.backup_ms * self.rank(id, &home.node(), ctx.now);
-        let deadline = home.hlc.ms().saturating_add(opened.timing.findings_ms).saturating_add(step);
+        let deadline = home
+            .hlc
+            .ms()
+            .saturating_add(opened.timing.findings_ms)
+            .saturating_add(step);
         let mut due = deadline;
         if self.roles_are_settled(id, opened, ctx.now) {
             let since = *self.ready_since.entry(*id).or_insert(ctx.now);
             // A veto whose list is on its way is waited for, for less than the next in rank waits.
-            let lists = self.vetoes(id).values().all(|e| self.known_founded(id, &e.findings).is_some());
+            let lists = self
+                .vetoes(id)
+                .values()
+                .all(|e| self.known_founded(id, &e.findings).is_some());
             let patience = if lists { 0 } else { ctx.cfg.pace.backup_ms / 2 };
             due = (since + step + patience).min(deadline);
         }

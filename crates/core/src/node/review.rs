@@ -8,9 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Ctx, Project};
-use crate::body::{
-    Body, Escalated, MessageKind, REVIEW_OPTIONS, Reason, TaskAnnounced, ThreadKind, ThreadOpened,
-};
+use crate::body::{Body, Escalated, MessageKind, REVIEW_OPTIONS, Reason, TaskAnnounced, ThreadKind, ThreadOpened};
 use crate::change::ChangeSet;
 use crate::crypto::{self, Context, Hash, PublicKey};
 use crate::diff::Change;

@@ -97,6 +97,9 @@ impl Project {
         let mut wake = u64::MAX;
         let me = self.me.node;
         let forfeited = self.is_forfeited(home);
+        if forfeited {
+            self.say_that_we_sit_out(ctx, &id, &meta, &panel);
+        }
         for (agent, _) in panel.iter().filter(|(_, node)| *node == me && !forfeited) {
             let local = self.agents.values().find(|a| a.key.public() == *agent);
             let Some(voter) = local.map(|a| Voter {
@@ -109,6 +112,29 @@ impl Project {
             wake = wake.min(self.vote(ctx, &id, &proposal, &meta, &proposed, &voter, phases, (home, opened)));
         }
         wake.min(self.tally(ctx, &id, &proposal, home, &meta, phases))
+    }
+
+    /// A restored node says once that it will not vote, or its silence would look like a fault.
+    fn say_that_we_sit_out(&mut self, ctx: &mut Ctx<'_>, id: &Hash, meta: &Meta, panel: &[(PublicKey, PublicKey)]) {
+        let me = self.me;
+        let since = self.state.threads[id].messages.range(meta.order()..);
+        let said = |kind, feed| kind == MessageKind::Note && feed == me;
+        if since
+            .into_iter()
+            .any(|(_, m)| said(m.message.statement.kind, m.reference.feed))
+        {
+            return;
+        }
+        let on_panel = |key: PublicKey| panel.iter().any(|(agent, node)| *agent == key && *node == me.node);
+        let voter = self
+            .agents
+            .values()
+            .find(|a| on_panel(a.key.public()))
+            .map(|a| a.spec.id.clone());
+        if let Some(agent) = voter {
+            let text = "my node came back from a backup and sits this review out: an earlier life of it may have voted already";
+            self.say(ctx, &agent, *id, MessageKind::Note, text);
+        }
     }
 
     /// Panel members whose nodes are here, or all of them once time is over.
@@ -475,7 +501,11 @@ impl Project {
     /// Whether a veto that a proposal names still stands: vetoes are lifted when security voters with more than half of the panel's
     /// security weight lift them in the final vote.
     pub fn veto_stands(&self, proposal: &Hash) -> bool {
-        let Some((ballot, (meta, proposed))) = self.state.ballots.get(proposal).and_then(|b| Some((b, b.proposed.as_ref()?)))
+        let Some((ballot, (meta, proposed))) = self
+            .state
+            .ballots
+            .get(proposal)
+            .and_then(|b| Some((b, b.proposed.as_ref()?)))
         else {
             return true;
         };

@@ -102,9 +102,8 @@ impl Escalation {
             a.statement.question == asked.question.hash && (a.statement.option as usize) < asked.options.len()
         };
         let pools = roster.pools.iter().map(|pool| {
-            let operates = |a: &Signed<Answer>| {
-                pool.seats.iter().any(|s| s.operator == a.by) || plant::active("outsider_answers")
-            };
+            let operates =
+                |a: &Signed<Answer>| pool.seats.iter().any(|s| s.operator == a.by) || plant::active("outsider_answers");
             Voice {
                 owner: &pool.owner,
                 weight: pool.weight,
@@ -131,7 +130,9 @@ impl Escalation {
         for (voice, (_, answer)) in said() {
             *sums.entry(answer.statement.option).or_default() += u64::from(voice.weight);
         }
-        sums.into_iter().find(|(_, sum)| sum * 2 > total).map(|(option, _)| option)
+        sums.into_iter()
+            .find(|(_, sum)| sum * 2 > total)
+            .map(|(option, _)| option)
     }
 
     /// How many reminders were sent.
@@ -148,7 +149,10 @@ impl State {
 
     /// Whether a question counts: see [`Escalation::counts`].
     pub fn escalation_counts(&self, escalation: &Escalation) -> bool {
-        let thread = escalation.opened.as_ref().and_then(|(_, b)| self.threads.get(&b.thread));
+        let thread = escalation
+            .opened
+            .as_ref()
+            .and_then(|(_, b)| self.threads.get(&b.thread));
         let kind = thread.and_then(|t| t.opened.as_ref()).map(|(_, o)| o.kind);
         escalation.counts(&self.rosters, kind)
     }
