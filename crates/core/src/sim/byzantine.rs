@@ -96,6 +96,9 @@ impl World {
         let Some(project) = self.groups[self.members[n].group].project else {
             return;
         };
+        if self.dice.chance(300) && self.lie_about_a_decision(n) {
+            return;
+        }
         let choice = self.dice.index(14);
         let Some(p) = self.members[n].node.as_ref().and_then(|node| node.project(&project)) else {
             return;

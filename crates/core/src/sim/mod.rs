@@ -15,6 +15,9 @@ mod dice;
 mod disk;
 mod end;
 mod faults;
+mod liars {
+    pub(super) mod decisions;
+}
 mod log;
 mod members;
 mod minds;

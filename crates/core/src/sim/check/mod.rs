@@ -36,6 +36,7 @@ pub(super) struct Check {
     leases: leases::Leases,
     money: money::Money,
     votes: votes::Votes,
+    pub people: super::liars::decisions::People,
 }
 
 impl World {
@@ -96,6 +97,7 @@ impl World {
                     *self.summary.reasons.entry(format!("{:?}", b.reason)).or_default() += 1;
                 }
                 Some(Body::Decided(decided)) => self.check_decision(n, event.project(), &decided),
+                Some(Body::FinalVoted(vote)) => self.check_approval(n, event.project(), &vote),
                 _ => {}
             }
         }
@@ -209,6 +211,9 @@ impl World {
 
     /// An event has taken effect: what it is about is there before it, and nobody has answered for people who is not one.
     pub fn check_applied(&mut self, n: usize, meta: &Meta, body: &Body) {
+        if let Body::EscalationAnswered(b) = body {
+            self.check_people(n, &b.answer);
+        }
         if !self.honest(n) {
             return;
         }
