@@ -93,8 +93,14 @@ fn a_real_one_holds_and_says_what_was_decided() {
     let [veto] = &verified.vetoes[..] else {
         panic!("one veto is named: {:?}", verified.vetoes)
     };
-    assert_eq!((veto.id.as_deref(), veto.owner.as_deref()), (Some("security-1"), Some("ann")));
-    assert_eq!((&veto.lifted_by[..], veto.lifted), (&["security-1".to_owned()][..], true));
+    assert_eq!(
+        (veto.id.as_deref(), veto.owner.as_deref()),
+        (Some("security-1"), Some("ann"))
+    );
+    assert_eq!(
+        (&veto.lifted_by[..], veto.lifted),
+        (&["security-1".to_owned()][..], true)
+    );
     assert!(verified.voters.iter().all(|v| v.seat));
     let dissent = verified
         .voters
@@ -303,7 +309,13 @@ fn a_proposal_that_does_not_belong_is_refused() {
                 .iter()
                 .map(|(n, id)| {
                     let lifts_veto = *id == "security-1";
-                    Signed::new(&w.agent(*n, id), FinalVote { lifts_veto, ..vote.clone() })
+                    Signed::new(
+                        &w.agent(*n, id),
+                        FinalVote {
+                            lifts_veto,
+                            ..vote.clone()
+                        },
+                    )
                 })
                 .collect(),
             ..d.certificate.clone()
@@ -358,7 +370,10 @@ fn a_proposal_that_does_not_belong_is_refused() {
             total: 5 * UNITS_PER_WEIGHT
         })
     );
-    refused(proposal(ann, &|_, p| p.vetoes[0].signature.0[0] ^= 1), "a veto that it names does not hold");
+    refused(
+        proposal(ann, &|_, p| p.vetoes[0].signature.0[0] ^= 1),
+        "a veto that it names does not hold",
+    );
     refused(
         proposal(ann, &|_, p| p.vetoes[0].statement.count += 1),
         "a veto that it names does not hold",
@@ -529,7 +544,13 @@ fn an_approval_that_leaves_a_veto_standing_is_refused() {
             .iter()
             .map(|(n, id)| {
                 let lifts_veto = lifters.contains(id);
-                Signed::new(&w.agent(*n, id), FinalVote { lifts_veto, ..vote.clone() })
+                Signed::new(
+                    &w.agent(*n, id),
+                    FinalVote {
+                        lifts_veto,
+                        ..vote.clone()
+                    },
+                )
             })
             .collect();
         c.verify(None)
@@ -565,7 +586,10 @@ fn a_voter_without_a_seat_is_said_to_have_none() {
     let certificate = Certificate::gather(&w.state(), &round.proposal, &thread).expect("a decision");
     let voters = certificate.verify(None).unwrap().voters;
     let seats: Vec<_> = voters.iter().map(|v| (v.id.as_str(), v.seat, v.weight > 0)).collect();
-    assert!(seats.contains(&("c", false, false)) && seats.contains(&("a", true, true)), "{seats:?}");
+    assert!(
+        seats.contains(&("c", false, false)) && seats.contains(&("a", true, true)),
+        "{seats:?}"
+    );
 }
 
 proptest! {

@@ -145,7 +145,11 @@ fn only_a_seat_asks_and_a_review_has_its_own_options() {
         (0, vec![], false),
     ] {
         let mut q = Question::asked(World::new(&pools, 1, Authority::Home), by, options.clone());
-        let status = if counts { EscalationStatus::Open } else { EscalationStatus::Void };
+        let status = if counts {
+            EscalationStatus::Open
+        } else {
+            EscalationStatus::Void
+        };
         assert_eq!(q.status(), status, "{by} {options:?}");
         q.operator_says(0, 0);
         q.operator_says(1, 0);

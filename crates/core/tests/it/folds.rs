@@ -117,7 +117,12 @@ fn random_worlds_reach_every_part_of_the_state() {
             .count();
         revealed += s.ballots.values().map(|b| b.first_votes().len()).sum::<usize>();
         answered += s.escalations.values().filter(|e| s.chosen(e).is_some()).count();
-        vetoed += s.ballots.values().filter_map(|b| b.proposed.as_ref()).filter(|(_, p)| !p.vetoes.is_empty()).count();
+        vetoed += s
+            .ballots
+            .values()
+            .filter_map(|b| b.proposed.as_ref())
+            .filter(|(_, p)| !p.vetoes.is_empty())
+            .count();
         versions += s.resources.values().map(|r| r.versions().len()).sum::<usize>();
         let leases = |t: &bzzz_core::state::Task| t.current(s.policy.authority, s.rosters.latest()).is_some();
         leased += s.tasks.values().filter(|t| leases(t)).count();

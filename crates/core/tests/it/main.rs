@@ -12,6 +12,7 @@ mod generator;
 mod ownership;
 mod python;
 mod random;
+mod turn;
 mod vectors;
 mod voting;
 mod world;

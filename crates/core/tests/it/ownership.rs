@@ -1,7 +1,7 @@
 //! Who holds a task, which version a resource has, which answer counts.
 
 use bzzz_core::body::*;
-use bzzz_core::crypto::{Hash, Keypair};
+use bzzz_core::crypto::Hash;
 use bzzz_core::event::FeedId;
 use bzzz_core::hlc::MAX_SKEW_MS;
 use bzzz_core::state::{Lease, Resource, Task, TaskStatus};

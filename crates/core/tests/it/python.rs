@@ -101,7 +101,10 @@ fn the_script_refuses_what_we_refuse() {
         change(&mut proposed);
         let event = Event::sign(&w.members[0].key, draft, &Body::Proposed(proposed));
         for vote in &mut c.votes {
-            let agent = FIVE.iter().map(|(n, id)| w.agent(*n, id)).find(|a| a.public() == vote.by);
+            let agent = FIVE
+                .iter()
+                .map(|(n, id)| w.agent(*n, id))
+                .find(|a| a.public() == vote.by);
             let proposal = event.hash();
             let statement = FinalVote {
                 proposal,
@@ -121,7 +124,10 @@ fn the_script_refuses_what_we_refuse() {
         }),
         ("lift-by-others", &|c| {
             for vote in &mut c.votes {
-                let agent = FIVE.iter().map(|(n, id)| w.agent(*n, id)).find(|a| a.public() == vote.by);
+                let agent = FIVE
+                    .iter()
+                    .map(|(n, id)| w.agent(*n, id))
+                    .find(|a| a.public() == vote.by);
                 let mut statement = vote.statement.clone();
                 statement.lifts_veto ^= true;
                 *vote = Signed::new(&agent.expect("a voter"), statement);

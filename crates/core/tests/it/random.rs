@@ -181,7 +181,13 @@ fn random_body(kind: u16, w: &World, by: usize, made: &Made, g: &mut Generator) 
                 .flat_map(|i| AGENTS.map(|id| w.endorsement(i, id, Some("m"))))
                 .collect();
             b.panel.sort_by_key(|s| s.statement.agent);
-            b.vetoes = b.vetoes.iter().map(|_| ()).zip([&agent]).map(|((), agent)| veto(w, thread, agent)).collect();
+            b.vetoes = b
+                .vetoes
+                .iter()
+                .map(|_| ())
+                .zip([&agent])
+                .map(|((), agent)| veto(w, thread, agent))
+                .collect();
         }
         Body::Committed(_) | Body::Revealed(_) | Body::FinalVoted(_) | Body::Decided(_) => {
             vote(&mut body, w, by, id, made, g)
@@ -189,7 +195,11 @@ fn random_body(kind: u16, w: &World, by: usize, made: &Made, g: &mut Generator) 
         Body::Escalated(b) => {
             b.thread = thread;
             let other = vec!["approve".into(), "reject".into()];
-            b.options = if g.chance(80) { REVIEW_OPTIONS.map(Into::into).into() } else { other };
+            b.options = if g.chance(80) {
+                REVIEW_OPTIONS.map(Into::into).into()
+            } else {
+                other
+            };
         }
         Body::EscalationAcked(EscalationAcked { escalation, .. })
         | Body::EscalationReminded(EscalationReminded { escalation, .. })

@@ -112,7 +112,10 @@ fn countable(w: &World, round: &Round) -> Vec<(PublicKey, Choice)> {
 }
 
 fn is_decided(w: &World, round: &Round) -> bool {
-    matches!(w.state().thread_status(&round.thread), Some(ThreadStatus::Decided { .. }))
+    matches!(
+        w.state().thread_status(&round.thread),
+        Some(ThreadStatus::Decided { .. })
+    )
 }
 
 #[test]
@@ -298,7 +301,12 @@ fn a_veto_that_the_proposal_names_stands_until_security_lifts_it() {
         let mut w = World::three();
         let thread = w.thread(0);
         let findings = w.veto(thread, FIVE[1]);
-        w.append(0, Body::FindingsPosted(FindingsPosted { findings: findings.clone() }));
+        w.append(
+            0,
+            Body::FindingsPosted(FindingsPosted {
+                findings: findings.clone(),
+            }),
+        );
         let round = w.propose_against(0, thread, &FIVE, if named { vec![findings] } else { vec![] });
         let vote = w.vote(&round, choice);
         let votes: Vec<Event> = FIVE
@@ -326,7 +334,12 @@ fn a_veto_that_the_proposal_names_stands_until_security_lifts_it() {
 #[test]
 fn a_veto_is_lifted_by_more_than_half_of_the_security_weight_on_the_panel() {
     // Ann's security agent shares its node's weight with one other, bob's and cat's have theirs alone: ½, 1, 1.
-    let panel = [(0, "reviewer-1"), (0, "security-1"), (1, "security-2"), (2, "security-3")];
+    let panel = [
+        (0, "reviewer-1"),
+        (0, "security-1"),
+        (1, "security-2"),
+        (2, "security-3"),
+    ];
     for (lifters, decides) in [
         (&panel[1..2], false),
         (&panel[2..3], false),
@@ -343,7 +356,10 @@ fn a_veto_is_lifted_by_more_than_half_of_the_security_weight_on_the_panel() {
             .iter()
             .map(|v| {
                 let lifts_veto = lifters.contains(v);
-                let vote = FinalVote { lifts_veto, ..vote.clone() };
+                let vote = FinalVote {
+                    lifts_veto,
+                    ..vote.clone()
+                };
                 w.cast(*v, vote)
             })
             .collect();
@@ -390,5 +406,8 @@ fn vetoes_are_named_once_an_agent_and_about_this_thread() {
         veto: false,
         ..one.statement.clone()
     };
-    assert!(!with(&w, vec![Signed::new(&w.agent(0, "reviewer-1"), plain)]), "no veto");
+    assert!(
+        !with(&w, vec![Signed::new(&w.agent(0, "reviewer-1"), plain)]),
+        "no veto"
+    );
 }
