@@ -284,6 +284,13 @@ impl Project {
         if !names_what_was_known && !plant::active("omitted_veto_accepted") {
             return Refused("it leaves out findings or their agent");
         }
+        let named: BTreeSet<PublicKey> = proposed.vetoes.iter().map(|v| v.by).collect();
+        let vetoes = self.vetoes(id);
+        let mut long = vetoes.values().filter(|e| known_long(&e.reference.hash));
+        let all = named.len() >= MAX_VETOES || long.all(|e| named.contains(&e.findings.by));
+        if !all && !plant::active("omitted_veto_accepted") {
+            return Refused("it leaves out a veto");
+        }
         for veto in &proposed.vetoes {
             let mut entries = self.state.threads[id].findings.values();
             let posted = entries.find(|e| e.findings == *veto);

@@ -9,6 +9,7 @@ mod encoding;
 mod escalations;
 mod folds;
 mod generator;
+mod judging;
 mod ownership;
 mod python;
 mod random;
