@@ -5,24 +5,20 @@ class Array(list): raw = b""  # an array that keeps its encoding: hashes and sig
 def check(ok, why):
     if not ok: raise ValueError(why)
 def item(b, at):  # one item of deterministic CBOR (RFC 8949, 4.2.1): number, bytes, text, array, false, true or null
-    start, major, n, at = at, b[at] >> 5, b[at] & 31, at + 1
+    start, major, n, at, array = at, b[at] >> 5, b[at] & 31, at + 1, Array()
     if b[start] in b"\xf4\xf5\xf6": return (False, True, None)[b[start] - 0xF4], at
     size, least = (1 << n - 24, max(24, 1 << 4 * (1 << n - 24))) if n > 23 else (0, 0)
     if size: n, at = int.from_bytes(b[at:at + size], "big"), at + size
     check(least <= n and size <= 8 and major in (0, 2, 3, 4) and at + (n if major else 0) <= len(b), "its CBOR is another")
     if major < 4: return (b[at:at + n] if major == 2 else b[at:at + n].decode(), at + n) if major else (n, at)
-    array = Array()
     for _ in range(n): value, at = item(b, at); array.append(value)
-    array.raw = b[start:at]
-    return array, at
+    array.raw = b[start:at]; return array, at
 def read(b):
-    check(item(b, 0)[1] == len(b), "something follows its end")
-    return item(b, 0)[0]
+    check(item(b, 0)[1] == len(b), "something follows its end"); return item(b, 0)[0]
 def digest(context, b): return hashlib.sha256(b"bzzz/" + context + b"/v1\0" + b).digest()
 def verify(context, key, b, sig): Ed25519PublicKey.from_public_bytes(key).verify(sig, b"bzzz/" + context + b"/v1\0" + b)
 def event(b, its_kind):
-    signed, signature = read(b)
-    version, project, node, life, seq, prev, _, epoch, _, kind, body = read(signed)
+    signed, signature = read(b); version, project, node, life, seq, prev, _, epoch, _, kind, body = read(signed)
     check((version, kind, seq == 0) == (1, its_kind, prev == bytes(32)), "an event has another form")
     verify(b"event", node, signed, signature)
     return project, epoch, node, life or seq, digest(b"event", signed), read(body)
@@ -38,11 +34,10 @@ def certificate(b, pin):
     for after, sigs in changes:  # what members sign is [project, hash of the roster]
         check(after[:2] == [roster[0] + 1, digest(b"roster", roster.raw)], "its rosters do not follow each other")
         for n, s in sigs: verify(b"roster-change", n, b"\x82X " + project + b"X " + digest(b"roster", after.raw), s)
-        quorum(roster, sum(weights(roster)[n] for n in {n for n, _ in sigs}))
-        roster = after
-    where, epoch, author, _, its_hash, (thread, subject, its_roster, panel, _) = event(proposal, 40)
+        quorum(roster, sum(weights(roster)[n] for n in {n for n, _ in sigs})); roster = after
+    where, epoch, author, _, its_hash, (thread, subject, its_roster, panel, _, vetoes) = event(proposal, 40)
     check([where, epoch, its_roster] == [project, roster[0], digest(b"roster", roster.raw)], "its proposal is another's")
-    for context, part in (b"endorsement", panel), (b"final-vote", votes), (b"receipt", receipts):
+    for context, part in zip((b"endorsement", b"findings", b"final-vote", b"receipt"), (panel, vetoes, votes, receipts)):
         for said, by, signature in part: verify(context, by, said.raw, signature)
         check(part is panel or len({by for _, by, _ in part}) == len(part), "somebody speaks twice")
     agents, held = collections.Counter(node for _, node, _ in panel), weights(roster)
@@ -51,10 +46,15 @@ def certificate(b, pin):
     about = [project, thread, epoch, its_roster, subject, its_hash]
     check(all(v[:6] == about and by in voters for v, by, _ in votes), "a vote is another's or about something else")
     check(all(r[:2] == about[:2] and by in held for r, by, _ in receipts), "a receipt is another's")
+    check(all(v[:2] == about[:2] and v[4] is True for v, _, _ in vetoes), "a veto is another's")
     quorum(roster, sum(voters[by] for v, by, _ in votes if v[6] == choice))
-    tally = "".join(f"\n{s[2]} {WORDS[v[6]]} ({voters[by]})" for s, _, _ in panel for v, by, _ in votes if by == s[1])
-    pinned = "pinned" if pin else "not pinned"
-    return f"holds, {pinned}: {name} ({project.hex()}) {WORDS[choice]} subject {subject.hex()} in epoch {epoch}{tally}"
+    security = {seat[1]: seat[2] for seat, _, _ in panel if seat[3] == "security"}
+    lifts = {by: security[by] for v, by, _ in votes if by in security and v[6:] == [0, True]}
+    check(choice or not vetoes or sum(map(voters.get, lifts)) * 2 > sum(map(voters.get, security)), "a veto stands")
+    tally = f" {WORDS[choice]} subject {subject.hex()} in epoch {epoch}"
+    tally += "".join(f"\n{s[2]} {WORDS[v[6]]} ({voters[by]})" for s, _, _ in panel for v, by, _ in votes if by == s[1])
+    tally += "".join(f"\nveto of {by.hex()}, lifted by {', '.join(lifts.values()) or 'nobody'}" for _, by, _ in vetoes)
+    return f"holds, {'pinned' if pin else 'not pinned'}: {name} ({project.hex()}){tally}"
 BEGIN, WORDS = "-----BEGIN BZZZ DECISION CERTIFICATE-----", ("approves", "requests changes", "abstains")
 try: print(certificate(base64.b64decode(open(sys.argv[1]).read().split(BEGIN)[1].split("-----END")[0]), sys.argv[2:]))
 except Exception as why: sys.exit(f"the certificate does not hold: {why or type(why).__name__}")

@@ -3,7 +3,7 @@
 //! `cargo run --manifest-path fuzz/Cargo.toml --example seeds` in the root of the repository. The fuzzer cannot guess an
 //! encoding of many nested lists, so without these it would stay at the door for long.
 
-use bzzz_core::body::{
+use bzzz_core::body::{Answers, 
     AgentRetired, Authority, Body, Choice, Endorsement, FinalVote, Genesis, Policy, Pool, Proposed, Roster, Seat,
     Share, Signed,
 };
@@ -52,6 +52,7 @@ fn main() -> std::io::Result<()> {
                     node: node.public(),
                     amount_microusd: 1_000_000,
                 }],
+                answers: Answers::Majority,
             },
         }),
     );
@@ -76,6 +77,7 @@ fn main() -> std::io::Result<()> {
             roster: roster.hash(),
             panel: vec![Signed::new(&node, endorsement)],
             findings: vec![],
+            vetoes: vec![],
         }),
     );
     let retired = Event::sign(

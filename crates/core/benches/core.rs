@@ -59,6 +59,7 @@ impl World {
         let policy = Policy {
             authority: Authority::Home,
             shares: vec![],
+            answers: Answers::Majority,
         };
         let body = Body::Genesis(Genesis {
             name: "bench".into(),

@@ -1,9 +1,10 @@
 //! Decision certificates: everything that a stranger needs to check a decision, in one file, offline.
 //!
 //! A certificate holds the genesis event, every roster change up to the decision's epoch, the proposal event with its
-//! panel, and the final votes as their agents signed them. It is valid when the rosters follow from the genesis,
-//! the panel is endorsed by roster nodes, and the votes for the outcome carry more than two thirds of the roster's weight. It is
-//! final by these signatures, whatever arrives later. With the project's id known beforehand (`--project`), the
+//! panel and the vetoes that it names, and the final votes as their agents signed them. It is valid when the rosters follow from the
+//! genesis, the votes for the outcome carry more than two thirds of the roster's weight, and, for an approval, security voters
+//! have lifted every veto that the proposal names. Endorsements by nodes without a seat give no weight. It is final by these
+//! signatures, whatever arrives later. With the project's id known beforehand (`--project`), the
 //! chain is pinned; without it the answer is "valid, issuer not pinned".
 //!
 //! On disk it is PEM (RFC 7468) around canonical CBOR, so that it can be pasted anywhere.
@@ -13,12 +14,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 
-use crate::body::{Body, Choice, Endorsement, FinalVote, RosterChanged, Signed, Statement};
+use crate::body::{
+    Body, Choice, Endorsement, FinalVote, Findings, Proposed, RosterChanged, SECURITY, Signed, Statement,
+};
 use crate::codec::{self, CodecError};
 use crate::crypto::{Context, Hash, PublicKey};
 use crate::event::{Event, EventError};
 use crate::roster::{RosterChain, RosterError, is_quorum};
-use crate::state::State;
+use crate::state::{State, lift_weight};
 
 /// The version of the form.
 pub const CERTIFICATE_VERSION: u8 = 1;
@@ -93,6 +96,10 @@ pub enum CertificateError {
     Vote { agent: PublicKey, why: &'static str },
     #[error("the votes for the outcome carry {weight} of {total} weight; more than two thirds are needed")]
     NoQuorum { weight: u64, total: u64 },
+    #[error(
+        "the approval leaves a veto standing: {lifting} of {security} weight of the panel's security voters lifts it, more than half is needed"
+    )]
+    Veto { lifting: u64, security: u64 },
     #[error("the receipt of node {0} does not hold")]
     Receipt(PublicKey),
     #[error("the certificate belongs to project {got}, not to {want}")]
@@ -120,8 +127,29 @@ pub struct VerifiedVoter {
     pub model: Option<String>,
     /// Weight of its vote.
     pub weight: u64,
+    /// Whether its node has a seat in the roster; without one the voter has no weight.
+    pub seat: bool,
     /// Its final vote; none when it was silent.
     pub choice: Option<Choice>,
+    /// Whether it lifts the vetoes that the proposal names.
+    pub lifts_veto: bool,
+}
+
+/// A veto that a verified certificate's proposal names.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct VerifiedVeto {
+    /// The agent's key.
+    pub agent: PublicKey,
+    /// Its id, if it is on the panel.
+    pub id: Option<String>,
+    /// Its node's declared owner, if it is on the panel.
+    pub owner: Option<String>,
+    /// Hash of the list of findings behind it.
+    pub findings: Hash,
+    /// Ids of the security voters that lift it.
+    pub lifted_by: Vec<String>,
+    /// Whether they lift it with more than half of the panel's security weight.
+    pub lifted: bool,
 }
 
 /// What a verified certificate says.
@@ -149,6 +177,8 @@ pub struct Verified {
     pub total: u64,
     /// The panel.
     pub voters: Vec<VerifiedVoter>,
+    /// The vetoes that the vote had to deal with.
+    pub vetoes: Vec<VerifiedVeto>,
     /// Nodes behind the outcome.
     pub nodes: u32,
     /// Owners behind it, as declared.
@@ -182,7 +212,11 @@ impl Certificate {
             .filter(|v| v.statement.answers(meta, proposed) && proposed.panel.iter().any(|s| s.statement.agent == v.by))
             .collect();
         // A voter that signed two different votes is kept with the one that the decision counted.
-        votes.sort_by_key(|v| (v.by, v.statement.choice != decision.decided.choice));
+        // So is a lifted veto.
+        votes.sort_by_key(|v| {
+            let s = &v.statement;
+            (v.by, s.choice != decision.decided.choice, !s.lifts_veto)
+        });
         votes.dedup_by_key(|v| v.by);
         Some(Certificate {
             version: CERTIFICATE_VERSION,
@@ -262,17 +296,27 @@ impl Certificate {
                 return refuse("an endorsement in its panel does not hold");
             }
         }
+        for veto in &proposed.vetoes {
+            if veto.statement.project != chain.project() || !veto.verify() {
+                return refuse("a veto that it names does not hold");
+            }
+        }
         let voters: Vec<_> = proposed.panel.iter().map(|s| (s.statement.agent, s.by)).collect();
         let weights = roster.voter_weights(&voters);
         let cast = self.verify_votes(&chain, &proposal, &proposed.subject, &proposed.thread, &weights)?;
         let total = roster.total_weight();
         let weight = cast
             .iter()
-            .filter(|(_, c)| **c == self.choice)
+            .filter(|(_, v)| v.choice == self.choice)
             .map(|(a, _)| weights[a])
             .sum();
         if !is_quorum(weight, total) {
             return Err(CertificateError::NoQuorum { weight, total });
+        }
+        let (lifting, security) = lift_weight(&proposed, &weights, self.votes.iter());
+        let lifted = lifting * 2 > security;
+        if self.choice == Choice::Approve && !proposed.vetoes.is_empty() && !lifted {
+            return Err(CertificateError::Veto { lifting, security });
         }
         let mut spenders = BTreeSet::new();
         let mut spent: u64 = 0;
@@ -295,7 +339,11 @@ impl Certificate {
             owner: roster.owner(&seat.by).unwrap_or_default().to_owned(),
             model: seat.statement.model.clone(),
             weight: weights[&seat.statement.agent],
-            choice: cast.get(&seat.statement.agent).copied(),
+            seat: roster.owner(&seat.by).is_some(),
+            choice: cast.get(&seat.statement.agent).map(|v| v.choice),
+            lifts_veto: cast
+                .get(&seat.statement.agent)
+                .is_some_and(|v| lifts(&seat.statement, v)),
         };
         let voters: Vec<VerifiedVoter> = proposed.panel.iter().map(voter).collect();
         let behind: Vec<&VerifiedVoter> = voters.iter().filter(|v| v.choice == Some(self.choice)).collect();
@@ -320,6 +368,7 @@ impl Certificate {
             owners: behind.iter().map(|v| v.owner.as_str()).collect::<BTreeSet<_>>().len() as u32,
             model_families: families,
             consensus: nodes > 1 && families > 0,
+            vetoes: vetoes(&proposed, &voters, lifted),
             voters,
             spent_microusd: spent,
         })
@@ -365,7 +414,7 @@ impl Certificate {
         subject: &Hash,
         thread: &Hash,
         weights: &BTreeMap<PublicKey, u64>,
-    ) -> Result<BTreeMap<PublicKey, Choice>, CertificateError> {
+    ) -> Result<BTreeMap<PublicKey, &FinalVote>, CertificateError> {
         let roster = chain.latest();
         let roster_hash = roster.hash();
         let mut cast = BTreeMap::new();
@@ -381,7 +430,7 @@ impl Certificate {
                 () if !vote.verify() => "its signature is not the agent's",
                 () if cast.contains_key(&vote.by) => "it votes twice",
                 () => {
-                    cast.insert(vote.by, s.choice);
+                    cast.insert(vote.by, s);
                     continue;
                 }
             };
@@ -389,4 +438,28 @@ impl Certificate {
         }
         Ok(cast)
     }
+}
+
+/// Whether a voter's final vote lifts vetoes: it is a security voter's, and approves.
+fn lifts(voter: &Endorsement, vote: &FinalVote) -> bool {
+    voter.role == SECURITY && vote.lifts_veto && vote.choice == Choice::Approve
+}
+
+/// The vetoes that a proposal names, each with those that lift it: a lifting vote lifts them all.
+fn vetoes(proposed: &Proposed, voters: &[VerifiedVoter], lifted: bool) -> Vec<VerifiedVeto> {
+    let lifting = voters.iter().filter(|v| v.lifts_veto && v.weight > 0);
+    let lifted_by: Vec<String> = lifting.map(|v| v.id.clone()).collect();
+    let of = |veto: &Signed<Findings>| {
+        let at = proposed.panel.iter().position(|s| s.statement.agent == veto.by);
+        let voter = at.and_then(|at| voters.get(at));
+        VerifiedVeto {
+            agent: veto.by,
+            id: voter.map(|v| v.id.clone()),
+            owner: voter.map(|v| v.owner.clone()),
+            findings: veto.statement.list.hash,
+            lifted_by: lifted_by.clone(),
+            lifted,
+        }
+    };
+    proposed.vetoes.iter().map(of).collect()
 }

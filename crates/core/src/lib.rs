@@ -19,6 +19,7 @@ pub mod node;
 pub mod plant;
 pub mod report;
 pub mod report_build;
+pub mod report_people;
 pub mod roster;
 #[cfg(feature = "sim")]
 pub mod sim;

@@ -39,6 +39,9 @@ pub struct Report {
     pub messages: Vec<MessageLine>,
     /// Tally by weight.
     pub tally: Tally,
+    /// Vetoes that were raised, whether the vote dealt with them or not.
+    #[serde(default)]
+    pub vetoes: Vec<VetoLine>,
     /// Set when a person is asked to decide.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escalation: Option<EscalationLine>,
@@ -86,7 +89,7 @@ pub enum Basis {
     SeverityRule,
     /// A vote over several nodes in which models took part.
     Consensus,
-    /// A person's signed answer.
+    /// People's signed answers: see [`EscalationLine::owners`].
     Person,
 }
 
@@ -181,10 +184,70 @@ pub struct EscalationLine {
     pub id: String,
     /// `split`, `deadline`, `budget`, `veto`, `request`, `failures`.
     pub reason: String,
-    /// The question to the person.
+    /// The question to the person, as who opened it put it.
     pub question: String,
-    /// Signed answer, once there is one.
+    /// The option that people chose, with their names, once enough of them have.
     pub answer: Option<String>,
+    /// Who opened it.
+    #[serde(default)]
+    pub opened_by: Opener,
+    /// What is on record about the vote, whatever the question says.
+    #[serde(default)]
+    pub record: Vec<String>,
+    /// Whose answers decide: `any_owner`, `majority`.
+    #[serde(default)]
+    pub rule: String,
+    /// Every owner with its one voice.
+    #[serde(default)]
+    pub owners: Vec<OwnerLine>,
+    /// How far the answers are, in words.
+    #[serde(default)]
+    pub progress: String,
+}
+
+/// Who opened an escalation.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opener {
+    /// Its node's key, hex.
+    pub node: String,
+    /// The node's owner, as declared in the roster of the question's epoch.
+    pub owner: String,
+}
+
+/// One owner's voice in an escalation.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnerLine {
+    /// As declared in the roster of the question's epoch.
+    pub owner: String,
+    /// Weight of the whole pool.
+    pub weight: u32,
+    /// The option that it chose; none while it is silent.
+    pub answer: Option<String>,
+    /// Who answered for it, as they gave their name.
+    pub person: Option<String>,
+    /// The operator's key, hex, under which the answer is signed.
+    pub operator: Option<String>,
+    /// When, Unix milliseconds.
+    pub at_ms: Option<u64>,
+}
+
+/// One agent's veto.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VetoLine {
+    /// Agent id.
+    pub agent: String,
+    /// Its node's key, hex.
+    pub node: String,
+    /// The node's owner, as declared.
+    pub owner: String,
+    /// Whether a critical security finding by a security agent of a seat stands behind it; none while its list is not here.
+    pub founded: Option<bool>,
+    /// Whether the proposal that was voted on names it.
+    pub named: bool,
+    /// Ids of the security voters that lift it.
+    pub lifted_by: Vec<String>,
+    /// Whether it stands: it is not known to be unfounded, and neither security voters nor people have lifted it.
+    pub stands: bool,
 }
 
 /// Money of one review, micro-dollars.

@@ -11,6 +11,7 @@ use crate::report::{
     Basis, CostLine, EscalationLine, MessageLine, Participant, REPORT_VERSION, Report, ReportedFinding, Subject, Tally,
     Verdict, VoteLine,
 };
+use crate::report_people::{self, escalation_line};
 use crate::state::{State, Thread, ThreadStatus};
 
 /// The blobs that a thread's report is made of.
@@ -29,7 +30,12 @@ pub fn blobs_needed(project: &Project, thread: &Hash) -> Vec<Hash> {
     for id in t.escalations.values() {
         let Some(e) = state.escalations.get(id) else { continue };
         out.extend(e.opened.as_ref().map(|(_, b)| b.question.hash));
-        out.extend(e.first_answer().and_then(|a| a.statement.text).map(|r| r.hash));
+        out.extend(
+            e.voices(&state.rosters)
+                .into_iter()
+                .filter_map(|v| v.answer?.1.statement.text)
+                .map(|r| r.hash),
+        );
     }
     for proposal in t.proposals.values() {
         let Some(ballot) = state.ballots.get(proposal) else {
@@ -83,7 +89,15 @@ pub fn build(project: &Project, thread: &Hash, blobs: &BTreeMap<Hash, Vec<u8>>, 
         .into_iter()
         .map(|(finding, raised_by)| ReportedFinding { finding, raised_by })
         .collect();
-    let proposal = project.ballot_of(thread);
+    let decided = t.decision(&state.ballots, &state.finals, &state.rosters);
+    let proposal = decided
+        .map(|d| d.decided.proposal)
+        .or_else(|| project.ballot_of(thread));
+    let subject = report_people::Subject {
+        set: set.as_ref(),
+        change: change.as_ref(),
+    };
+    let vetoes = report_people::vetoes(state, t, proposal.as_ref(), &subject, blobs);
     let participants = participants(state, t, proposal.as_ref(), &counts);
     let verdict = match &status {
         ThreadStatus::Decided {
@@ -127,7 +141,7 @@ pub fn build(project: &Project, thread: &Hash, blobs: &BTreeMap<Hash, Vec<u8>>, 
     let stats = change.as_ref().map(|c| c.stats());
     let ended = ended_ms(state, t, &status).unwrap_or(now_ms);
     let project_name = &state.name;
-    Some(Report {
+    let mut report = Report {
         version: REPORT_VERSION,
         thread: format!("bzzz://*:*@{project_name}:{}/thread/{thread}", opened.task),
         project: project.id().to_string(),
@@ -147,6 +161,7 @@ pub fn build(project: &Project, thread: &Hash, blobs: &BTreeMap<Hash, Vec<u8>>, 
         votes,
         messages: messages(state, t, &text),
         tally,
+        vetoes,
         escalation: escalation(state, &status, t, &text),
         cost: CostLine {
             spent_microusd: state.spending.by_thread.get(thread).copied().unwrap_or(0),
@@ -154,7 +169,14 @@ pub fn build(project: &Project, thread: &Hash, blobs: &BTreeMap<Hash, Vec<u8>>, 
         },
         time_ms: ended.saturating_sub(meta.hlc.ms()),
         certificate: None,
-    })
+    };
+    let record = report_people::record(&report);
+    if let Some(escalation) = &mut report.escalation {
+        escalation.record = record;
+    }
+    let notes = notes_on_people(&report, &status, project.sits_out(thread));
+    report.notes.extend(notes);
+    Some(report)
 }
 
 fn ended_ms(state: &State, t: &Thread, status: &ThreadStatus) -> Option<u64> {
@@ -324,32 +346,44 @@ fn messages(state: &State, t: &Thread, text: &impl Fn(&Hash) -> String) -> Vec<M
         .collect()
 }
 
+/// The question that a reader is shown: the one that the thread's state names, else the first that counts.
 fn escalation(
     state: &State,
     status: &ThreadStatus,
     t: &Thread,
     text: &impl Fn(&Hash) -> String,
 ) -> Option<EscalationLine> {
+    let counts = |id: &&Hash| state.escalations.get(id).is_some_and(|e| state.escalation_counts(e));
     let id = match status {
         ThreadStatus::Escalated { escalation } | ThreadStatus::Answered { escalation, .. } => *escalation,
-        _ => *t.escalations.values().next()?,
+        _ => *t.escalations.values().find(counts)?,
     };
-    let e = state.escalations.get(&id)?;
-    let (_, body) = e.opened.as_ref()?;
-    let answer = e.first_answer().map(|a| {
-        let option = body
-            .options
-            .get(a.statement.option as usize)
-            .cloned()
-            .unwrap_or_default();
-        format!("{option} ({})", a.statement.person)
-    });
-    Some(EscalationLine {
-        id: id.to_string(),
-        reason: reason_word(body.reason).to_owned(),
-        question: text(&body.question.hash),
-        answer,
-    })
+    let (_, body) = state.escalations.get(&id)?.opened.as_ref()?;
+    escalation_line(state, &id, text(&body.question.hash))
+}
+
+/// What has to be said where people decided, or this node kept out.
+fn notes_on_people(report: &Report, status: &ThreadStatus, sits_out: bool) -> Vec<String> {
+    let mut out = Vec::new();
+    if let (ThreadStatus::Answered { .. }, Some(e)) = (status, &report.escalation) {
+        out.push(format!("People decided this review and not a vote: {}.", e.progress));
+        let standing: Vec<&str> = report
+            .vetoes
+            .iter()
+            .filter(|v| v.stands)
+            .map(|v| v.agent.as_str())
+            .collect();
+        if report.verdict == Verdict::Approve && !standing.is_empty() {
+            out.push(format!("They override the veto of {}.", standing.join(", ")));
+        }
+    }
+    if sits_out {
+        let seconds = crate::hlc::MAX_SKEW_MS / 1_000;
+        out.push(format!(
+            "This node came back from a backup and sits this review out: it began before the node's new life or within {seconds} s of its start, so an earlier life may have voted."
+        ));
+    }
+    out
 }
 
 fn notes(basis: Basis, tally: &Tally, models: usize, missing: &[String], status: &ThreadStatus) -> Vec<String> {

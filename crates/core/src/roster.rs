@@ -129,6 +129,15 @@ impl Roster {
         self.pools.iter().flat_map(|p| &p.seats).any(|s| s.operator == *person)
     }
 
+    /// The owners for whom a person answers escalations.
+    pub fn owners_of(&self, person: &PublicKey) -> Vec<&str> {
+        let pools = self
+            .pools
+            .iter()
+            .filter(|p| p.seats.iter().any(|s| s.operator == *person));
+        pools.map(|p| p.owner.as_str()).collect()
+    }
+
     /// How many events of a feed stand, where the node was removed.
     pub fn cut(&self, node: &PublicKey, incarnation: u64) -> Option<u64> {
         self.cuts

@@ -40,6 +40,8 @@ const PLANTED: &[(&str, &[&str])] = &[
     ("ignored_veto", &["veto"]),
     ("outsider_answers", &["operators-answer"]),
     ("stale_presence", &["stale-presence"]),
+    ("one_answer_decides", &["people-decide"]),
+    ("omitted_veto_accepted", &["omitted-veto"]),
 ];
 
 /// Found, but only after minutes of seeds: run with `BZZZ_PLANT_ALL=1`.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bzzz_core::body::Authority;
+use bzzz_core::body::{Answers, Authority};
 use bzzz_core::crypto::{Hash, PublicKey};
 use bzzz_core::node::{AgentSpec, Command, CommandError, Effect, Input, Node, NodeConfig, Notice, Outcome};
 use bzzz_core::wire::Wire;
@@ -132,6 +132,7 @@ pub(crate) async fn start(settings: Settings) -> Result<Handle, NodeError> {
             name,
             nonce: Hash(nonce),
             authority: Authority::Home,
+            answers: Answers::Majority,
             shares: vec![],
         };
         let id = owner.next_command();

@@ -149,6 +149,7 @@ fn found(keys: &[Keypair], home: PublicKey) -> Event {
         policy: Policy {
             authority: Authority::Home,
             shares: vec![],
+            answers: Answers::Majority,
         },
     });
     let draft = Draft {

@@ -1,5 +1,6 @@
 //! `bzzz escalations`: the questions that agents hand to people, and the answers.
 
+use bzzz_core::report::{EscalationLine, Opener};
 use serde_json::json;
 
 use super::context::{Context, rows, short, view};
@@ -31,7 +32,7 @@ enum Action {
         /// Escalation id
         id: String,
     },
-    /// Answer an escalation; the answer is signed and resumes the thread
+    /// Answer an escalation for this node's owner; the thread goes on once enough owners chose one option
     Answer {
         /// Escalation id
         id: String,
@@ -83,6 +84,7 @@ fn draw(screen: Screen, escalations: &[EscalationRow]) -> String {
             vec![
                 short(&item.id),
                 item.state.clone(),
+                answered(item),
                 item.reason.clone(),
                 item.question.clone(),
             ]
@@ -90,10 +92,16 @@ fn draw(screen: Screen, escalations: &[EscalationRow]) -> String {
         .collect();
     table(
         screen,
-        &["escalation", "state", "reason", "question"],
+        &["escalation", "state", "owners", "reason", "question"],
         &rows,
         "no escalations",
     )
+}
+
+/// How many owners have answered: `1 of 3`.
+fn answered(item: &EscalationRow) -> String {
+    let said = item.owners.iter().filter(|o| o.answer.is_some()).count();
+    format!("{said} of {}", item.owners.len())
 }
 
 fn draw_one(screen: Screen, item: &EscalationRow) -> String {
@@ -102,6 +110,9 @@ fn draw_one(screen: Screen, item: &EscalationRow) -> String {
     out.push_str(&pair(screen, "why", &words::escalation_reason(&item.reason)));
     out.push_str(&pair(screen, "thread", &item.thread));
     out.push_str(&pair(screen, "question", &item.question));
+    for (name, text) in words::escalation_rows(&line(item)) {
+        out.push_str(&pair(screen, name, &text));
+    }
     match &item.answer {
         Some(answer) => out.push_str(&pair(screen, "answer", answer)),
         None => out.push_str(&pair(
@@ -111,6 +122,24 @@ fn draw_one(screen: Screen, item: &EscalationRow) -> String {
         )),
     }
     out
+}
+
+/// The row as reports show it, so that both say the same.
+fn line(item: &EscalationRow) -> EscalationLine {
+    EscalationLine {
+        id: item.id.clone(),
+        reason: item.reason.clone(),
+        question: item.question.clone(),
+        answer: item.answer.clone(),
+        opened_by: Opener {
+            node: item.asked_by.clone(),
+            owner: item.asked_by_owner.clone(),
+        },
+        record: item.record.clone(),
+        rule: item.rule.clone(),
+        owners: item.owners.clone(),
+        progress: item.progress.clone(),
+    }
 }
 
 /// The options as they are typed: `approve|request_changes`.

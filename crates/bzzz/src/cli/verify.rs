@@ -94,6 +94,21 @@ fn details(verified: &Verified) -> Vec<String> {
         format!("subject {}", verified.subject),
         format!("spent {}", show_microusd(verified.spent_microusd)),
     ];
+    for veto in &verified.vetoes {
+        let who = veto.id.as_deref().unwrap_or("an agent that is not on the panel");
+        let state = match (veto.lifted, &veto.lifted_by[..]) {
+            (true, by) => format!("lifted by {}", by.join(", ")),
+            (false, []) => "not lifted".to_owned(),
+            (false, by) => format!("lifted by {} only, with too little weight", by.join(", ")),
+        };
+        out.push(format!(
+            "veto of {who}{}: {state}",
+            match &veto.owner {
+                Some(owner) => format!(" of {owner}"),
+                None => String::new(),
+            }
+        ));
+    }
     for voter in &verified.voters {
         let choice = match voter.choice {
             Some(Choice::Approve) => "approve",
@@ -107,7 +122,11 @@ fn details(verified: &Verified) -> Vec<String> {
             voter.role,
             words::weight(voter.weight),
             short(&voter.node.to_string()),
-            voter.owner,
+            if voter.seat {
+                voter.owner.as_str()
+            } else {
+                "nobody (no seat in the roster, so no weight)"
+            },
             voter.model.as_deref().unwrap_or("analysers only")
         ));
     }

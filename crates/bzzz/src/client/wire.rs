@@ -4,7 +4,7 @@
 //! `--json` the node's answer is printed as it came, not through these types.
 
 use bzzz_core::change::ChangeSet;
-use bzzz_core::report::Report;
+use bzzz_core::report::{OwnerLine, Report};
 use serde::{Deserialize, Serialize};
 
 use crate::progress::ProgressEvent;
@@ -160,8 +160,20 @@ pub struct EscalationRow {
     pub thread: String,
     /// The answers that can be given.
     pub options: Vec<String>,
-    /// The signed answer.
+    /// The option that people chose.
     pub answer: Option<String>,
+    /// Node key of whoever opened it.
+    pub asked_by: String,
+    /// Its owner, as declared.
+    pub asked_by_owner: String,
+    /// Whose answers decide: `any_owner`, `majority`.
+    pub rule: String,
+    /// Every owner's voice.
+    pub owners: Vec<OwnerLine>,
+    /// How far the answers are.
+    pub progress: String,
+    /// What the record says, whatever the question says; in the answer about one escalation only.
+    pub record: Vec<String>,
 }
 
 /// `GET /v1/resource`.

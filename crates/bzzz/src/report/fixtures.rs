@@ -2,8 +2,8 @@
 
 use bzzz_core::finding::{Finding, MASK, Severity};
 use bzzz_core::report::{
-    Basis, CostLine, EscalationLine, MessageLine, Participant, REPORT_VERSION, Report, ReportedFinding, Subject, Tally,
-    Verdict, VoteLine,
+    Basis, CostLine, EscalationLine, MessageLine, Opener, OwnerLine, Participant, REPORT_VERSION, Report,
+    ReportedFinding, Subject, Tally, Verdict, VetoLine, VoteLine,
 };
 
 const START_MS: u64 = 1_795_000_000_000;
@@ -181,6 +181,7 @@ pub fn rich() -> Report {
             owners: 1,
             model_families: 0,
         },
+        vetoes: vec![],
         escalation: None,
         cost: CostLine::default(),
         time_ms: 3_420,
@@ -259,7 +260,31 @@ pub fn hostile() -> Report {
         reason: evil.into(),
         question: evil.into(),
         answer: None,
+        opened_by: Opener {
+            node: evil.into(),
+            owner: evil.into(),
+        },
+        record: vec![evil.into()],
+        rule: "majority".into(),
+        owners: vec![OwnerLine {
+            owner: evil.into(),
+            weight: 1,
+            answer: Some(evil.into()),
+            person: Some(evil.into()),
+            operator: None,
+            at_ms: None,
+        }],
+        progress: evil.into(),
     });
+    report.vetoes = vec![VetoLine {
+        agent: evil.into(),
+        node: evil.into(),
+        owner: evil.into(),
+        founded: None,
+        named: true,
+        lifted_by: vec![evil.into()],
+        stands: true,
+    }];
     report.certificate = Some(format!("/tmp/{evil}"));
     report.thread = evil.into();
     report.project = evil.into();
@@ -276,6 +301,22 @@ pub fn escalated() -> Report {
             reason: "split".into(),
             question: "Two agents want the change mended, two want it to land. May it land?".into(),
             answer: None,
+            opened_by: Opener {
+                node: "8a88e3dd7409f195".into(),
+                owner: "ann".into(),
+            },
+            record: vec!["no veto was raised".into()],
+            rule: "majority".into(),
+            owners: ["ann", "bob", "cat"]
+                .map(|owner| OwnerLine {
+                    owner: owner.into(),
+                    weight: 1,
+                    answer: (owner == "bob").then(|| "approve".into()),
+                    person: (owner == "bob").then(|| "Bob".into()),
+                    ..OwnerLine::default()
+                })
+                .into(),
+            progress: "recorded; 1 of 3 owners so far; 1 of 3 weight more has to choose \"approve\"".into(),
         }),
         certificate: None,
         ..rich()

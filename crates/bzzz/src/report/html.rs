@@ -71,6 +71,7 @@ fn head(out: &mut String, report: &Report) {
         ));
     }
     escalation(out, report);
+    vetoes(out, report);
     out.push_str("<ul class=\"counts\" aria-label=\"Findings by severity\">\n");
     for level in words::SEVERITIES {
         let count = report
@@ -95,9 +96,15 @@ fn escalation(out: &mut String, report: &Report) {
     let Some(escalation) = &report.escalation else {
         return;
     };
-    out.push_str("<section class=\"ask\" aria-labelledby=\"ask\">\n<h2 id=\"ask\">A person has to decide</h2>\n<dl>\n");
+    let heading = words::escalation_heading(escalation);
+    out.push_str(&format!(
+        "<section class=\"ask\" aria-labelledby=\"ask\">\n<h2 id=\"ask\">{heading}</h2>\n<dl>\n"
+    ));
     pair(out, "Why", &line(&words::escalation_reason(&escalation.reason)));
     pair(out, "Question", &line(&escalation.question));
+    for (name, text) in words::escalation_rows(escalation) {
+        pair(out, &words::capital(name), &line(&text));
+    }
     match &escalation.answer {
         Some(answer) => pair(out, "Answer", &line(answer)),
         None => {
@@ -106,6 +113,17 @@ fn escalation(out: &mut String, report: &Report) {
         }
     }
     out.push_str("</dl>\n</section>\n");
+}
+
+fn vetoes(out: &mut String, report: &Report) {
+    if report.vetoes.is_empty() {
+        return;
+    }
+    out.push_str("<section aria-labelledby=\"vetoes\">\n<h2 id=\"vetoes\">Vetoes</h2>\n<ul>\n");
+    for veto in &report.vetoes {
+        out.push_str(&format!("<li>{}</li>\n", line(&words::veto(veto))));
+    }
+    out.push_str("</ul>\n</section>\n");
 }
 
 fn findings(out: &mut String, report: &Report) {

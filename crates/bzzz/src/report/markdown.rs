@@ -53,18 +53,27 @@ fn head(report: &Report) -> String {
         ));
     }
     if let Some(escalation) = &report.escalation {
-        out.push_str("\n### A person has to decide\n\n");
+        out.push_str(&format!("\n### {}\n\n", words::escalation_heading(escalation)));
         out.push_str(&format!(
             "- Why: {}\n- Question: {}\n",
             prose(&words::escalation_reason(&escalation.reason)),
             prose(&escalation.question)
         ));
+        for (name, text) in words::escalation_rows(escalation) {
+            out.push_str(&format!("- {}: {}\n", words::capital(name), prose(&text)));
+        }
         match &escalation.answer {
             Some(answer) => out.push_str(&format!("- Answer: {}\n", prose(answer))),
             None => out.push_str(&format!(
                 "- Answer with: {}\n",
                 code(&format!("bzzz escalations answer {} approve", escalation.id))
             )),
+        }
+    }
+    if !report.vetoes.is_empty() {
+        out.push_str("\n### Vetoes\n\n");
+        for veto in &report.vetoes {
+            out.push_str(&format!("- {}\n", prose(&words::veto(veto))));
         }
     }
     out

@@ -21,6 +21,7 @@ pub fn render(report: &Report, screen: Screen) -> String {
     };
     page.head(report);
     page.escalation(report);
+    page.vetoes(report);
     page.findings(report);
     page.votes(report);
     page.people(report);
@@ -108,11 +109,21 @@ impl Page {
         }
     }
 
+    fn vetoes(&mut self, report: &Report) {
+        if report.vetoes.is_empty() {
+            return;
+        }
+        self.heading("Vetoes");
+        for veto in &report.vetoes {
+            self.field(2, "veto:", Ink::Care, &words::veto(veto));
+        }
+    }
+
     fn escalation(&mut self, report: &Report) {
         let Some(escalation) = &report.escalation else {
             return;
         };
-        self.heading("A person has to decide");
+        self.heading(words::escalation_heading(escalation));
         self.field(
             2,
             "why:",
@@ -120,6 +131,9 @@ impl Page {
             &words::escalation_reason(&clean::line(&escalation.reason)),
         );
         self.field(2, "question:", Ink::Faint, &escalation.question);
+        for (name, text) in words::escalation_rows(escalation) {
+            self.field(2, &format!("{name}:"), Ink::Faint, &text);
+        }
         match &escalation.answer {
             Some(answer) => self.field(2, "answer:", Ink::Good, answer),
             None => self.field(

@@ -1,7 +1,7 @@
 //! The words that all renderings of a report share, so that no two of them say different things.
 
 use bzzz_core::finding::Severity;
-use bzzz_core::report::{Basis, Report, Verdict, VoteLine};
+use bzzz_core::report::{Basis, EscalationLine, Report, Verdict, VetoLine, VoteLine};
 
 use crate::settings::money::show_microusd;
 
@@ -158,6 +158,62 @@ pub fn escalation_reason(reason: &str) -> String {
         "failures" => "too many agents failed".to_owned(),
         other => other.to_owned(),
     }
+}
+
+/// A word with a capital.
+pub fn capital(word: &str) -> String {
+    let mut chars = word.chars();
+    let first = chars.next().map(|c| c.to_uppercase().collect::<String>());
+    first.unwrap_or_default() + chars.as_str()
+}
+
+/// What stands over an escalation.
+pub fn escalation_heading(escalation: &EscalationLine) -> &'static str {
+    match escalation.answer {
+        Some(_) => "People have decided",
+        None => "A person has to decide",
+    }
+}
+
+/// What a person needs to check the ground of a question and to see how far its answers are, in rows.
+pub fn escalation_rows(escalation: &EscalationLine) -> Vec<(&'static str, String)> {
+    let mut rows = Vec::new();
+    let opener = &escalation.opened_by;
+    if !opener.node.is_empty() {
+        let node: String = opener.node.chars().take(8).collect();
+        rows.push((
+            "opened by",
+            format!("{}, node {node}: why and question are its words", opener.owner),
+        ));
+    }
+    rows.extend(escalation.record.iter().map(|line| ("on record", line.clone())));
+    for owner in &escalation.owners {
+        let person = owner.person.as_deref().unwrap_or_default();
+        let said = match &owner.answer {
+            Some(answer) => format!("{}: {answer} ({person}), weight {}", owner.owner, owner.weight),
+            None => format!("{}: no answer yet, weight {}", owner.owner, owner.weight),
+        };
+        rows.push(("owner", said));
+    }
+    if !escalation.progress.is_empty() {
+        rows.push(("answers", escalation.progress.clone()));
+    }
+    rows
+}
+
+/// A veto as a sentence.
+pub fn veto(veto: &VetoLine) -> String {
+    let ground = match veto.founded {
+        Some(true) => "a critical security finding stands behind it",
+        Some(false) => "nothing stands behind it",
+        None => "the findings behind it are not here",
+    };
+    let state = match (veto.stands, veto.named) {
+        (true, _) => "stands".to_owned(),
+        (false, true) if !veto.lifted_by.is_empty() => format!("lifted by {}", veto.lifted_by.join(", ")),
+        (false, _) => "does not count".to_owned(),
+    };
+    format!("{} of {}: {state}; {ground}", veto.agent, veto.owner)
 }
 
 /// The sum of the votes as a sentence.

@@ -4,6 +4,7 @@ use axum::extract::{Path, State};
 use bzzz_core::crypto::Hash;
 use bzzz_core::node::{Command, Project};
 use bzzz_core::report_build::reason_word;
+use bzzz_core::report_people;
 use bzzz_core::state::EscalationStatus;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -15,34 +16,39 @@ use super::{Answer, App, Refusal, ids, ok};
 struct Row {
     value: Value,
     question: Hash,
+    thread: Hash,
 }
 
 fn row(p: &Project, id: &Hash) -> Option<Row> {
     let e = p.state.escalations.get(id)?;
     let (meta, body) = e.opened.as_ref()?;
-    let answer = e.first_answer().map(|a| {
-        let option = body
-            .options
-            .get(a.statement.option as usize)
-            .cloned()
-            .unwrap_or_default();
-        (option, a.statement.person.clone())
-    });
+    let option = p.state.chosen(e).and_then(|option| body.options.get(option as usize));
+    let owners = report_people::owners(&p.state, e);
+    let agree = owners
+        .iter()
+        .filter(|o| option.is_some() && o.answer.as_ref() == option);
+    let people: Vec<&str> = agree.filter_map(|o| o.person.as_deref()).collect();
+    let roster = p.state.rosters.epoch(meta.epoch);
     let value = json!({
         "id": id.to_string(),
-        "state": e.status(),
+        "state": p.state.escalation_status(id),
         "reason": reason_word(body.reason),
         "thread": body.thread.to_string(),
         "options": body.options,
-        "answer": answer.as_ref().map(|(option, _)| option),
-        "person": answer.as_ref().map(|(_, person)| person),
+        "answer": option,
+        "person": option.map(|_| people.join(", ")),
+        "rule": p.state.policy.answers,
+        "owners": owners,
+        "progress": report_people::progress(&p.state, e),
         "asked_ms": meta.hlc.ms(),
         "reminders": e.reminders(),
         "asked_by": meta.node().to_string(),
+        "asked_by_owner": roster.and_then(|r| r.owner(&meta.node())),
     });
     Some(Row {
         value,
         question: body.question.hash,
+        thread: body.thread,
     })
 }
 
@@ -61,9 +67,9 @@ pub async fn list(State(app): State<App>, Params(filter): Params<Filter>) -> Ans
             let wanted = p
                 .state
                 .escalations
-                .iter()
-                .filter(|(_, e)| all || e.status() != EscalationStatus::Answered);
-            (p.id(), wanted.filter_map(|(id, _)| row(p, id)).collect::<Vec<_>>())
+                .keys()
+                .filter(|id| all || p.state.escalation_status(id) != EscalationStatus::Answered);
+            (p.id(), wanted.filter_map(|id| row(p, id)).collect::<Vec<_>>())
         })
         .await?;
     let mut out = Vec::new();
@@ -84,7 +90,14 @@ async fn find(app: &App, given: &str) -> Result<Hash, Refusal> {
 async fn one(app: &App, id: Hash) -> Answer {
     let (project, found) = app.handle.project(None, move |p, _| (p.id(), row(p, &id))).await?;
     match found {
-        Some(row) => ok(with_text(app, &project, row).await),
+        Some(row) => {
+            let thread = row.thread;
+            let mut value = with_text(app, &project, row).await;
+            // Whoever opened the question chose its words: beside them stands what the record says.
+            let report = app.handle.report(Some(project), thread).await?;
+            value["record"] = json!(report.map(|r| report_people::record(&r)).unwrap_or_default());
+            ok(value)
+        }
         None => Err(Refusal::not_found(
             "escalation",
             &id.to_string(),
@@ -99,10 +112,7 @@ pub async fn show(State(app): State<App>, Path(id): Path<String>) -> Answer {
     let open = app
         .handle
         .project(None, move |p, _| {
-            p.state
-                .escalations
-                .get(&escalation)
-                .map(|e| e.status() == EscalationStatus::Open)
+            Some(p.state.escalation_status(&escalation) == EscalationStatus::Open)
         })
         .await?;
     if open == Some(true) {

@@ -263,6 +263,16 @@ impl Follower {
                 let (agent, _) = self.name(node, b.message.by).await?;
                 Some(ProgressEvent::Evidence { agent })
             }
+            // What agents want to have noted: that they could not review, or sit a vote out.
+            Body::MessagePosted(b)
+                if b.message.statement.thread == self.thread
+                    && b.message.statement.kind == bzzz_core::body::MessageKind::Note =>
+            {
+                let (agent, _) = self.name(node, b.message.by).await?;
+                let text = self.handle.text(&self.project, b.message.statement.text.hash).await;
+                let text = format!("{agent}: {text}");
+                Some(ProgressEvent::Warning { text })
+            }
             Body::FinalVoted(b) if b.vote.statement.thread == self.thread => {
                 let (agent, _) = self.name(node, b.vote.by).await?;
                 Some(ProgressEvent::FinalVote {

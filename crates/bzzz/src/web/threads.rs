@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use axum::extract::{Path, State};
 use bzzz_core::address::{Address, Name};
-use bzzz_core::body::{MessageKind, Reason, ThreadKind, ThreadOpened, Timing};
+use bzzz_core::body::{MessageKind, REVIEW_OPTIONS, Reason, ThreadKind, ThreadOpened, Timing};
 use bzzz_core::crypto::Hash;
 use bzzz_core::node::{Command, Outcome, Project};
 use bzzz_core::report_build::{choice_word, message_word};
@@ -319,10 +319,14 @@ pub async fn act(
         }
         "escalate" => {
             let question = text(body.question, "the question")?;
-            let options = if body.options.is_empty() {
-                vec!["yes".into(), "no".into()]
-            } else {
-                body.options
+            let kind = app.handle.project(None, move |p, _| {
+                let opened = p.state.threads.get(&thread).and_then(|t| t.opened.as_ref());
+                opened.map(|(_, o)| o.kind)
+            });
+            let options = match body.options.is_empty() {
+                true if kind.await? == Some(ThreadKind::Review) => REVIEW_OPTIONS.map(Into::into).into(),
+                true => vec!["yes".into(), "no".into()],
+                false => body.options,
             };
             let command = Command::Escalate {
                 project,

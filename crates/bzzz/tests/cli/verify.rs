@@ -1,6 +1,6 @@
 //! `bzzz verify` on a real certificate: two nodes of two owners, three voters, signed as the core signs.
 
-use bzzz_core::body::{
+use bzzz_core::body::{Answers, 
     Authority, Body, Choice, Endorsement, FinalVote, Genesis, Policy, Pool, Proposed, Roster, Seat, Signed,
 };
 use bzzz_core::certificate::{CERTIFICATE_VERSION, Certificate};
@@ -51,6 +51,7 @@ fn certificate(votes: [Choice; 3]) -> (Certificate, Hash) {
             policy: Policy {
                 authority: Authority::Home,
                 shares: Vec::new(),
+                answers: Answers::Majority,
             },
         }),
     );
@@ -83,6 +84,7 @@ fn certificate(votes: [Choice; 3]) -> (Certificate, Hash) {
             roster: roster.hash(),
             panel: seats.iter().map(|(_, seat, _)| seat.clone()).collect(),
             findings: Vec::new(),
+            vetoes: Vec::new(),
         }),
     );
     let vote = |(key, _, choice): &(Keypair, Signed<Endorsement>, Choice)| {

@@ -1,6 +1,6 @@
 //! A question goes to a person, and the answer brings the thread to its end.
 
-use crate::node::{Start, example, three, until, until_live, until_same};
+use crate::node::{Node, ROLES, Start, example, three, until, until_live, until_same};
 use crate::support::Place;
 
 #[test]
@@ -94,4 +94,116 @@ fn a_review_without_a_quorum_goes_to_a_person_whose_answer_is_signed_and_ends_it
     for node in [&a, &b, &c] {
         place.run(&["log", "verify", "--node", &node.http()]).ok();
     }
+}
+
+/// Three nodes of three owners.
+fn three_owners(place: &Place) -> [Node; 3] {
+    let configs = ["ann", "bob", "cat"].map(|owner| {
+        let path = place.path(&format!("{owner}.toml"));
+        std::fs::write(&path, format!("[node]\nowner = \"{owner}\"\n[project]\nadmit = \"open\"\n")).expect("a file");
+        path.to_str().expect("a path in UTF-8").to_owned()
+    });
+    let start = |name, at: usize, peers: &[&Node]| {
+        let mut start = Start::new(name, ROLES[at]).peers(peers);
+        start.extra = vec!["--config", &configs[at]];
+        start.up(place)
+    };
+    let a = start("a", 0, &[]);
+    let b = start("b", 1, &[&a]);
+    let c = start("c", 2, &[&a, &b]);
+    until_live(&[&a, &b, &c], 3);
+    [a, b, c]
+}
+
+#[test]
+fn of_three_owners_one_answer_is_not_enough_and_two_are() {
+    let place = Place::new();
+    let [a, b, mut c] = three_owners(&place);
+    c.kill();
+    let http = b.http();
+    let change = example();
+    let review = [
+        "review",
+        "--node",
+        &http,
+        &change,
+        "--deadline",
+        "10",
+        "--format",
+        "json",
+    ];
+    let ran = place.run(&review);
+    assert_eq!(ran.code, Some(3), "{ran:?}");
+    let report = ran.json();
+    let owners = &report["escalation"]["owners"];
+    assert_eq!(owners.as_array().map(Vec::len), Some(3), "{report:#}");
+    let thread = report["thread"].as_str().expect("an address");
+    let thread = thread.rsplit('/').next().expect("an id").to_owned();
+    let id = report["escalation"]["id"].as_str().expect("an id").to_owned();
+    until("the question is at the other", || {
+        let list = a.get("escalations");
+        (list["escalations"][0]["id"] == id.as_str()).then_some(())
+    });
+
+    // A person sees who asked, and what the record says beside the words of the question.
+    let shown = place
+        .run(&["escalations", "show", &id, "--node", &a.http()])
+        .ok()
+        .out
+        .clone();
+    for part in [
+        "opened by",
+        "on record",
+        "did not vote",
+        "ann: no answer yet",
+        "nobody has answered",
+    ] {
+        assert!(shown.contains(part), "{part} is not in:\n{shown}");
+    }
+
+    let answer = |node: &Node, what: &str, person: &str| {
+        let args = [
+            "escalations",
+            "answer",
+            &id,
+            what,
+            "--as",
+            person,
+            "--node",
+            &node.http(),
+        ];
+        place.run(&args)
+    };
+    let said = answer(&a, "approve", "ada").ok().out.clone();
+    assert!(said.contains("recorded; 1 of 3 owners so far"), "{said}");
+    // One owner has one voice.
+    answer(&a, "approve", "ada").fails(1, &["ann has answered already"]);
+    until("the other has heard", || {
+        let list = b.get("escalations");
+        let owners = list["escalations"][0]["owners"].as_array()?;
+        owners.iter().any(|o| o["person"] == "ada").then_some(())
+    });
+    for node in [&a, &b] {
+        assert_eq!(node.get(&format!("threads/{thread}"))["state"], "escalated");
+    }
+
+    let said = answer(&b, "approve", "bob").ok().out.clone();
+    assert!(said.contains("decided: approve, by 2 of 3 owners (ann, bob)"), "{said}");
+    for node in [&a, &b] {
+        until("people have decided", || {
+            (node.get(&format!("threads/{thread}"))["state"] == "decided").then_some(())
+        });
+    }
+    let report = a.get(&format!("threads/{thread}/report"));
+    let report = &report["report"];
+    assert_eq!(
+        (&report["verdict"], &report["basis"]),
+        (&"approve".into(), &"person".into())
+    );
+    let notes = report["notes"].to_string();
+    assert!(notes.contains("People decided this review and not a vote"), "{notes}");
+    assert!(notes.contains("by 2 of 3 owners (ann, bob)"), "{notes}");
+    // The example holds a critical security finding: approving it overrides a veto, and the report says so.
+    assert!(notes.contains("They override the veto of security"), "{report:#}");
+    answer(&b, "approve", "bob").fails(1, &["answered already"]);
 }

@@ -6,6 +6,10 @@ use super::{MAX_LIST, Signed, Statement, name_ok};
 use crate::blob::BlobRef;
 use crate::crypto::{Context, Hash};
 
+/// The answers that can be given to an escalated review, in this order. An answer is a place in this list, so a question about a
+/// review with any other list does not count: its author could turn the meaning of an answer round.
+pub const REVIEW_OPTIONS: [&str; 2] = ["approve", "request changes"];
+
 /// Why a person is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, serde::Serialize)]
 #[cbor(index_only)]
@@ -113,7 +117,8 @@ impl Statement for Answer {
     const CONTEXT: Context = Context::Answer;
 }
 
-/// A person's answer. It counts when its key is an operator's in the roster of the event's epoch.
+/// A person's answer. It counts when its key is an operator's in the roster of the escalation's own epoch, as the voice of that
+/// seat's owner.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct EscalationAnswered {

@@ -46,6 +46,23 @@ pub struct Policy {
     /// What the whole project may ever spend by genesis, micro-dollars: the sum of the first shares.
     #[n(1)]
     pub shares: Vec<Share>,
+    /// Whose answers decide an escalation.
+    #[n(2)]
+    pub answers: Answers,
+}
+
+/// Whose answers decide a question to people. Each owner of the escalation's roster has one voice: the first valid answer by an
+/// operator of one of its seats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, serde::Serialize)]
+#[cbor(index_only)]
+#[serde(rename_all = "snake_case")]
+pub enum Answers {
+    /// The first voice decides.
+    #[n(0)]
+    AnyOwner,
+    /// An option is chosen once the owners that chose it hold more than half of the weight of all pools.
+    #[n(1)]
+    Majority,
 }
 
 /// Who acknowledges claims of tasks.

@@ -2,13 +2,20 @@
 
 use minicbor::{Decode, Encode};
 
-use super::{Endorsement, Signed, Statement};
+use super::{Endorsement, Findings, Signed, Statement};
 use crate::blob::BlobRef;
 use crate::crypto::{Context, Hash, PublicKey};
 use crate::event::EventRef;
 
 /// Voters of one decision, at most: a certificate carries them all.
 pub const MAX_PANEL: usize = 64;
+/// Findings that one proposal names, at most: four rounds of a full panel.
+pub const MAX_PROPOSED_FINDINGS: usize = 4 * MAX_PANEL;
+/// Vetoes that one proposal names, at most: one for each agent of a full panel.
+pub const MAX_VETOES: usize = MAX_PANEL;
+
+/// The role whose critical findings are vetoes, and whose voters can lift them.
+pub const SECURITY: &str = "security";
 
 /// What can be voted for.
 #[derive(
@@ -47,12 +54,22 @@ pub struct Proposed {
     /// The findings that the proposer has seen.
     #[n(4)]
     pub findings: Vec<Hash>,
+    /// The findings statements whose veto the vote has to deal with, one an agent, sorted by agent key. An approval counts only if
+    /// security voters lift them.
+    #[n(5)]
+    pub vetoes: Vec<Signed<Findings>>,
 }
 
 impl Proposed {
     pub(super) fn is_bounded(&self) -> bool {
         self.panel.len() <= MAX_PANEL
-            && self.findings.len() <= MAX_PANEL * 4
+            && self.findings.len() <= MAX_PROPOSED_FINDINGS
+            && self.vetoes.len() <= MAX_VETOES
+            && self.vetoes.windows(2).all(|w| w[0].by < w[1].by)
+            && self
+                .vetoes
+                .iter()
+                .all(|v| v.statement.veto && v.statement.thread == self.thread)
             && self
                 .panel
                 .windows(2)

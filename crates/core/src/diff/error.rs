@@ -22,6 +22,15 @@ pub enum DiffError {
         "cannot review the input: it is binary data, not a diff; give a text file made with `git diff` or `diff -u`"
     )]
     BinaryInput,
+    /// A NUL byte inside a hunk: the file is binary, and was made into text by force (`--text`).
+    #[error(
+        "cannot review the diff: line {line} holds a NUL byte, so its file is binary and not text; make the diff again without \
+         `--text`, or leave the file out"
+    )]
+    BinaryLine {
+        /// The line.
+        line: usize,
+    },
     /// UTF-16, as some shells write when output is redirected.
     #[error(
         "cannot read the diff: it is UTF-16, which some shells write on redirection; \

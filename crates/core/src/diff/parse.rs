@@ -310,6 +310,9 @@ impl Parser<'_> {
             if (takes_old && old_left == 0) || (takes_new && new_left == 0) {
                 return Err(short);
             }
+            if body.contains(&0) {
+                return Err(DiffError::BinaryLine { line: at });
+            }
             self.total += 1;
             if self.total > MAX_DIFF_LINES {
                 return Err(DiffError::TooManyLines { line: at });

@@ -196,6 +196,17 @@ fn each_bad_input_has_its_own_error() {
     assert_eq!(error("hello\nworld\n"), DiffError::NotADiff);
     assert_eq!(error("\x1b[1mdiff --git a/x b/x\x1b[m\n"), DiffError::Coloured);
     assert_eq!(Change::parse(b"\x7fELF\x02\x01\0\0"), Err(DiffError::BinaryInput));
+    for (kind, line) in [("+", 5), ("-", 4), (" ", 6)] {
+        let lines = [("-", 4), ("+", 5), (" ", 6)].map(|(k, _)| {
+            if k == kind {
+                format!("{k}a\0b\n")
+            } else {
+                format!("{k}a\n")
+            }
+        });
+        let diff = format!("{head}@@ -1,2 +1,2 @@\n{}", lines.concat());
+        assert_eq!(error(&diff), DiffError::BinaryLine { line });
+    }
     assert_eq!(Change::parse(b"\xff\xfed\0i\0"), Err(DiffError::Utf16));
     assert_eq!(
         error(&"x".repeat(MAX_DIFF_BYTES + 1)),

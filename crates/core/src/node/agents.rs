@@ -130,7 +130,8 @@ impl Project {
         let Some(agent) = self.agents.remove(id) else {
             return false;
         };
-        self.turns.retain(|_, t| t.agent != id);
+        // A call that is under way will be charged, whoever still wants its answer.
+        self.turns.retain(|_, t| t.agent != id || t.is_asking());
         self.append(
             ctx,
             Body::AgentRetired(AgentRetired {

@@ -13,6 +13,24 @@ use crate::wire::Wire;
 /// Members that short blobs are pushed to at once; others fetch them when they need them.
 pub const PUSH_PEERS: usize = 16;
 
+#[cfg(feature = "sim")]
+impl super::Node {
+    /// Writes what no driver would write: how liars speak in simulations.
+    pub(crate) fn utter(
+        &mut self,
+        now: u64,
+        project: &crate::crypto::Hash,
+        body: Body,
+        blobs: Vec<Blob>,
+    ) -> Vec<Effect> {
+        self.step(now, |projects, ctx| {
+            if let Some(p) = projects.get_mut(project).filter(|p| p.may_write()) {
+                p.append(ctx, body, vec![], blobs);
+            }
+        })
+    }
+}
+
 impl Project {
     /// Appends an event to our feed: it takes effect here at once, becomes durable, and only then leaves the node.
     pub(super) fn append(&mut self, ctx: &mut Ctx<'_>, body: Body, deps: Vec<EventRef>, blobs: Vec<Blob>) -> EventRef {

@@ -21,9 +21,15 @@ impl Node {
                 name,
                 nonce,
                 authority,
+                answers,
                 shares,
             } => {
-                return self.create_project(now, id, name, nonce, Policy { authority, shares });
+                let policy = Policy {
+                    authority,
+                    shares,
+                    answers,
+                };
+                return self.create_project(now, id, name, nonce, policy);
             }
             Command::Drain => {
                 self.draining = true;
@@ -481,6 +487,18 @@ impl Project {
         }
         options.iter().try_for_each(|o| check_name("an option", o))?;
         let deps = vec![self.thread_ref(&thread).ok_or_else(|| not_found("thread", thread))?];
+        let opened = self.state.threads.get(&thread).and_then(|t| t.opened.as_ref());
+        if opened.is_some_and(|(_, o)| o.kind == ThreadKind::Review) && options != REVIEW_OPTIONS {
+            let wanted = REVIEW_OPTIONS.join(", ");
+            return Err(CommandError::Invalid(format!(
+                "a question about a review has these options, in this order, or it does not count: {wanted}"
+            )));
+        }
+        if !self.is_seat() {
+            return Err(conflict(
+                "this node has no seat in the roster, so its question would not count",
+            ));
+        }
         let (blob, question) = self.text_blob(ctx, question);
         let (remind_ms, timeout_ms) = (ctx.cfg.pace.remind_ms, ctx.cfg.pace.escalation_timeout_ms);
         let body = Body::Escalated(Escalated {
@@ -526,13 +544,28 @@ impl Project {
                 "the question has no option {option}; its options are: {options}"
             )));
         }
-        if self.state.escalations[&escalation].status() == EscalationStatus::Answered {
-            return Err(conflict("the question is answered already"));
+        match self.state.escalation_status(&escalation) {
+            EscalationStatus::Answered => return Err(conflict("the question is answered already")),
+            EscalationStatus::Void => {
+                return Err(conflict(
+                    "the question does not count: its author had no seat, or its options are not a review's",
+                ));
+            }
+            _ => {}
         }
-        if !self.state.rosters.latest().is_operator(&ctx.cfg.operator.public()) {
+        let operator = ctx.cfg.operator.public();
+        let asked_in = self.state.escalations[&escalation].opened.as_ref();
+        let roster = asked_in.and_then(|(m, _)| self.state.rosters.epoch(m.epoch));
+        let owners = roster.map(|r| r.owners_of(&operator)).unwrap_or_default();
+        if owners.is_empty() {
             return Err(conflict(
-                "this node's operator has no seat in the roster, so the answer would not count",
+                "this node's operator had no seat in the roster when the question was asked, so the answer would not count",
             ));
+        }
+        let voices = self.state.escalations[&escalation].voices(&self.state.rosters);
+        if voices.iter().all(|v| v.answer.is_some() || !owners.contains(&v.owner)) {
+            let owners = owners.join(", ");
+            return Err(conflict(format!("{owners} has answered already, and has one voice")));
         }
         let blob = text.map(|t| self.text_blob(ctx, t));
         let text = blob.as_ref().map(|(_, r)| *r);

@@ -16,8 +16,11 @@ impl Project {
             .state
             .escalations
             .iter()
-            .filter(|(_, e)| matches!(e.status(), EscalationStatus::Open | EscalationStatus::Acknowledged))
             .map(|(id, _)| *id)
+            .filter(|id| {
+                let status = self.state.escalation_status(id);
+                matches!(status, EscalationStatus::Open | EscalationStatus::Acknowledged)
+            })
             .collect();
         if !self.is_seat() {
             return wake;
@@ -33,7 +36,7 @@ impl Project {
         let Some((meta, body)) = escalation.opened.clone() else {
             return u64::MAX;
         };
-        let status = escalation.status();
+        let status = self.state.escalation_status(&id);
         let reminders = escalation.reminders();
         let step = ctx.cfg.pace.backup_ms * self.rank(&id, &meta.node(), ctx.now);
         let end = meta.hlc.ms().saturating_add(body.timeout_ms).saturating_add(step);

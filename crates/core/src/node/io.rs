@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::blob::Blob;
-use crate::body::{Authority, Body, Choice, MessageKind, Reason, Share, ThreadKind, Timing};
+use crate::body::{Answers, Authority, Body, Choice, MessageKind, Reason, Share, ThreadKind, Timing};
 use crate::change::ChangeSet;
 use crate::crypto::{Hash, PublicKey};
 use crate::event::{Event, EventRef, FeedId};
@@ -330,6 +330,8 @@ pub enum Command {
         name: String,
         nonce: Hash,
         authority: Authority,
+        /// Whose answers decide escalations.
+        answers: Answers,
         shares: Vec<Share>,
     },
     /// Give a seat to a node that asked for one.

@@ -19,6 +19,7 @@ mod io;
 mod join;
 mod outbox;
 mod project;
+mod proposals;
 mod review;
 mod rosters;
 mod sync;
@@ -30,6 +31,7 @@ pub use agents::LocalAgent;
 pub use config::{Admit, AgentSpec, ModelSpec, NodeConfig, Pace};
 pub use io::{Command, CommandError, Delivery, Effect, Input, Notice, Outcome, Write};
 pub use project::Project;
+pub use proposals::{FINDINGS_GRACE_MS, MAX_PROPOSALS, is_veto};
 pub use sync::MAX_TTL_MS;
 pub use turn::Turn;
 

@@ -46,6 +46,7 @@ pub struct Project {
     pub(super) turns: BTreeMap<u64, Turn>,
     pub(super) opinions: BTreeMap<(Hash, PublicKey), Choice>,
     pub(super) subjects: BTreeMap<Hash, Arc<(ChangeSet, Change)>>,
+    pub(super) insights: BTreeMap<Hash, super::proposals::Insight>,
     pub(super) open_threads: BTreeSet<Hash>,
     pub(super) open_tasks: BTreeSet<Hash>,
     pub(super) ready_since: BTreeMap<Hash, u64>,
@@ -79,6 +80,7 @@ impl Project {
             turns: BTreeMap::new(),
             opinions: BTreeMap::new(),
             subjects: BTreeMap::new(),
+            insights: BTreeMap::new(),
             open_threads: BTreeSet::new(),
             open_tasks: BTreeSet::new(),
             ready_since: BTreeMap::new(),
@@ -109,6 +111,15 @@ impl Project {
         if let Some(body) = body {
             // Nothing is held at the start.
             let _ = self.take(&Meta::of(event), body);
+            // Stored in the order of coming, so that the highest time so far says when.
+            let thread = match body {
+                Body::FindingsPosted(b) => Some(b.findings.statement.thread),
+                Body::Proposed(b) => Some(b.thread),
+                _ => None,
+            };
+            if let Some(thread) = thread.filter(|t| self.open_threads.contains(t)) {
+                self.note_coming(thread, event.hash(), self.clock.ms());
+            }
         }
     }
 
@@ -184,6 +195,12 @@ impl Project {
         self.rosters.latest()
     }
 
+    /// Whether this node keeps out of a thread's votes, because it came back from a backup: see [`Project::is_forfeited`].
+    pub fn sits_out(&self, thread: &Hash) -> bool {
+        let opened = self.state.threads.get(thread).and_then(|t| t.opened.as_ref());
+        opened.is_some_and(|(meta, _)| self.is_forfeited(meta))
+    }
+
     /// Whether this node is a member now.
     pub fn is_member(&self) -> bool {
         self.state.rosters.latest().is_member(&self.me.node)
@@ -238,13 +255,7 @@ impl Project {
 
     /// How far a thread is.
     pub fn thread_status(&self, thread: &Hash) -> Option<ThreadStatus> {
-        let t = self.state.threads.get(thread)?;
-        Some(t.status(
-            &self.state.ballots,
-            &self.state.finals,
-            &self.state.rosters,
-            &self.state.escalations,
-        ))
+        self.state.thread_status(thread)
     }
 
     /// The reference of an event that opened something, to rest on.

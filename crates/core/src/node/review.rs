@@ -8,18 +8,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Ctx, Project};
-use crate::body::{
-    Body, Escalated, MAX_PANEL, MessageKind, Proposed, Reason, Signed, TaskAnnounced, ThreadKind, ThreadOpened,
-};
+use crate::body::{Body, Escalated, MessageKind, REVIEW_OPTIONS, Reason, TaskAnnounced, ThreadKind, ThreadOpened};
 use crate::change::ChangeSet;
 use crate::crypto::{self, Context, Hash, PublicKey};
 use crate::diff::Change;
 use crate::event::EventRef;
 use crate::finding::Finding;
 use crate::state::{Meta, TaskStatus, ThreadStatus};
-
-/// The answers that a person can give to an escalated review, in this order.
-pub const REVIEW_OPTIONS: [&str; 2] = ["approve", "request changes"];
 
 impl Project {
     /// The change under review, parsed once.
@@ -55,6 +50,7 @@ impl Project {
         self.announce_tasks(ctx, &id, &meta, &opened);
         let wake = self
             .join_in(ctx, &id, &opened)
+            .min(self.look(ctx, &id, &meta, &opened))
             .min(self.propose(ctx, &id, &meta, &opened));
         wake.min(self.drive_votes(ctx, id, &meta, &opened))
     }
@@ -63,6 +59,7 @@ impl Project {
     fn forget_thread(&mut self, id: &Hash) {
         self.open_threads.remove(id);
         self.subjects.remove(id);
+        self.insights.remove(id);
         self.ready_since.remove(id);
         self.opinions.retain(|(thread, _), _| thread != id);
         // A call that is under way will be charged, whoever still wants its answer.
@@ -161,34 +158,6 @@ impl Project {
         u64::MAX
     }
 
-    /// Who would vote now: live agents of the asked roles on seats of the roster.
-    fn panel(&self, opened: &ThreadOpened, now: u64) -> Vec<Signed<crate::body::Endorsement>> {
-        let roster = self.state.rosters.latest();
-        let mut panel: Vec<_> = self
-            .state
-            .agents
-            .active()
-            .filter(|(node, r)| {
-                roster.owner(node).is_some()
-                    && self.is_live(node, now)
-                    && opened.roles.contains(&r.endorsement.statement.role)
-                    && self.feeds.incarnation(node) == self.incarnation_of(node, now)
-            })
-            .map(|(_, r)| r.endorsement.clone())
-            .collect();
-        panel.sort_by_key(|s| s.statement.agent);
-        panel.dedup_by_key(|s| s.statement.agent);
-        panel.truncate(MAX_PANEL);
-        panel
-    }
-
-    fn incarnation_of(&self, node: &PublicKey, now: u64) -> u64 {
-        if *node == self.me.node {
-            return self.me.incarnation;
-        }
-        self.presence(node, now).map_or(0, |p| p.incarnation)
-    }
-
     /// This node's place in the order in which seats stand in for each other: 0 is the home, or the first live seat.
     pub(super) fn rank(&self, id: &Hash, home: &PublicKey, now: u64) -> u64 {
         let key = |node: &PublicKey| {
@@ -204,59 +173,8 @@ impl Project {
             .count() as u64
     }
 
-    /// Puts the change to the vote when all findings are there or their time is over.
-    fn propose(&mut self, ctx: &mut Ctx<'_>, id: &Hash, meta: &Meta, opened: &ThreadOpened) -> u64 {
-        let Some(subject) = opened.subject else { return u64::MAX };
-        if !self.is_seat() || self.ballot_of(id).is_some() || self.state.threads[id].findings.is_empty() {
-            return self.give_up(ctx, id, meta, opened);
-        }
-        let live_roles: BTreeSet<String> = self
-            .state
-            .agents
-            .active()
-            .filter(|(node, _)| self.is_live(node, ctx.now))
-            .map(|(_, r)| r.endorsement.statement.role.clone())
-            .collect();
-        let wanted = opened.roles.iter().filter(|r| live_roles.contains(*r));
-        let ready = wanted.into_iter().all(|role| self.role_is_settled(id, role));
-        let step = ctx.cfg.pace.backup_ms * self.rank(id, &meta.node(), ctx.now);
-        let deadline = meta.hlc.ms() + opened.timing.findings_ms + step;
-        let due = if ready {
-            (*self.ready_since.entry(*id).or_insert(ctx.now) + step).min(deadline)
-        } else {
-            deadline
-        };
-        if ctx.now < due {
-            return due;
-        }
-        let panel = self.panel(opened, ctx.now);
-        if panel.is_empty() {
-            // Findings are there, and nobody to vote on them.
-            return self.give_up(ctx, id, meta, opened);
-        }
-        let thread = &self.state.threads[id];
-        let findings: Vec<EventRef> = thread
-            .findings
-            .values()
-            .map(|f| f.reference)
-            .take(MAX_PANEL * 4)
-            .collect();
-        let body = Proposed {
-            thread: *id,
-            subject: subject.hash,
-            roster: self.state.rosters.latest().hash(),
-            panel,
-            findings: findings.iter().map(|f| f.hash).collect(),
-        };
-        // One dependency for each feed is enough: it brings everything before it.
-        let mut deps = vec![meta.reference];
-        deps.extend(newest_of_each_feed(&findings));
-        self.append(ctx, Body::Proposed(body), deps, vec![]);
-        u64::MAX
-    }
-
     /// Whether a role has said what it has to say, or has failed for good.
-    fn role_is_settled(&self, id: &Hash, role: &str) -> bool {
+    pub(super) fn role_is_settled(&self, id: &Hash, role: &str) -> bool {
         if self.role_is_done(id, role) {
             return true;
         }
@@ -278,7 +196,7 @@ impl Project {
     }
 
     /// Nobody found anything to say, or nobody is there to vote, in all the time there was: a person is asked.
-    fn give_up(&mut self, ctx: &mut Ctx<'_>, id: &Hash, meta: &Meta, opened: &ThreadOpened) -> u64 {
+    pub(super) fn give_up(&mut self, ctx: &mut Ctx<'_>, id: &Hash, meta: &Meta, opened: &ThreadOpened) -> u64 {
         if !self.is_seat() || self.ballot_of(id).is_some() {
             return u64::MAX;
         }

@@ -10,11 +10,12 @@ use crate::body::{
     Body, Choice, Findings, FindingsPosted, Message, MessageKind, MessagePosted, ModelCalled, Signed, TaskCompleted,
 };
 use crate::codec;
-use crate::crypto::Hash;
+use crate::crypto::{Hash, PublicKey};
 use crate::event::EventRef;
 use crate::finding::{Finding, Severity};
 use crate::ledger::{Purpose, Reserve};
 use crate::plant;
+use crate::state::ThreadStatus;
 use crate::wire::AgentStatus;
 
 /// Findings of one agent on one change, at most; the worst are kept.
@@ -26,10 +27,17 @@ pub const MAX_TURN_FAILURES: u32 = 3;
 #[derive(Debug, Clone)]
 enum Stage {
     Analysing,
-    Asking { evidence: Vec<Finding>, reservation: u64 },
+    /// What is needed to settle the call stands here, for its agent may be gone when the answer comes.
+    Asking {
+        evidence: Vec<Finding>,
+        reservation: u64,
+        agent: PublicKey,
+        model: String,
+    },
 }
 
-/// A turn under way.
+/// A turn under way. One that asks a model stays until the call is settled, even if its thread or its agent has ended before: what the
+/// model charges is charged.
 #[derive(Debug, Clone)]
 pub struct Turn {
     /// The agent's id.
@@ -181,7 +189,12 @@ impl Project {
             evidence: evidence.clone(),
             reserved_microusd: model.worst_microusd,
         });
-        turn.stage = Stage::Asking { evidence, reservation };
+        turn.stage = Stage::Asking {
+            evidence,
+            reservation,
+            agent: agent_key,
+            model: model.name.clone(),
+        };
         self.turns.insert(ask, turn);
     }
 
@@ -223,7 +236,13 @@ impl Project {
             false => self.turns.remove(&ask)?,
         };
         self.dirty = true;
-        let Stage::Asking { evidence, reservation } = turn.stage.clone() else {
+        let Stage::Asking {
+            evidence,
+            reservation,
+            agent,
+            model,
+        } = turn.stage.clone()
+        else {
             return None;
         };
         let settled = self.ledger.settle(reservation, charged);
@@ -245,11 +264,9 @@ impl Project {
             );
             self.notify(ctx, super::Notice::Money { what });
         }
-        let agent = self.agents.get(&turn.agent)?;
-        let model = agent.spec.model.as_ref().map(|m| m.name.clone()).unwrap_or_default();
         let body = Body::ModelCalled(ModelCalled {
             thread: Some(turn.thread),
-            agent: agent.key.public(),
+            agent,
             model,
             reserved_microusd: reserved,
             charged_microusd: charged,
@@ -265,8 +282,12 @@ impl Project {
         let Some(key) = self.agents.get(&turn.agent).map(|a| a.key.clone()) else {
             return;
         };
-        // The thread has ended meanwhile, and its change was let go. If it is open after all, the driver begins again.
-        let Some(subject) = self.subject(ctx, &turn.thread) else {
+        // The thread has ended meanwhile: nobody waits for this any more. A person who is asked may still want to see it.
+        let status = self.thread_status(&turn.thread);
+        let wanted = matches!(status, Some(ThreadStatus::Open | ThreadStatus::Escalated { .. }));
+        // If its change is not at hand, and it is open after all, the driver begins again.
+        let subject = if wanted { self.subject(ctx, &turn.thread) } else { None };
+        let Some(subject) = subject else {
             return self.agent_rests(ctx, &turn.agent, turn.thread, true);
         };
         let role = self.agents[&turn.agent].spec.role.clone();

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::review::newest_of_each_feed;
 use super::{Ctx, Project};
 use crate::body::{
-    Body, Choice, Committed, Decided, FinalVote, FinalVoted, MessageKind, Reason, Reveal, Revealed, Signed,
-    ThreadOpened,
+    Body, Choice, Committed, Decided, FinalVote, FinalVoted, Findings, MessageKind, Reason, Reveal, Revealed, SECURITY,
+    Signed, ThreadOpened,
 };
 use crate::crypto::{Hash, PublicKey};
 use crate::event::EventRef;
@@ -17,19 +17,20 @@ use crate::finding::{self, Finding, Severity};
 use crate::plant;
 use crate::report::Verdict;
 use crate::roster::is_quorum;
-use crate::state::Meta;
+use crate::state::{Meta, lift_weight};
 
 /// When the phases of a ballot end, Unix milliseconds.
 #[derive(Debug, Clone, Copy)]
-struct Phases {
+pub(super) struct Phases {
     commit: u64,
     reveal: u64,
     evidence: u64,
-    last: u64,
+    /// The end of the vote.
+    pub(super) last: u64,
 }
 
 impl Phases {
-    fn new(start_ms: u64, opened: &ThreadOpened) -> Self {
+    pub(super) fn new(start_ms: u64, opened: &ThreadOpened) -> Self {
         let t = &opened.timing;
         let commit = start_ms.saturating_add(t.commit_ms);
         let reveal = commit.saturating_add(t.reveal_ms);
@@ -51,10 +52,12 @@ struct Voter {
 }
 
 impl Project {
-    /// The proposal that this node goes by: the one that most of the panel has committed to, else the first.
+    /// The proposal that this node goes by: of those that it does not refuse (see [`super::proposals`]) the one that most of the panel
+    /// has committed to, else the first.
     pub fn ballot_of(&self, thread: &Hash) -> Option<Hash> {
         let proposals = &self.state.threads.get(thread)?.proposals;
-        let valid = proposals.iter().filter(|(_, id)| {
+        let valid = proposals.iter().filter(|(_, id)| self.accepts(thread, id));
+        let valid = valid.filter(|(_, id)| {
             self.state
                 .ballots
                 .get(*id)
@@ -68,7 +71,7 @@ impl Project {
         most.map(|(_, id)| *id)
     }
 
-    /// Whether a proposal may be voted on: right subject, right roster, right panel, and a seat made it.
+    /// Whether a proposal has the form to be voted on: right subject, right roster, and a seat made it.
     fn is_sound(&self, thread: &Hash, meta: &Meta, proposed: &crate::body::Proposed) -> bool {
         let Some((_, opened)) = self.state.threads.get(thread).and_then(|t| t.opened.as_ref()) else {
             return false;
@@ -79,14 +82,6 @@ impl Project {
         opened.subject.is_some_and(|s| s.hash == proposed.subject)
             && roster.hash() == proposed.roster
             && roster.owner(&meta.node()).is_some()
-            && proposed
-                .panel
-                .iter()
-                .all(|seat| seat.by != self.me.node || self.knows_own(seat))
-    }
-
-    fn knows_own(&self, seat: &Signed<crate::body::Endorsement>) -> bool {
-        self.state.agents.get(&seat.by, &seat.statement.agent).is_some()
     }
 
     /// Lets the agents hosted here vote, and gathers the outcome. Returns when to look again.
@@ -102,6 +97,9 @@ impl Project {
         let mut wake = u64::MAX;
         let me = self.me.node;
         let forfeited = self.is_forfeited(home);
+        if forfeited {
+            self.say_that_we_sit_out(ctx, &id, &meta, &panel);
+        }
         for (agent, _) in panel.iter().filter(|(_, node)| *node == me && !forfeited) {
             let local = self.agents.values().find(|a| a.key.public() == *agent);
             let Some(voter) = local.map(|a| Voter {
@@ -111,9 +109,32 @@ impl Project {
             }) else {
                 continue;
             };
-            wake = wake.min(self.vote(ctx, &id, &proposal, &meta, &proposed, &voter, phases));
+            wake = wake.min(self.vote(ctx, &id, &proposal, &meta, &proposed, &voter, phases, (home, opened)));
         }
         wake.min(self.tally(ctx, &id, &proposal, home, &meta, phases))
+    }
+
+    /// A restored node says once that it will not vote, or its silence would look like a fault.
+    fn say_that_we_sit_out(&mut self, ctx: &mut Ctx<'_>, id: &Hash, meta: &Meta, panel: &[(PublicKey, PublicKey)]) {
+        let me = self.me;
+        let since = self.state.threads[id].messages.range(meta.order()..);
+        let said = |kind, feed| kind == MessageKind::Note && feed == me;
+        if since
+            .into_iter()
+            .any(|(_, m)| said(m.message.statement.kind, m.reference.feed))
+        {
+            return;
+        }
+        let on_panel = |key: PublicKey| panel.iter().any(|(agent, node)| *agent == key && *node == me.node);
+        let voter = self
+            .agents
+            .values()
+            .find(|a| on_panel(a.key.public()))
+            .map(|a| a.spec.id.clone());
+        if let Some(agent) = voter {
+            let text = "my node came back from a backup and sits this review out: an earlier life of it may have voted already";
+            self.say(ctx, &agent, *id, MessageKind::Note, text);
+        }
     }
 
     /// Panel members whose nodes are here, or all of them once time is over.
@@ -136,6 +157,7 @@ impl Project {
         proposed: &crate::body::Proposed,
         voter: &Voter,
         phases: Phases,
+        opening: (&Meta, &ThreadOpened),
     ) -> u64 {
         let ballot = &self.state.ballots[proposal];
         if ballot.commitment(&voter.key).is_none() && ctx.now < phases.commit {
@@ -163,7 +185,7 @@ impl Project {
         {
             return u64::MAX;
         }
-        self.conclude(ctx, id, proposal, meta, proposed, voter, phases, &first)
+        self.conclude(ctx, id, proposal, meta, proposed, voter, phases, &first, opening)
     }
 
     /// The first vote: from the agent's own findings, before it has seen how others vote.
@@ -251,6 +273,7 @@ impl Project {
         voter: &Voter,
         phases: Phases,
         first: &BTreeMap<PublicKey, Choice>,
+        (home, opened): (&Meta, &ThreadOpened),
     ) -> u64 {
         let (all, complete) = self.findings(ctx, id);
         if !complete && ctx.now < phases.evidence {
@@ -271,17 +294,28 @@ impl Project {
         }
         let united: Vec<Finding> = finding::unite(all).into_iter().map(|(f, _)| f).collect();
         let opinion = self.opinions.get(&(*id, voter.key)).copied();
-        let rule = by_severity(&united);
+        let rule = match plant::active("omitted_veto_accepted") && self.names_none(id, proposed) {
+            true => Choice::Approve,
+            false => by_severity(&united),
+        };
         // Shown evidence outweighs an opinion; without evidence an opinion stands.
-        let choice = match opinion {
+        let mut choice = match opinion {
             Some(opinion) if rule == Choice::Approve => opinion,
             _ => rule,
         };
-        let own_veto = self.state.threads[id]
-            .findings
-            .values()
-            .any(|f| f.findings.by == voter.key && f.findings.statement.veto);
-        let lifts_veto = voter.role == "security" && choice == Choice::Approve && !own_veto;
+        if choice == Choice::Approve {
+            let over = home.hlc.ms().saturating_add(opened.timing.findings_ms);
+            if ctx.now < over && !self.roles_are_settled(id, opened, ctx.now) {
+                // Somebody who is present has not spoken yet: what it will say may be a reason against.
+                return over;
+            }
+            if self.leaves_out_a_veto(id, proposed) {
+                choice = Choice::Abstain;
+            }
+        }
+        // Nobody lifts its own veto here, or one that it cannot judge: what is founded is for people to override.
+        let unfounded = |v: &Signed<Findings>| v.by != voter.key && self.known_founded(id, v) == Some(false);
+        let lifts_veto = voter.role == SECURITY && choice == Choice::Approve && proposed.vetoes.iter().all(unfounded);
         let statement = FinalVote {
             project: self.id,
             thread: *id,
@@ -364,6 +398,13 @@ impl Project {
             .collect()
     }
 
+    /// Whether a proposal names none of the vetoes that were raised: only a planted bug goes by it.
+    fn names_none(&self, id: &Hash, proposed: &crate::body::Proposed) -> bool {
+        let findings = self.state.threads[id].findings.values();
+        let raised: Vec<_> = findings.filter(|f| f.findings.statement.veto).collect();
+        !raised.is_empty() && raised.iter().all(|f| !proposed.findings.contains(&f.reference.hash))
+    }
+
     /// Gathers the outcome: the home does, or whoever stands in for it.
     fn tally(
         &mut self,
@@ -417,7 +458,7 @@ impl Project {
             return due;
         }
         match winner {
-            Some(Choice::Approve) if self.veto_stands(id, proposal) && !plant::active("ignored_veto") => {
+            Some(Choice::Approve) if self.veto_stands(proposal) && !plant::active("ignored_veto") => {
                 let question = "a critical security finding stands against the approval; shall the change land?";
                 self.escalate(ctx, id, Reason::Veto, question);
             }
@@ -457,20 +498,15 @@ impl Project {
         self.comment(ctx, id, MessageKind::Decision, &text);
     }
 
-    /// Whether a veto of a security agent on the panel still stands: it is lifted when security voters with more than half of
-    /// their weight lift it in the final vote.
-    pub fn veto_stands(&self, id: &Hash, proposal: &Hash) -> bool {
-        let raised = self.state.threads[id]
-            .findings
-            .values()
-            .any(|f| f.findings.statement.veto);
-        if !raised {
-            return false;
-        }
-        let Some(ballot) = self.state.ballots.get(proposal) else {
-            return true;
-        };
-        let Some((meta, proposed)) = &ballot.proposed else {
+    /// Whether a veto that a proposal names still stands: vetoes are lifted when security voters with more than half of the panel's
+    /// security weight lift them in the final vote.
+    pub fn veto_stands(&self, proposal: &Hash) -> bool {
+        let Some((ballot, (meta, proposed))) = self
+            .state
+            .ballots
+            .get(proposal)
+            .and_then(|b| Some((b, b.proposed.as_ref()?)))
+        else {
             return true;
         };
         let Some(roster) = self.state.rosters.epoch(meta.epoch) else {
@@ -478,20 +514,8 @@ impl Project {
         };
         let weights = roster.voter_weights(&ballot.voters());
         let votes = self.state.finals.countable(*proposal, ballot);
-        let security = proposed
-            .panel
-            .iter()
-            .filter(|s| s.statement.role == "security")
-            .map(|s| s.statement.agent);
-        let (mut lifting, mut all) = (0u64, 0u64);
-        for agent in security {
-            let weight = weights.get(&agent).copied().unwrap_or(0);
-            all += weight;
-            if votes.get(&agent).is_some_and(|v| v.vote.statement.lifts_veto) {
-                lifting += weight;
-            }
-        }
-        lifting * 2 <= all
+        let (lifting, all) = lift_weight(proposed, &weights, votes.values().map(|f| &f.vote));
+        !proposed.vetoes.is_empty() && lifting * 2 <= all
     }
 }
 

@@ -91,6 +91,9 @@ impl World {
         let Some(n) = self.dice.pick(&liars).copied() else {
             return;
         };
+        if self.dice.chance(300) && self.lie_about_a_decision(n) {
+            return;
+        }
         let Some((name, tell)) = liars::pick(&mut self.dice) else {
             return;
         };

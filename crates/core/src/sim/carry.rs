@@ -133,7 +133,10 @@ impl World {
                 self.founded(n, &result);
             }
             Effect::Notify(Notice::Joined { .. }) => self.summary.joined += 1,
-            Effect::Notify(Notice::Applied { meta, body, .. }) => self.check_applied(n, &meta, &body),
+            Effect::Notify(Notice::Applied { meta, body, .. }) => {
+                self.check_applied(n, &meta, &body);
+                self.provoke(n, &meta, &body);
+            }
             Effect::Notify(_) => {}
             Effect::Reload => self.summary.reloads += 1,
         }

@@ -2,7 +2,7 @@
 
 use super::dice::Dice;
 use super::world::{Happening, World};
-use crate::body::{Authority, Body, Genesis, Policy, Pool, Roster, Seat, Share};
+use crate::body::{Answers, Authority, Body, Genesis, Policy, Pool, Roster, Seat, Share};
 use crate::crypto::Hash;
 use crate::event::{Draft, Event};
 use crate::hlc::Hlc;
@@ -45,6 +45,7 @@ impl World {
         let policy = Policy {
             authority: self.groups[g].authority,
             shares,
+            answers: Answers::Majority,
         };
         self.check
             .total_shares(policy.shares.iter().map(|s| (s.node, s.amount_microusd)));
@@ -96,6 +97,7 @@ impl World {
             name: format!("group-{g}"),
             nonce: Hash(dice.bytes()),
             authority,
+            answers: Answers::Majority,
             shares: vec![Share {
                 node: me,
                 amount_microusd,

@@ -80,9 +80,12 @@ impl World {
         let escalations: Vec<Hash> = p
             .state
             .escalations
-            .iter()
-            .filter(|(_, e)| matches!(e.status(), EscalationStatus::Open | EscalationStatus::Acknowledged))
-            .map(|(id, _)| *id)
+            .keys()
+            .filter(|id| {
+                let status = p.state.escalation_status(id);
+                matches!(status, EscalationStatus::Open | EscalationStatus::Acknowledged)
+            })
+            .copied()
             .collect();
         let members: Vec<_> = p.state.rosters.latest().members().into_iter().collect();
         let text = format!("message {} at {}", n, self.now);

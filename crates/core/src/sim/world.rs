@@ -55,6 +55,8 @@ pub(super) enum Happening {
     Mute,
     /// A liar lies.
     Lie,
+    /// A liar was given a reason to lie about a review.
+    Provoked { node: usize, thread: Hash },
     /// Faults end.
     Calm,
     /// Looks whether all has come to rest.
@@ -274,6 +276,7 @@ impl World {
             Happening::Heal { group } => self.heal(group),
             Happening::Mute => self.mute(),
             Happening::Lie => self.lie(),
+            Happening::Provoked { node, thread } => self.answer_provocation(node, thread),
             Happening::Calm => self.calm_down(),
             Happening::Rest => self.look_for_rest(),
         }

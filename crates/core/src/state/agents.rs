@@ -61,6 +61,11 @@ impl Agents {
         self.by_key.get(&(*node, *agent))
     }
 
+    /// When a node last took an agent away.
+    pub fn retired_at(&self, node: &PublicKey, agent: &PublicKey) -> Option<OrderKey> {
+        self.retired.get(&(*node, *agent)).copied()
+    }
+
     /// Every agent that was not taken away, with its node.
     pub fn active(&self) -> impl Iterator<Item = (PublicKey, &AgentRecord)> {
         self.by_key

@@ -1,10 +1,21 @@
-//! Escalations: a question to a person, from asking to answer or dead letter.
+//! Escalations: a question to people, from asking to answer or dead letter.
+//!
+//! A question counts when a seat of the roster of its own epoch asked it and, for a review, when its options are exactly
+//! [`REVIEW_OPTIONS`]. Each owner of that roster has one voice: the first valid answer, in the total order, by an operator of one of
+//! its seats. What was chosen is computed when it is read, from the set of answers and the project's policy, so that neither
+//! the order of arrival nor a roster that comes late can matter.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Meta;
-use crate::body::{Answer, Escalated, EscalationAcked, EscalationAnswered, EscalationReminded, Signed};
+use super::{Meta, State, ThreadStatus};
+use crate::body::{
+    Answer, Answers, Escalated, EscalationAcked, EscalationAnswered, EscalationReminded, REVIEW_OPTIONS, Signed,
+    ThreadKind,
+};
+use crate::crypto::Hash;
 use crate::event::OrderKey;
+use crate::plant;
+use crate::roster::RosterChain;
 
 /// How far an escalation is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -12,13 +23,15 @@ use crate::event::OrderKey;
 pub enum EscalationStatus {
     /// Its question is not known yet.
     Unknown,
+    /// It does not count: its author had no seat, or its options are not a review's.
+    Void,
     /// Nobody has seen it.
     Open,
     /// Somebody has.
     Acknowledged,
-    /// Nobody answered in time: a dead letter, which can still be answered.
+    /// Not decided in time: a dead letter, which can still be answered.
     TimedOut,
-    /// Answered.
+    /// Answered by as many as the policy asks for.
     Answered,
 }
 
@@ -32,6 +45,17 @@ pub struct Escalation {
     reminders: BTreeSet<u32>,
     answers: BTreeMap<OrderKey, Signed<Answer>>,
     timed_out: BTreeSet<OrderKey>,
+}
+
+/// What one owner has said to a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Voice<'a> {
+    /// The owner as declared in the escalation's roster.
+    pub owner: &'a str,
+    /// Weight of its whole pool.
+    pub weight: u32,
+    /// Its answer with its place, once there is one.
+    pub answer: Option<(OrderKey, &'a Signed<Answer>)>,
 }
 
 impl Escalation {
@@ -55,26 +79,101 @@ impl Escalation {
         self.timed_out.insert(meta.order());
     }
 
-    /// The answer that counts: the first, bound to this very question and one of its options.
-    pub fn first_answer(&self) -> Option<&Signed<Answer>> {
-        let (_, asked) = self.opened.as_ref()?;
-        self.answers.values().find(|a| {
-            a.statement.question == asked.question.hash && (a.statement.option as usize) < asked.options.len()
+    /// Whether the question counts in a thread of this kind.
+    pub fn counts(&self, rosters: &RosterChain, kind: Option<ThreadKind>) -> bool {
+        self.opened.as_ref().is_some_and(|(meta, asked)| {
+            let seat = rosters
+                .epoch(meta.epoch)
+                .is_some_and(|r| r.owner(&meta.node()).is_some());
+            seat && (kind != Some(ThreadKind::Review) || asked.options == REVIEW_OPTIONS)
         })
+    }
+
+    /// Every owner of the escalation's roster with what it has said: the first answer by one of its operators that is bound to this
+    /// very question and names one of its options.
+    pub fn voices<'a>(&'a self, rosters: &'a RosterChain) -> Vec<Voice<'a>> {
+        let Some((meta, asked)) = &self.opened else {
+            return vec![];
+        };
+        let Some(roster) = rosters.epoch(meta.epoch) else {
+            return vec![];
+        };
+        let valid = |a: &Signed<Answer>| {
+            a.statement.question == asked.question.hash && (a.statement.option as usize) < asked.options.len()
+        };
+        let pools = roster.pools.iter().map(|pool| {
+            let operates =
+                |a: &Signed<Answer>| pool.seats.iter().any(|s| s.operator == a.by) || plant::active("outsider_answers");
+            Voice {
+                owner: &pool.owner,
+                weight: pool.weight,
+                answer: self
+                    .answers
+                    .iter()
+                    .find(|(_, a)| valid(a) && operates(a))
+                    .map(|(order, a)| (*order, a)),
+            }
+        });
+        pools.collect()
+    }
+
+    /// The option that was chosen, if enough owners have answered.
+    pub fn chosen(&self, rosters: &RosterChain, answers: Answers) -> Option<u32> {
+        let voices = self.voices(rosters);
+        let said = || voices.iter().filter_map(|v| Some((v, v.answer.as_ref()?)));
+        if answers == Answers::AnyOwner || plant::active("one_answer_decides") {
+            let first = said().min_by_key(|(_, (order, _))| *order);
+            return first.map(|(_, (_, a))| a.statement.option);
+        }
+        let total: u64 = voices.iter().map(|v| u64::from(v.weight)).sum();
+        let mut sums: BTreeMap<u32, u64> = BTreeMap::new();
+        for (voice, (_, answer)) in said() {
+            *sums.entry(answer.statement.option).or_default() += u64::from(voice.weight);
+        }
+        sums.into_iter()
+            .find(|(_, sum)| sum * 2 > total)
+            .map(|(option, _)| option)
     }
 
     /// How many reminders were sent.
     pub fn reminders(&self) -> u32 {
         self.reminders.last().copied().unwrap_or(0)
     }
+}
 
-    /// How far it is.
-    pub fn status(&self) -> EscalationStatus {
+impl State {
+    /// How far a thread is.
+    pub fn thread_status(&self, thread: &Hash) -> Option<ThreadStatus> {
+        Some(self.threads.get(thread)?.status(self))
+    }
+
+    /// Whether a question counts: see [`Escalation::counts`].
+    pub fn escalation_counts(&self, escalation: &Escalation) -> bool {
+        let thread = escalation
+            .opened
+            .as_ref()
+            .and_then(|(_, b)| self.threads.get(&b.thread));
+        let kind = thread.and_then(|t| t.opened.as_ref()).map(|(_, o)| o.kind);
+        escalation.counts(&self.rosters, kind)
+    }
+
+    /// The option that people chose, if the question counts and enough of them have answered.
+    pub fn chosen(&self, escalation: &Escalation) -> Option<u32> {
+        self.escalation_counts(escalation)
+            .then(|| escalation.chosen(&self.rosters, self.policy.answers))
+            .flatten()
+    }
+
+    /// How far a question is.
+    pub fn escalation_status(&self, id: &Hash) -> EscalationStatus {
+        let Some(e) = self.escalations.get(id).filter(|e| e.opened.is_some()) else {
+            return EscalationStatus::Unknown;
+        };
         match () {
-            () if self.opened.is_none() => EscalationStatus::Unknown,
-            () if self.first_answer().is_some() => EscalationStatus::Answered,
-            () if !self.timed_out.is_empty() => EscalationStatus::TimedOut,
-            () if !self.acknowledged.is_empty() => EscalationStatus::Acknowledged,
+            () if !self.escalation_counts(e) => EscalationStatus::Void,
+            () if self.chosen(e).is_some() => EscalationStatus::Answered,
+            () if !e.timed_out.is_empty() => EscalationStatus::TimedOut,
+            () if !e.acknowledged.is_empty() => EscalationStatus::Acknowledged,
             () => EscalationStatus::Open,
         }
     }

@@ -16,10 +16,10 @@ mod thread;
 pub use agents::{AgentRecord, Agents};
 pub use ballot::{Ballot, FinalEntry, Finals};
 pub use budget::{Account, DAY_MS, Shares, Spending};
-pub use escalation::{Escalation, EscalationStatus};
+pub use escalation::{Escalation, EscalationStatus, Voice};
 pub use resource::{Resource, Version, WriteEntry};
 pub use task::{Lease, Task, TaskStatus};
-pub use thread::{DecidedEntry, FindingsEntry, MessageEntry, Thread, ThreadStatus};
+pub use thread::{DecidedEntry, FindingsEntry, MessageEntry, Thread, ThreadStatus, lift_weight};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -89,8 +89,6 @@ pub struct State {
     pub roster_votes: BTreeMap<u32, BTreeMap<Hash, BTreeMap<PublicKey, crate::crypto::Signature>>>,
     /// Who was ready for which roster to come: by epoch, round and roster hash.
     pub roster_prepares: BTreeMap<u32, BTreeMap<u32, BTreeMap<Hash, BTreeSet<PublicKey>>>>,
-    /// Answers under rosters that are not known yet.
-    answers: BTreeMap<OrderKey, (Meta, crate::body::EscalationAnswered)>,
     /// Rosters that were proposed, by hash.
     pub roster_proposals: BTreeMap<Hash, crate::body::Roster>,
     /// Agents as declared.
@@ -135,7 +133,6 @@ impl State {
             rosters: RosterChain::new(genesis.clone(), &body),
             roster_votes: BTreeMap::new(),
             roster_prepares: BTreeMap::new(),
-            answers: BTreeMap::new(),
             roster_proposals: BTreeMap::new(),
             agents: Agents::default(),
             threads: BTreeMap::new(),
@@ -254,19 +251,12 @@ impl State {
             }
             Body::EscalationAcked(b) => self.escalations.entry(b.escalation).or_default().acknowledge(meta, b),
             Body::EscalationReminded(b) => self.escalations.entry(b.escalation).or_default().remind(b),
-            Body::EscalationAnswered(b) => {
-                let Some(roster) = self.rosters.epoch(meta.epoch) else {
-                    // Who may answer is not known yet: see `extend_roster`.
-                    self.answers.insert(meta.order(), (*meta, b.clone()));
-                    return;
-                };
-                if roster.is_operator(&b.answer.by) || crate::plant::active("outsider_answers") {
-                    self.escalations
-                        .entry(b.answer.statement.escalation)
-                        .or_default()
-                        .answer(meta, b);
-                }
-            }
+            // Whose answers count is judged when they are read.
+            Body::EscalationAnswered(b) => self
+                .escalations
+                .entry(b.answer.statement.escalation)
+                .or_default()
+                .answer(meta, b),
             Body::EscalationTimedOut(b) => self.escalations.entry(b.escalation).or_default().time_out(meta),
             Body::ShareMoved(b) => self.shares.moved(meta, b),
             Body::ChunkDrawn(b) => self.shares.drawn(meta, b),
@@ -288,9 +278,6 @@ impl State {
         if stays && change.roster.epoch <= meta.epoch.saturating_add(1) {
             // A roster that does not follow has no effect.
             let _ = self.rosters.extend(change);
-            for (meta, answer) in std::mem::take(&mut self.answers).into_values() {
-                self.apply(&meta, &Body::EscalationAnswered(answer));
-            }
         }
     }
 
@@ -334,10 +321,16 @@ pub fn check_statements(event: &Event, body: &Body) -> Result<(), &'static str> 
         }
         Body::MessagePosted(b) => of_project(&b.message.statement.project).and_then(|()| check(&b.message)),
         Body::FindingsPosted(b) => of_project(&b.findings.statement.project).and_then(|()| check(&b.findings)),
-        Body::Proposed(b) => b.panel.iter().try_for_each(|seat| {
-            of_project(&seat.statement.project)?;
-            check(seat)
-        }),
+        Body::Proposed(b) => {
+            b.panel.iter().try_for_each(|seat| {
+                of_project(&seat.statement.project)?;
+                check(seat)
+            })?;
+            b.vetoes.iter().try_for_each(|veto| {
+                of_project(&veto.statement.project)?;
+                check(veto)
+            })
+        }
         Body::Revealed(b) => check(&b.reveal),
         Body::FinalVoted(b) => of_project(&b.vote.statement.project).and_then(|()| check(&b.vote)),
         Body::EscalationAnswered(b) => of_project(&b.answer.statement.project).and_then(|()| check(&b.answer)),

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Ballot, Escalation, FinalEntry, Finals, Meta};
-use crate::body::{Choice, Decided, Findings, Message, Signed, ThreadClosed, ThreadOpened};
-use crate::crypto::Hash;
+use super::{Ballot, Escalation, FinalEntry, Finals, Meta, State};
+use crate::body::{
+    Choice, Decided, FinalVote, Findings, Message, Proposed, SECURITY, Signed, ThreadClosed, ThreadOpened,
+};
+use crate::crypto::{Hash, PublicKey};
 use crate::event::{EventRef, OrderKey};
 use crate::roster::{RosterChain, is_quorum};
 
@@ -116,32 +118,30 @@ impl Thread {
             .find(|d| self.carries(&d.decided, ballots, finals, rosters))
     }
 
-    /// How far the thread is. A decision stands whatever arrives later; then comes a person's answer.
-    pub fn status(
-        &self,
-        ballots: &BTreeMap<Hash, Ballot>,
-        finals: &Finals,
-        rosters: &RosterChain,
-        escalations: &BTreeMap<Hash, Escalation>,
-    ) -> ThreadStatus {
-        if let Some(d) = self.decision(ballots, finals, rosters) {
+    /// How far the thread is. A decision stands whatever arrives later; then comes what people answered. Questions that do not count
+    /// ([`Escalation::counts`](super::Escalation::counts)) are as if they had not been asked.
+    pub fn status(&self, state: &State) -> ThreadStatus {
+        if let Some(d) = self.decision(&state.ballots, &state.finals, &state.rosters) {
             return ThreadStatus::Decided {
                 decision: d.reference,
                 choice: d.decided.choice,
             };
         }
+        let kind = self.opened.as_ref().map(|(_, o)| o.kind);
         let asked = || {
             self.escalations
                 .values()
-                .filter_map(|id| escalations.get(id).map(|e| (*id, e)))
+                .filter_map(|id| state.escalations.get(id).map(|e| (*id, e)))
+                .filter(|(_, e)| e.counts(&state.rosters, kind))
         };
-        if let Some((id, option)) = asked().find_map(|(id, e)| e.first_answer().map(|a| (id, a.statement.option))) {
+        let chosen = |e: &Escalation| e.chosen(&state.rosters, state.policy.answers);
+        if let Some((id, option)) = asked().find_map(|(id, e)| chosen(e).map(|option| (id, option))) {
             return ThreadStatus::Answered { escalation: id, option };
         }
         if let Some(resolved) = self.closed() {
             return ThreadStatus::Closed { resolved };
         }
-        match asked().find(|(_, e)| e.opened.is_some()) {
+        match asked().next() {
             Some((escalation, _)) => ThreadStatus::Escalated { escalation },
             None => ThreadStatus::Open,
         }
@@ -179,21 +179,31 @@ impl Thread {
         ) {
             return false;
         }
-        let vetoed = self
-            .findings
-            .values()
-            .any(|f| f.findings.statement.veto && proposed.findings.contains(&f.reference.hash));
-        if decided.choice != Choice::Approve || !vetoed {
-            return true;
+        // An approval has to deal with every veto that the proposal names.
+        decided.choice != Choice::Approve || proposed.vetoes.is_empty() || {
+            let (lifting, all) = lift_weight(proposed, &weights, votes.iter().map(|f| &f.vote));
+            lifting * 2 > all
         }
-        // Security voters with more than half of their weight have to lift a veto that the proposal names.
-        let security: BTreeSet<_> = proposed
-            .panel
-            .iter()
-            .filter(|s| s.statement.role == "security")
-            .map(|s| s.statement.agent)
-            .collect();
-        let all: u64 = security.iter().filter_map(|a| weights.get(a)).sum();
-        weight_of(&|f| security.contains(&f.vote.by) && f.vote.statement.lifts_veto) * 2 > all
     }
+}
+
+/// The weight of the panel's security voters, and of those among them whose votes lift the vetoes. Vetoes are lifted by more than
+/// half of it; where no security voter has a weight, nobody can lift one.
+pub fn lift_weight<'a>(
+    proposed: &Proposed,
+    weights: &BTreeMap<PublicKey, u64>,
+    votes: impl Iterator<Item = &'a Signed<FinalVote>>,
+) -> (u64, u64) {
+    let security: BTreeSet<PublicKey> = proposed
+        .panel
+        .iter()
+        .filter(|s| s.statement.role == SECURITY)
+        .map(|s| s.statement.agent)
+        .collect();
+    let lifting: BTreeSet<PublicKey> = votes
+        .filter(|v| v.statement.lifts_veto && v.statement.choice == Choice::Approve && security.contains(&v.by))
+        .map(|v| v.by)
+        .collect();
+    let sum = |agents: &BTreeSet<PublicKey>| agents.iter().filter_map(|a| weights.get(a)).sum();
+    (sum(&lifting), sum(&security))
 }

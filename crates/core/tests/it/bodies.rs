@@ -129,6 +129,7 @@ pub fn body(kind: u16, g: &mut Generator) -> Body {
                     node: key(g),
                     amount_microusd: g.integer(64),
                 }),
+                answers: *g.pick(&[Answers::AnyOwner, Answers::Majority]),
             },
         }),
         2 => Body::RosterProposed(RosterProposed { roster: roster(g) }),
@@ -276,12 +277,29 @@ fn vote_body(kind: u16, g: &mut Generator, signer: &Keypair) -> Body {
                 })
                 .collect();
             panel.sort_by_key(|s| s.statement.agent);
+            let thread = hash(g);
+            let veto = |g: &mut Generator| {
+                let (agent, list) = (keypair(g), text(g));
+                let findings = Findings {
+                    project,
+                    thread,
+                    list,
+                    count: 1,
+                    veto: true,
+                    task: None,
+                    token: None,
+                };
+                Signed::new(&agent, findings)
+            };
+            let mut vetoes: Vec<_> = (0..g.below(3)).map(|_| veto(g)).collect();
+            vetoes.sort_by_key(|v| v.by);
             Body::Proposed(Proposed {
-                thread: hash(g),
+                thread,
                 subject: hash(g),
                 roster: hash(g),
                 panel,
                 findings: list(g, hash),
+                vetoes,
             })
         }
         41 => Body::Committed(Committed {

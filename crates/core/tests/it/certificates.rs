@@ -19,7 +19,7 @@ pub struct Decision {
 }
 
 /// Pools of weight 2, 2 and 1 with a seat each, after a change that gave ann's its second; member 3 only reads. All four agents
-/// of ann and bob approve, cat's requests changes.
+/// of ann and bob approve, cat's requests changes. Ann's security agent had raised a veto, and lifts it.
 pub fn decision() -> Decision {
     let mut w = World::new(&[("ann", 1, 1), ("bob", 2, 1), ("cat", 1, 1)], 1, Authority::Home);
     // Ann's weight grows by a vote of all.
@@ -29,7 +29,9 @@ pub fn decision() -> Decision {
     w.append(0, Body::RosterChanged(change));
     w.rosters.push(next);
     let thread = w.thread(0);
-    let round = w.propose(0, thread, &FIVE);
+    // A veto stands in its way, which ann's security agent no longer stands by.
+    let veto = w.veto(thread, FIVE[1]);
+    let round = w.propose_against(0, thread, &FIVE, vec![veto]);
     let choices = [
         Choice::Approve,
         Choice::Approve,
@@ -41,7 +43,8 @@ pub fn decision() -> Decision {
         .iter()
         .zip(choices)
         .map(|(voter, choice)| {
-            let vote = w.vote(&round, choice);
+            let mut vote = w.vote(&round, choice);
+            vote.lifts_veto = *voter == FIVE[1];
             w.cast(*voter, vote)
         })
         .collect();
@@ -87,6 +90,18 @@ fn a_real_one_holds_and_says_what_was_decided() {
     assert_eq!(verified.spent_microusd, 1_290);
     assert_eq!(verified.project_name, "atlas");
     assert!(verified.consensus && verified.pinned);
+    let [veto] = &verified.vetoes[..] else {
+        panic!("one veto is named: {:?}", verified.vetoes)
+    };
+    assert_eq!(
+        (veto.id.as_deref(), veto.owner.as_deref()),
+        (Some("security-1"), Some("ann"))
+    );
+    assert_eq!(
+        (&veto.lifted_by[..], veto.lifted),
+        (&["security-1".to_owned()][..], true)
+    );
+    assert!(verified.voters.iter().all(|v| v.seat));
     let dissent = verified
         .voters
         .iter()
@@ -292,7 +307,16 @@ fn a_proposal_that_does_not_belong_is_refused() {
             proposal: wire(&event),
             votes: FIVE
                 .iter()
-                .map(|(n, id)| Signed::new(&w.agent(*n, id), vote.clone()))
+                .map(|(n, id)| {
+                    let lifts_veto = *id == "security-1";
+                    Signed::new(
+                        &w.agent(*n, id),
+                        FinalVote {
+                            lifts_veto,
+                            ..vote.clone()
+                        },
+                    )
+                })
                 .collect(),
             ..d.certificate.clone()
         }
@@ -345,6 +369,26 @@ fn a_proposal_that_does_not_belong_is_refused() {
             weight: 0,
             total: 5 * UNITS_PER_WEIGHT
         })
+    );
+    refused(
+        proposal(ann, &|_, p| p.vetoes[0].signature.0[0] ^= 1),
+        "a veto that it names does not hold",
+    );
+    refused(
+        proposal(ann, &|_, p| p.vetoes[0].statement.count += 1),
+        "a veto that it names does not hold",
+    );
+    refused(
+        proposal(ann, &|_, p| {
+            let mut f = p.vetoes[0].statement.clone();
+            f.project = Hash([1; 32]);
+            p.vetoes[0] = Signed::new(&w.agent(0, "security-1"), f);
+        }),
+        "a veto that it names does not hold",
+    );
+    refused(
+        proposal(ann, &|_, p| p.vetoes[0].statement.veto = false),
+        "it is another kind of event",
     );
     let mut other_kind = d.certificate.clone();
     other_kind.proposal = wire(&w.events[2]);
@@ -485,6 +529,67 @@ fn one_node_or_no_model_is_a_report_and_not_a_consensus() {
     // Members 2 and 3 declare no model.
     let four = &[("ann", 1, 1), ("bob", 1, 1), ("cat", 1_000, 1), ("dan", 1_000, 1)];
     check(&[(2, "a"), (3, "b")], four, false);
+}
+
+#[test]
+fn an_approval_that_leaves_a_veto_standing_is_refused() {
+    let d = decision();
+    let w = &d.world;
+    // Everybody votes anew, with these lifts.
+    let with = |choice: Choice, lifters: &[&str]| {
+        let vote = w.vote(&d.round, choice);
+        let mut c = d.certificate.clone();
+        c.choice = choice;
+        c.votes = FIVE
+            .iter()
+            .map(|(n, id)| {
+                let lifts_veto = lifters.contains(id);
+                Signed::new(
+                    &w.agent(*n, id),
+                    FinalVote {
+                        lifts_veto,
+                        ..vote.clone()
+                    },
+                )
+            })
+            .collect();
+        c.verify(None)
+    };
+    let standing = Err(CertificateError::Veto {
+        lifting: 0,
+        security: UNITS_PER_WEIGHT,
+    });
+    assert_eq!(with(Choice::Approve, &[]), standing);
+    let others = ["reviewer-1", "architect-1", "performance-1", "documentation-1"];
+    assert_eq!(with(Choice::Approve, &others), standing, "no security voter among them");
+    assert!(with(Choice::Approve, &["security-1"]).is_ok());
+    let refusal = with(Choice::RequestChanges, &[]).unwrap();
+    assert!(!refusal.vetoes[0].lifted, "a veto is in no refusal's way");
+    // A vote against the change lifts nothing.
+    let mut c = d.certificate.clone();
+    let at = c.votes.iter().position(|v| v.statement.lifts_veto).unwrap();
+    let mut vote = c.votes[at].statement.clone();
+    vote.lifts_veto = false;
+    c.votes[at] = Signed::new(&w.agent(0, "security-1"), vote);
+    assert_eq!(c.verify(None), standing);
+}
+
+#[test]
+fn a_voter_without_a_seat_is_said_to_have_none() {
+    let mut w = World::new(&[("ann", 1, 1), ("bob", 1, 1)], 1, Authority::Home);
+    let thread = w.thread(0);
+    let panel = [(0, "a"), (1, "b"), (2, "c")];
+    let round = w.propose(0, thread, &panel);
+    let vote = w.vote(&round, Choice::Approve);
+    let votes: Vec<Event> = panel.iter().map(|v| w.cast(*v, vote.clone())).collect();
+    w.decide(0, &round, Choice::Approve, &votes);
+    let certificate = Certificate::gather(&w.state(), &round.proposal, &thread).expect("a decision");
+    let voters = certificate.verify(None).unwrap().voters;
+    let seats: Vec<_> = voters.iter().map(|v| (v.id.as_str(), v.seat, v.weight > 0)).collect();
+    assert!(
+        seats.contains(&("c", false, false)) && seats.contains(&("a", true, true)),
+        "{seats:?}"
+    );
 }
 
 proptest! {

@@ -69,6 +69,12 @@ fn fold_interleaved(w: &World, events: &[Event], order: u64) -> State {
     }
 }
 
+/// What is computed when it is read.
+fn outcomes(s: &State) -> (Vec<Option<bzzz_core::state::ThreadStatus>>, Vec<Option<u32>>) {
+    let threads = s.threads.keys().map(|id| s.thread_status(id)).collect();
+    (threads, s.escalations.values().map(|e| s.chosen(e)).collect())
+}
+
 fn sorted(events: &[Event]) -> BTreeSet<Hash> {
     events.iter().map(Event::hash).collect()
 }
@@ -86,6 +92,7 @@ proptest! {
             prop_assert_eq!(other.feeds.held(), 0);
             prop_assert_eq!(sorted(&other.accepted), sorted(&reference.accepted));
             prop_assert_eq!(&other.state, &reference.state);
+            prop_assert_eq!(outcomes(&other.state), outcomes(&reference.state));
             let direct = fold_interleaved(&w, &reference.accepted, order);
             prop_assert_eq!(&direct, &reference.state);
         }
@@ -96,6 +103,7 @@ proptest! {
 fn random_worlds_reach_every_part_of_the_state() {
     let mut seen: BTreeSet<u16> = BTreeSet::new();
     let (mut decided, mut revealed, mut answered, mut leased, mut versions, mut cut) = (0, 0, 0, 0, 0, 0);
+    let mut vetoed = 0;
     for seed in 0..40 {
         let (w, fork) = random_world(seed, 150);
         let replica = deliver(&w, fork.as_ref(), seed);
@@ -108,7 +116,13 @@ fn random_worlds_reach_every_part_of_the_state() {
             .filter(|t| t.decision(&s.ballots, &s.finals, &s.rosters).is_some())
             .count();
         revealed += s.ballots.values().map(|b| b.first_votes().len()).sum::<usize>();
-        answered += s.escalations.values().filter(|e| e.first_answer().is_some()).count();
+        answered += s.escalations.values().filter(|e| s.chosen(e).is_some()).count();
+        vetoed += s
+            .ballots
+            .values()
+            .filter_map(|b| b.proposed.as_ref())
+            .filter(|(_, p)| !p.vetoes.is_empty())
+            .count();
         versions += s.resources.values().map(|r| r.versions().len()).sum::<usize>();
         let leases = |t: &bzzz_core::state::Task| t.current(s.policy.authority, s.rosters.latest()).is_some();
         leased += s.tasks.values().filter(|t| leases(t)).count();
@@ -119,6 +133,7 @@ fn random_worlds_reach_every_part_of_the_state() {
         ("decisions", decided),
         ("reveals", revealed),
         ("answers", answered),
+        ("named vetoes", vetoed),
         ("leases", leased),
         ("versions", versions),
         ("cuts and forks", cut),

@@ -6,11 +6,14 @@
 mod bodies;
 mod certificates;
 mod encoding;
+mod escalations;
 mod folds;
 mod generator;
+mod judging;
 mod ownership;
 mod python;
 mod random;
+mod turn;
 mod vectors;
 mod voting;
 mod world;

@@ -1,10 +1,10 @@
 //! Who holds a task, which version a resource has, which answer counts.
 
 use bzzz_core::body::*;
-use bzzz_core::crypto::{Hash, Keypair};
+use bzzz_core::crypto::Hash;
 use bzzz_core::event::FeedId;
 use bzzz_core::hlc::MAX_SKEW_MS;
-use bzzz_core::state::{EscalationStatus, Lease, Resource, Task, TaskStatus};
+use bzzz_core::state::{Lease, Resource, Task, TaskStatus};
 
 use crate::world::{START_MS, World};
 
@@ -385,96 +385,6 @@ fn a_homes_first_word_on_a_write_counts_over_all_its_lives() {
         versions(&crate::world::fold(&genesis, &plan.0.events).resources["plan"]),
         [(1, write)]
     );
-}
-
-/// An escalation by member 0.
-struct Question {
-    w: World,
-    escalation: Hash,
-}
-
-impl Question {
-    fn new() -> Question {
-        let mut w = World::three();
-        let thread = w.thread(0);
-        let question = w.text("May it land?");
-        let body = Escalated {
-            thread,
-            reason: Reason::Split,
-            question,
-            options: vec!["approve".into(), "reject".into()],
-            remind_ms: 1_000,
-            timeout_ms: 10_000,
-        };
-        let escalation = w.append(0, Body::Escalated(body)).hash();
-        Question { w, escalation }
-    }
-
-    fn answer(&mut self, person: &Keypair, change: impl FnOnce(&mut Answer)) {
-        let mut answer = Answer {
-            project: self.w.project(),
-            escalation: self.escalation,
-            question: self.w.text("May it land?").hash,
-            option: 0,
-            text: None,
-            person: "Ann".into(),
-        };
-        change(&mut answer);
-        let body = EscalationAnswered {
-            answer: Signed::new(person, answer),
-        };
-        self.w.append(2, Body::EscalationAnswered(body));
-    }
-
-    fn status(&self) -> EscalationStatus {
-        self.w.state().escalations[&self.escalation].status()
-    }
-
-    fn chosen(&self) -> Option<u32> {
-        let state = self.w.state();
-        state.escalations[&self.escalation]
-            .first_answer()
-            .map(|a| a.statement.option)
-    }
-}
-
-#[test]
-fn an_operators_first_answer_to_this_very_question_counts() {
-    let mut q = Question::new();
-    let (ann, bob) = (q.w.members[0].operator.clone(), q.w.members[1].operator.clone());
-    assert_eq!(q.status(), EscalationStatus::Open);
-    let node = q.w.members[0].key.clone();
-    q.answer(&node, |_| ());
-    q.answer(&Keypair::from_seed([200; 32]), |_| ());
-    assert_eq!(q.chosen(), None, "neither a node nor a stranger is an operator");
-    q.answer(&ann, |a| a.question = Hash([1; 32]));
-    q.answer(&ann, |a| a.option = 2);
-    assert_eq!(q.chosen(), None, "another question, or no option of this one");
-    q.answer(&bob, |a| a.option = 1);
-    q.answer(&ann, |_| ());
-    assert_eq!(q.chosen(), Some(1));
-    assert_eq!(q.status(), EscalationStatus::Answered);
-}
-
-#[test]
-fn an_escalation_goes_from_open_to_dead_letter_and_can_still_be_answered() {
-    let mut q = Question::new();
-    let escalation = q.escalation;
-    let acked = EscalationAcked {
-        escalation,
-        person: "Ann".into(),
-    };
-    q.w.append(1, Body::EscalationAcked(acked));
-    assert_eq!(q.status(), EscalationStatus::Acknowledged);
-    for number in [1, 2] {
-        q.w.append(0, Body::EscalationReminded(EscalationReminded { escalation, number }));
-    }
-    assert_eq!(q.w.state().escalations[&escalation].reminders(), 2);
-    q.w.append(0, Body::EscalationTimedOut(EscalationTimedOut { escalation }));
-    assert_eq!(q.status(), EscalationStatus::TimedOut);
-    let ann = q.w.members[0].operator.clone();
-    q.answer(&ann, |_| ());
-    assert_eq!((q.status(), q.chosen()), (EscalationStatus::Answered, Some(0)));
 }
 
 #[test]

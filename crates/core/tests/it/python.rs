@@ -8,6 +8,7 @@ use std::process::{Command, Output};
 use bzzz_core::body::*;
 use bzzz_core::certificate::Certificate;
 use bzzz_core::crypto::Hash;
+use bzzz_core::event::{Draft, Event};
 
 use crate::certificates::decision;
 use crate::voting::FIVE;
@@ -59,6 +60,8 @@ fn the_script_accepts_real_certificates() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         assert!(text.starts_with(&format!("holds, {says}: atlas")), "{text}");
         assert!(text.contains("documentation-1 requests changes (1000000)"), "{text}");
+        let veto = format!("veto of {}, lifted by security-1", d.round.proposed.vetoes[0].by);
+        assert!(text.contains(&veto), "{text}");
     }
     let other = run(&python, "other-project", &pem, Some(Hash([1; 32])));
     assert_eq!(other.status.code(), Some(1));
@@ -82,7 +85,73 @@ fn the_script_refuses_what_we_refuse() {
         .votes
         .iter()
         .position(|v| v.statement.choice == Choice::Approve);
+    // The proposal written anew, with everybody's votes on that.
+    let repropose = |c: &mut Certificate, change: &dyn Fn(&mut Proposed)| {
+        let h = d.round.proposal.header();
+        let draft = Draft {
+            project: h.project,
+            incarnation: h.incarnation,
+            seq: h.seq,
+            prev: h.prev,
+            hlc: h.hlc,
+            epoch: h.epoch,
+            deps: vec![],
+        };
+        let mut proposed = d.round.proposed.clone();
+        change(&mut proposed);
+        let event = Event::sign(&w.members[0].key, draft, &Body::Proposed(proposed));
+        for vote in &mut c.votes {
+            let agent = FIVE
+                .iter()
+                .map(|(n, id)| w.agent(*n, id))
+                .find(|a| a.public() == vote.by);
+            let proposal = event.hash();
+            let statement = FinalVote {
+                proposal,
+                ..vote.statement.clone()
+            };
+            *vote = Signed::new(&agent.expect("a voter"), statement);
+        }
+        c.proposal = event.encode().into();
+    };
+    let lift_at = d.certificate.votes.iter().position(|v| v.statement.lifts_veto);
     let changes: &[(&str, Change)] = &[
+        ("lift-withdrawn", &|c| {
+            let at = lift_at.expect("a lift");
+            let mut vote = c.votes[at].statement.clone();
+            vote.lifts_veto = false;
+            c.votes[at] = Signed::new(&w.agent(0, "security-1"), vote);
+        }),
+        ("lift-by-others", &|c| {
+            for vote in &mut c.votes {
+                let agent = FIVE
+                    .iter()
+                    .map(|(n, id)| w.agent(*n, id))
+                    .find(|a| a.public() == vote.by);
+                let mut statement = vote.statement.clone();
+                statement.lifts_veto ^= true;
+                *vote = Signed::new(&agent.expect("a voter"), statement);
+            }
+        }),
+        ("lift-bit-flipped", &|c| c.votes[0].statement.lifts_veto ^= true),
+        ("veto-forged", &|c| repropose(c, &|p| p.vetoes[0].signature.0[3] ^= 1)),
+        ("veto-altered", &|c| repropose(c, &|p| p.vetoes[0].statement.count = 9)),
+        ("veto-of-no-agent-on-the-panel", &|c| {
+            repropose(c, &|p| {
+                p.panel.retain(|s| s.statement.role != "security");
+                p.vetoes[0] = w.veto(p.thread, (2, "security-9"));
+            });
+        }),
+        ("veto-bit-off", &|c| {
+            repropose(c, &|p| {
+                let mut f = p.vetoes[0].statement.clone();
+                f.veto = false;
+                p.vetoes[0] = Signed::new(&w.agent(0, "security-1"), f);
+            });
+        }),
+        ("veto-of-another-thread", &|c| {
+            repropose(c, &|p| p.vetoes[0] = w.veto(Hash([1; 32]), FIVE[1]));
+        }),
         ("vote-removed", &|c| {
             c.votes.remove(approve_at.expect("an approval"));
         }),

@@ -1,7 +1,7 @@
 //! Worlds in which everything happens: events of every kind in random order, written by honest and less honest members.
 
 use bzzz_core::body::*;
-use bzzz_core::crypto::Hash;
+use bzzz_core::crypto::{Hash, Keypair};
 use bzzz_core::event::{Event, EventRef};
 
 use crate::bodies;
@@ -27,7 +27,9 @@ struct Made {
 pub fn random_world(seed: u64, steps: usize) -> (World, Option<Event>) {
     let g = &mut Generator::new(seed);
     let authority = *g.pick(&[Authority::Home, Authority::Majority]);
-    let mut w = World::new(&[("ann", 2, 1), ("bob", 1, 2), ("cat", 1, 1)], 1, authority);
+    let pools = &[("ann", 2, 1), ("bob", 1, 2), ("cat", 1, 1)];
+    let answers = *g.pick(&[Answers::AnyOwner, Answers::Majority]);
+    let mut w = World::with_policy(pools, 1, authority, answers);
     let made = &mut Made::default();
     let kinds: Vec<u16> = KINDS
         .iter()
@@ -179,13 +181,25 @@ fn random_body(kind: u16, w: &World, by: usize, made: &Made, g: &mut Generator) 
                 .flat_map(|i| AGENTS.map(|id| w.endorsement(i, id, Some("m"))))
                 .collect();
             b.panel.sort_by_key(|s| s.statement.agent);
+            b.vetoes = b
+                .vetoes
+                .iter()
+                .map(|_| ())
+                .zip([&agent])
+                .map(|((), agent)| veto(w, thread, agent))
+                .collect();
         }
         Body::Committed(_) | Body::Revealed(_) | Body::FinalVoted(_) | Body::Decided(_) => {
             vote(&mut body, w, by, id, made, g)
         }
         Body::Escalated(b) => {
             b.thread = thread;
-            b.options = vec!["approve".into(), "reject".into()];
+            let other = vec!["approve".into(), "reject".into()];
+            b.options = if g.chance(80) {
+                REVIEW_OPTIONS.map(Into::into).into()
+            } else {
+                other
+            };
         }
         Body::EscalationAcked(EscalationAcked { escalation, .. })
         | Body::EscalationReminded(EscalationReminded { escalation, .. })
@@ -200,10 +214,11 @@ fn random_body(kind: u16, w: &World, by: usize, made: &Made, g: &mut Generator) 
                 project,
                 escalation,
                 question,
-                option: g.below(3) as u32,
+                option: if g.chance(70) { 0 } else { g.below(3) as u32 },
                 ..b.answer.statement.clone()
             };
-            let person = if g.chance(70) { &w.members[0].operator } else { &agent };
+            let operator = &w.members[g.below(w.members.len())].operator;
+            let person = if g.chance(85) { operator } else { &agent };
             b.answer = Signed::new(person, answer);
         }
         Body::ShareMoved(b) => b.to = owner,
@@ -219,6 +234,20 @@ fn random_body(kind: u16, w: &World, by: usize, made: &Made, g: &mut Generator) 
         _ => {}
     }
     body
+}
+
+/// A statement of findings with a veto.
+fn veto(w: &World, thread: Hash, agent: &Keypair) -> Signed<Findings> {
+    let findings = Findings {
+        project: w.project(),
+        thread,
+        list: w.text("list"),
+        count: 1,
+        veto: true,
+        task: None,
+        token: None,
+    };
+    Signed::new(agent, findings)
 }
 
 fn vote(body: &mut Body, w: &World, by: usize, id: &'static str, made: &Made, g: &mut Generator) {
@@ -270,7 +299,7 @@ fn vote(body: &mut Body, w: &World, by: usize, id: &'static str, made: &Made, g:
                 } else {
                     Choice::RequestChanges
                 },
-                lifts_veto: false,
+                lifts_veto: g.chance(30),
             };
             b.vote = Signed::new(&agent, statement);
         }

@@ -31,11 +31,19 @@ pub struct Round {
 impl World {
     /// Puts a thread's subject to the vote of a panel.
     pub fn propose(&mut self, by: usize, thread: Hash, panel: &[Voter]) -> Round {
-        self.propose_after(by, thread, panel, vec![])
+        self.propose_against(by, thread, panel, vec![])
     }
 
-    /// [`World::propose`], naming findings.
-    pub fn propose_after(&mut self, by: usize, thread: Hash, panel: &[Voter], findings: Vec<Hash>) -> Round {
+    /// [`World::propose`], naming vetoes.
+    pub fn propose_against(
+        &mut self,
+        by: usize,
+        thread: Hash,
+        panel: &[Voter],
+        mut vetoes: Vec<Signed<Findings>>,
+    ) -> Round {
+        vetoes.sort_by_key(|v| v.by);
+        let findings = vec![];
         let mut panel: Vec<_> = panel
             .iter()
             .map(|(node, id)| self.endorsement(*node, id, (*node < 2).then_some("gpt-4.1")))
@@ -47,6 +55,7 @@ impl World {
             roster: self.roster().hash(),
             panel,
             findings,
+            vetoes,
         };
         let proposal = self.append(by, Body::Proposed(proposed.clone()));
         Round {
@@ -103,9 +112,10 @@ fn countable(w: &World, round: &Round) -> Vec<(PublicKey, Choice)> {
 }
 
 fn is_decided(w: &World, round: &Round) -> bool {
-    let s = w.state();
-    let status = s.threads[&round.thread].status(&s.ballots, &s.finals, &s.rosters, &s.escalations);
-    matches!(status, ThreadStatus::Decided { .. })
+    matches!(
+        w.state().thread_status(&round.thread),
+        Some(ThreadStatus::Decided { .. })
+    )
 }
 
 #[test]
@@ -264,6 +274,22 @@ fn votes_for_something_else_carry_no_decision() {
     }
 }
 
+impl World {
+    /// The findings statement of an agent that vetoes.
+    pub fn veto(&self, thread: Hash, voter: Voter) -> Signed<Findings> {
+        let findings = Findings {
+            project: self.project(),
+            thread,
+            list: self.text("findings"),
+            count: 1,
+            veto: true,
+            task: None,
+            token: None,
+        };
+        Signed::new(&self.agent(voter.0, voter.1), findings)
+    }
+}
+
 #[test]
 fn a_veto_that_the_proposal_names_stands_until_security_lifts_it() {
     for (named, lifted, choice, decides) in [
@@ -274,18 +300,14 @@ fn a_veto_that_the_proposal_names_stands_until_security_lifts_it() {
     ] {
         let mut w = World::three();
         let thread = w.thread(0);
-        let findings = Findings {
-            project: w.project(),
-            thread,
-            list: w.text("findings"),
-            count: 1,
-            veto: true,
-            task: None,
-            token: None,
-        };
-        let findings = Signed::new(&w.agent(0, "security-1"), findings);
-        let raised = w.append(0, Body::FindingsPosted(FindingsPosted { findings }));
-        let round = w.propose_after(0, thread, &FIVE, if named { vec![raised.hash()] } else { vec![] });
+        let findings = w.veto(thread, FIVE[1]);
+        w.append(
+            0,
+            Body::FindingsPosted(FindingsPosted {
+                findings: findings.clone(),
+            }),
+        );
+        let round = w.propose_against(0, thread, &FIVE, if named { vec![findings] } else { vec![] });
         let vote = w.vote(&round, choice);
         let votes: Vec<Event> = FIVE
             .iter()
@@ -307,4 +329,85 @@ fn a_veto_that_the_proposal_names_stands_until_security_lifts_it() {
             "named {named}, lifted {lifted}, {choice:?}"
         );
     }
+}
+
+#[test]
+fn a_veto_is_lifted_by_more_than_half_of_the_security_weight_on_the_panel() {
+    // Ann's security agent shares its node's weight with one other, bob's and cat's have theirs alone: ½, 1, 1.
+    let panel = [
+        (0, "reviewer-1"),
+        (0, "security-1"),
+        (1, "security-2"),
+        (2, "security-3"),
+    ];
+    for (lifters, decides) in [
+        (&panel[1..2], false),
+        (&panel[2..3], false),
+        (&panel[1..3], true),
+        // A lift by whoever is no security voter is none.
+        (&[panel[0], panel[2]], false),
+    ] {
+        let mut w = World::three();
+        let thread = w.thread(0);
+        let veto = w.veto(thread, panel[3]);
+        let round = w.propose_against(1, thread, &panel, vec![veto]);
+        let vote = w.vote(&round, Choice::Approve);
+        let votes: Vec<Event> = panel
+            .iter()
+            .map(|v| {
+                let lifts_veto = lifters.contains(v);
+                let vote = FinalVote {
+                    lifts_veto,
+                    ..vote.clone()
+                };
+                w.cast(*v, vote)
+            })
+            .collect();
+        w.decide(0, &round, Choice::Approve, &votes);
+        assert_eq!(is_decided(&w, &round), decides, "lifted by {lifters:?}");
+    }
+    // Where no security voter is on the panel nobody can lift anything.
+    let mut w = World::three();
+    let thread = w.thread(0);
+    let quiet = [(0, "reviewer-1"), (1, "reviewer-2"), (2, "reviewer-3")];
+    let veto = w.veto(thread, (0, "security-1"));
+    let round = w.propose_against(1, thread, &quiet, vec![veto]);
+    let vote = FinalVote {
+        lifts_veto: true,
+        ..w.vote(&round, Choice::Approve)
+    };
+    let votes: Vec<Event> = quiet.map(|v| w.cast(v, vote.clone())).into();
+    w.decide(0, &round, Choice::Approve, &votes);
+    assert!(!is_decided(&w, &round));
+}
+
+#[test]
+fn vetoes_are_named_once_an_agent_and_about_this_thread() {
+    let mut w = World::three();
+    let thread = w.thread(0);
+    let (one, two) = (w.veto(thread, FIVE[0]), w.veto(thread, FIVE[1]));
+    let with = |w: &World, vetoes: Vec<Signed<Findings>>| {
+        let mut w = w.clone();
+        let round = w.propose(0, thread, &FIVE);
+        let proposed = Proposed {
+            vetoes,
+            ..round.proposed
+        };
+        w.append(0, Body::Proposed(proposed)).body().is_some()
+    };
+    let mut both = vec![one.clone(), two.clone()];
+    both.sort_by_key(|v| v.by);
+    assert!(with(&w, both.clone()));
+    both.reverse();
+    assert!(!with(&w, both), "unsorted");
+    assert!(!with(&w, vec![one.clone(), one.clone()]), "twice");
+    assert!(!with(&w, vec![w.veto(Hash([1; 32]), FIVE[0])]), "another thread's");
+    let plain = Findings {
+        veto: false,
+        ..one.statement.clone()
+    };
+    assert!(
+        !with(&w, vec![Signed::new(&w.agent(0, "reviewer-1"), plain)]),
+        "no veto"
+    );
 }

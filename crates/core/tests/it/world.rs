@@ -66,6 +66,11 @@ pub struct World {
 impl World {
     /// A project with pools `(owner, weight, seats)` and readers. Members are numbered in this order.
     pub fn new(pools: &[(&str, u32, u8)], readers: u8, authority: Authority) -> World {
+        World::with_policy(pools, readers, authority, Answers::Majority)
+    }
+
+    /// [`World::new`] with a rule for answers.
+    pub fn with_policy(pools: &[(&str, u32, u8)], readers: u8, authority: Authority, answers: Answers) -> World {
         let seats: u8 = pools.iter().map(|p| p.2).sum();
         let mut members: Vec<Member> = (0..seats + readers).map(Member::new).collect();
         let mut next = members.iter();
@@ -105,7 +110,11 @@ impl World {
             name: "atlas".into(),
             nonce: Hash([42; 32]),
             roster: roster.clone(),
-            policy: Policy { authority, shares },
+            policy: Policy {
+                authority,
+                shares,
+                answers,
+            },
         });
         let genesis = write(&mut members[0], Hash::ZERO, 0, START_MS, vec![], &body);
         World {

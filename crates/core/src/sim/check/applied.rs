@@ -9,6 +9,9 @@ use crate::state::Meta;
 impl World {
     /// An event has taken effect: what it is about is there before it, and nobody has answered for people who is not one.
     pub fn check_applied(&mut self, n: usize, meta: &Meta, body: &Body) {
+        if let Body::EscalationAnswered(b) = body {
+            self.check_people(n, &b.answer);
+        }
         if !self.honest(n) {
             return;
         }
@@ -43,8 +46,9 @@ impl World {
         let outsider = match body {
             Body::EscalationAnswered(b) => {
                 let id = &b.answer.statement.escalation;
-                let first = state.escalations.get(id).and_then(|e| e.first_answer());
-                first.is_some_and(|a| !self.is_operator(&a.by))
+                let voices = state.escalations.get(id).map(|e| e.voices(&state.rosters));
+                let mut answers = voices.iter().flatten().filter_map(|v| v.answer);
+                answers.any(|(_, a)| !self.is_operator(&a.by))
             }
             _ => false,
         };

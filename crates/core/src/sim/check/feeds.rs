@@ -66,6 +66,7 @@ impl World {
                 Some(Body::Escalated(b)) => {
                     *self.summary.reasons.entry(format!("{:?}", b.reason)).or_default() += 1;
                 }
+                Some(Body::FinalVoted(vote)) => self.check_approval(n, event.project(), &vote),
                 Some(Body::Decided(decided)) => self.check_decision(n, event.project(), &decided),
                 _ => {}
             }

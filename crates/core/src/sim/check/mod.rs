@@ -38,6 +38,7 @@ pub(super) struct Check {
     money: money::Money,
     votes: votes::Votes,
     rosters: rosters::Rosters,
+    pub people: super::liars::decisions::People,
 }
 
 impl World {

@@ -59,10 +59,7 @@ impl World {
         }
         let weight = by_choice.get(&decided.choice).copied().unwrap_or(0);
         let carries = u128::from(weight) * 3 > u128::from(roster.total_weight()) * 2;
-        let vetoed = state
-            .threads
-            .get(&decided.thread)
-            .is_some_and(|t| t.findings.values().any(|f| f.findings.statement.veto));
+        let vetoed = !proposed.vetoes.is_empty();
         let security = proposed.panel.iter().filter(|s| s.statement.role == "security");
         let (mut lifted, mut all) = (0, 0);
         for seat in security {
@@ -88,7 +85,7 @@ impl World {
                 "{} approves thread {} against a veto: {lifted} of {all} security weight lifts it, the node says {}",
                 self.name(n),
                 decided.thread.short(),
-                p.veto_stands(&decided.thread, &decided.proposal)
+                p.veto_stands(&decided.proposal)
             );
             self.violate("veto", what);
         } else if decided.choice == Choice::Approve && vetoed {

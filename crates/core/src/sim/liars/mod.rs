@@ -4,6 +4,7 @@
 //! it. It decides nothing about honest nodes: whether they believe it is what the invariants are about. To add lies, write a file
 //! with a `LIES` of its own and name it in the list here.
 
+pub(super) mod decisions;
 mod numbers;
 mod powers;
 mod presence;

@@ -6,7 +6,7 @@ use crate::body::{
     AdminActed, Answer, Body, ChunkDrawn, ClaimAcked, Cut, EscalationAnswered, Findings, FindingsPosted,
     MemberSignature, RosterChanged, Signed, TaskCompleted, WriteOrdered,
 };
-use crate::state::{EscalationStatus, ThreadStatus};
+use crate::state::ThreadStatus;
 
 /// The lies of this file.
 pub(super) const LIES: &[Lie] = &[
@@ -47,7 +47,7 @@ fn answer(liar: &mut Liar<'_>) -> Option<Said> {
     let escalations = &liar.p.state.escalations;
     let mut open = escalations
         .iter()
-        .filter(|(_, e)| e.status() != EscalationStatus::Unknown);
+        .filter(|(_, e)| e.opened.is_some());
     let (escalation, found) = open.next_back()?;
     let answer = Answer {
         project: liar.p.id(),

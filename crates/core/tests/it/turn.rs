@@ -1,0 +1,239 @@
+//! A turn that ends before its model has answered: what the model charges is settled all the same, once.
+
+use bzzz_core::body::*;
+use bzzz_core::change::ChangeSet;
+use bzzz_core::crypto::{Hash, Keypair};
+use bzzz_core::ledger::Limits;
+use bzzz_core::node::{Admit, AgentSpec, Command, Effect, Input, ModelSpec, Node, NodeConfig, Outcome, Pace};
+
+use crate::world::START_MS;
+
+const DIFF: &str = "--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-a\n+b\n";
+const WORST_MICROUSD: u64 = 4_000;
+const CHARGED_MICROUSD: u64 = 1_500;
+
+/// One node with one agent that has a model, alone in its project; its disk never fails.
+struct Solo {
+    node: Node,
+    now: u64,
+    project: Hash,
+    written: Vec<Body>,
+    analyse: Option<u64>,
+    ask: Option<u64>,
+    last: Option<Outcome>,
+}
+
+impl Solo {
+    fn new() -> Solo {
+        let key = Keypair::from_seed([1; 32]);
+        let me = key.public();
+        let model = ModelSpec {
+            name: "scripted-1".into(),
+            family: "scripted".into(),
+            worst_microusd: WORST_MICROUSD,
+        };
+        let agent = AgentSpec {
+            id: "reviewer-1".into(),
+            role: "reviewer".into(),
+            capabilities: vec![],
+            specialization: String::new(),
+            max_tasks: 1,
+            model: Some(model),
+        };
+        let node = Node::new(NodeConfig {
+            key,
+            operator: Keypair::from_seed([2; 32]),
+            owner: "ann".into(),
+            incarnation: 0,
+            agents: vec![agent],
+            admit: Admit::Open,
+            join: None,
+            limits: Limits {
+                chunk_microusd: 10_000,
+                ..Limits::default()
+            },
+            pace: Pace::default(),
+        });
+        let mut solo = Solo {
+            node,
+            now: START_MS,
+            project: Hash::ZERO,
+            written: vec![],
+            analyse: None,
+            ask: None,
+            last: None,
+        };
+        let effects = solo.node.start(solo.now);
+        solo.carry_out(effects);
+        solo.command(Command::CreateProject {
+            name: "solo".into(),
+            nonce: Hash([3; 32]),
+            authority: Authority::Home,
+            answers: Answers::Majority,
+            shares: vec![Share {
+                node: me,
+                amount_microusd: 100_000,
+            }],
+        });
+        let Some(Outcome::Project(project)) = solo.last else {
+            panic!("a project is founded")
+        };
+        solo.project = project;
+        solo
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Append { id, writes } => {
+                    let events = writes.iter().flat_map(|w| &w.events);
+                    self.written.extend(events.filter_map(bzzz_core::event::Event::body));
+                    self.feed(Input::Appended { id });
+                }
+                Effect::Analyse { ask, .. } => self.analyse = Some(ask),
+                Effect::AskModel { ask, .. } => self.ask = Some(ask),
+                Effect::Reply { result, .. } => self.last = Some(result.expect("the command is carried out")),
+                _ => {}
+            }
+        }
+    }
+
+    fn feed(&mut self, input: Input) {
+        self.now += 1;
+        let effects = self.node.handle(self.now, input);
+        self.carry_out(effects);
+    }
+
+    fn command(&mut self, command: Command) {
+        self.feed(Input::Command { id: 1, command });
+    }
+
+    /// Lets time pass until `done`.
+    fn until(&mut self, what: &str, done: impl Fn(&Solo) -> bool) {
+        for _ in 0..1_000 {
+            if done(self) {
+                return;
+            }
+            self.now += 50;
+            self.feed(Input::Wake);
+        }
+        panic!("waited in vain until {what}");
+    }
+
+    /// A review whose only agent has asked its model.
+    fn asking() -> (Solo, Hash, u64) {
+        let mut solo = Solo::new();
+        let project = solo.project;
+        solo.command(Command::OpenThread {
+            project,
+            kind: ThreadKind::Review,
+            task: "change-1".into(),
+            title: "a change".into(),
+            subject: ChangeSet::from_diff("a change", DIFF.as_bytes()).to_cbor().ok(),
+            roles: vec!["reviewer".into()],
+            timing: Timing {
+                findings_ms: 20_000,
+                commit_ms: 5_000,
+                reveal_ms: 5_000,
+                evidence_ms: 5_000,
+                final_ms: 5_000,
+            },
+            budget_microusd: 50_000,
+        });
+        let Some(Outcome::Event(opened)) = solo.last else {
+            panic!("a thread is opened")
+        };
+        solo.until("the analysers run", |s| s.analyse.is_some());
+        let ask = solo.analyse.take().expect("an id");
+        solo.feed(Input::Analysed {
+            ask,
+            result: Ok(vec![]),
+        });
+        solo.until("the model is asked", |s| s.ask.is_some());
+        let ask = solo.ask.take().expect("an id");
+        assert_eq!(solo.reserved(), WORST_MICROUSD);
+        (solo, opened.hash, ask)
+    }
+
+    fn reserved(&self) -> u64 {
+        let project = self.node.project(&self.project).expect("the project");
+        project.ledger().reserved_microusd()
+    }
+
+    fn spent(&self) -> u64 {
+        let project = self.node.project(&self.project).expect("the project");
+        project.state.spending.total_microusd
+    }
+
+    fn calls(&self) -> Vec<&ModelCalled> {
+        let calls = self.written.iter().filter_map(|b| match b {
+            Body::ModelCalled(call) => Some(call),
+            _ => None,
+        });
+        calls.collect()
+    }
+
+    fn has_posted(&self) -> bool {
+        self.written.iter().any(|b| matches!(b, Body::FindingsPosted(_)))
+    }
+
+    fn answer(&mut self, ask: u64) {
+        self.feed(Input::Answered {
+            ask,
+            charged_microusd: CHARGED_MICROUSD,
+            findings: vec![],
+            opinion: Some(Choice::Approve),
+        });
+    }
+
+    /// The answer comes late, and twice: it is charged once, and nothing is posted any more.
+    fn settles_once(&mut self, ask: u64) {
+        self.answer(ask);
+        self.answer(ask);
+        let calls = self.calls();
+        assert_eq!(calls.len(), 1, "{calls:?}");
+        assert_eq!(
+            (calls[0].reserved_microusd, calls[0].charged_microusd),
+            (WORST_MICROUSD, CHARGED_MICROUSD)
+        );
+        assert_eq!((calls[0].model.as_str(), calls[0].ok), ("scripted-1", true));
+        assert_eq!((self.reserved(), self.spent()), (0, CHARGED_MICROUSD));
+        assert!(!self.has_posted(), "nobody wants its findings any more");
+    }
+}
+
+#[test]
+fn a_call_is_settled_after_its_thread_has_ended() {
+    let (mut solo, thread, ask) = Solo::asking();
+    let project = solo.project;
+    solo.command(Command::CloseThread {
+        project,
+        thread,
+        resolved: false,
+    });
+    assert_eq!(solo.reserved(), WORST_MICROUSD, "the call is still under way");
+    solo.settles_once(ask);
+}
+
+#[test]
+fn a_call_is_settled_after_its_agent_has_gone() {
+    let (mut solo, _, ask) = Solo::asking();
+    let project = solo.project;
+    solo.command(Command::RetireAgent {
+        project,
+        agent: "reviewer-1".into(),
+    });
+    assert_eq!(solo.reserved(), WORST_MICROUSD, "the call is still under way");
+    solo.settles_once(ask);
+}
+
+#[test]
+fn a_call_that_is_answered_in_time_is_settled_and_its_findings_are_posted() {
+    let (mut solo, _, ask) = Solo::asking();
+    solo.answer(ask);
+    assert_eq!(
+        (solo.calls().len(), solo.reserved(), solo.spent()),
+        (1, 0, CHARGED_MICROUSD)
+    );
+    assert!(solo.has_posted());
+}
