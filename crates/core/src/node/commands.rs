@@ -40,7 +40,7 @@ impl Node {
             other => other,
         };
         let seat_request = match &command {
-            Command::Admit { node, .. } => self.take_seat_request(node),
+            Command::Admit { project, node } => self.seat_request(project, node),
             _ => None,
         };
         self.step(now, |projects, ctx| {
@@ -48,6 +48,7 @@ impl Node {
             let result = match projects.get_mut(&project) {
                 None => Err(CommandError::NoProject(project)),
                 Some(p) if !p.may_write() => Err(CommandError::NotMember),
+                Some(p) if p.has_left() => Err(conflict("this node has left the project")),
                 Some(p) => p.command(ctx, command, seat_request),
             };
             ctx.out.speak(Effect::Reply { id, result });
@@ -72,6 +73,8 @@ impl Command {
         match self {
             Command::Admit { project, .. }
             | Command::Remove { project, .. }
+            | Command::Withdraw { project, .. }
+            | Command::Leave { project }
             | Command::OpenThread { project, .. }
             | Command::Post { project, .. }
             | Command::CloseThread { project, .. }
@@ -127,13 +130,10 @@ fn check_name(what: &str, name: &str) -> Result<()> {
 impl Project {
     fn command(&mut self, ctx: &mut Ctx<'_>, command: Command, seat: Option<Signed<JoinStatement>>) -> Result {
         match command {
-            Command::Admit { node, .. } => {
-                let request = seat.ok_or_else(|| not_found("request for a seat from node", node))?;
-                self.admin(ctx, format!("admit {node}"));
-                self.seat(ctx, node, request);
-                Ok(Outcome::Done)
-            }
-            Command::Remove { node, .. } => self.remove_member(ctx, &node),
+            Command::Admit { node, .. } => self.admit(ctx, &node, seat),
+            Command::Remove { node, .. } => self.remove(ctx, &node),
+            Command::Withdraw { node, .. } => self.withdraw(ctx, &node),
+            Command::Leave { .. } => self.leave(ctx),
             Command::OpenThread {
                 kind,
                 task,

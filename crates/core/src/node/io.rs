@@ -332,10 +332,14 @@ pub enum Command {
         authority: Authority,
         shares: Vec<Share>,
     },
-    /// Give a seat to a node that asked for one.
+    /// Consent to let a node in that asked for a seat, here or at another seat.
     Admit { project: Hash, node: PublicKey },
-    /// Remove a node from the roster.
+    /// Consent to remove a node from the roster.
     Remove { project: Hash, node: PublicKey },
+    /// Take back what this seat wanted of a node.
+    Withdraw { project: Hash, node: PublicKey },
+    /// Leave the project for good.
+    Leave { project: Hash },
     /// Open a thread.
     OpenThread {
         project: Hash,

@@ -17,6 +17,7 @@ mod escalations;
 mod ingest;
 mod io;
 mod join;
+mod membership;
 mod outbox;
 mod project;
 mod review;
@@ -85,7 +86,10 @@ pub struct Node {
     draining: bool,
     joining: Option<Option<Hash>>,
     next_join_ms: u64,
-    seat_requests: BTreeMap<PublicKey, Signed<JoinStatement>>,
+    /// Requests that wait for a person, by project and node.
+    seat_requests: BTreeMap<(Hash, PublicKey), Signed<JoinStatement>>,
+    /// Which project a connected peer has offered.
+    offers: BTreeMap<PublicKey, Hash>,
     /// Stored proofs of forks, by the lowest number.
     proofs: BTreeMap<(Hash, FeedId), (u64, Proof)>,
 }
@@ -110,6 +114,7 @@ impl Node {
             joining,
             next_join_ms: 0,
             seat_requests: BTreeMap::new(),
+            offers: BTreeMap::new(),
             proofs: BTreeMap::new(),
         }
     }
@@ -222,6 +227,7 @@ impl Node {
             }
             Input::Disconnected { peer } => {
                 self.peers.remove(&peer);
+                self.offers.remove(&peer);
                 self.step(now, |_, _| {})
             }
             Input::Appended { id } => {
@@ -349,11 +355,13 @@ impl Node {
         self.out.gate()
     }
 
-    /// Nodes that asked for a seat and wait for a person.
-    pub fn seat_requests(&self) -> impl Iterator<Item = (&PublicKey, &str)> {
+    /// Requests for a seat in a project that wait for a person here.
+    pub fn seat_requests(&self, project: &Hash) -> impl Iterator<Item = &Signed<JoinStatement>> {
+        let project = *project;
         self.seat_requests
             .iter()
-            .map(|(node, r)| (node, r.statement.owner.as_str()))
+            .filter(move |((p, _), _)| *p == project)
+            .map(|(_, r)| r)
     }
 
     /// Whether it still waits for a seat.

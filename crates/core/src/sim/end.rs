@@ -214,6 +214,7 @@ pub(super) fn difference(a: &State, b: &State) -> &'static str {
         () if a.roster_votes != b.roster_votes => "signatures under rosters",
         () if a.roster_prepares != b.roster_prepares => "who was ready for rosters",
         () if a.roster_proposals != b.roster_proposals => "proposed rosters",
+        () if a.membership != b.membership => "consents to membership",
         () if a.agents != b.agents => "agents",
         () if a.threads != b.threads => "threads",
         () if a.ballots != b.ballots => "ballots",
