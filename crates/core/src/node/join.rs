@@ -65,7 +65,8 @@ impl Node {
         }
     }
 
-    /// Somebody asks for a seat, or a reader passes such a request on.
+    /// Somebody asks for a seat. Also a member without a vote says what it wants: that weighs nothing, and shows the request to
+    /// those who have one, where the newcomer reaches none of them.
     pub(super) fn join_requested(&mut self, now: u64, from: PublicKey, request: Signed<JoinStatement>) -> Vec<Effect> {
         let wanted = request.statement.project;
         let found = match wanted {
@@ -77,30 +78,27 @@ impl Node {
         };
         let (node, project) = (request.by, &self.projects[&id]);
         let roster = project.state.rosters.latest();
-        if from != node && !roster.is_member(&from) {
+        if from != node {
             return vec![];
         }
         let member = roster.is_member(&node);
-        let seat = project.is_seat() && project.may_write() && !project.has_left();
-        let local = from == node && self.peers.get(&node).is_some_and(|p| p.loopback);
+        let local = self.peers.get(&node).is_some_and(|p| p.loopback);
         // Without a project in it, it is a question only: the answer names the project that we offer.
-        let asks = wanted == id && !member && !roster.was_removed(&node);
+        let speaks = project.may_write() && !project.has_left();
+        let asks = wanted == id && speaks && !member && !roster.was_removed(&node);
         // The first request of a node gets this seat's word; should it ask otherwise later, or should its word have been taken back,
         // that is for a person.
         let said = project.state.membership.said(&self.me, &node).map(|c| &c.change);
-        let admits = asks && seat && said.is_none() && self.cfg.admits(&request.statement, local);
+        let admits = asks && said.is_none() && self.cfg.admits(&request.statement, local);
         let granted = match said {
             Some(MembershipChange::Admit(before)) => asks && *before == request,
             _ => admits,
         };
-        if asks && seat && !granted {
+        if asks && !granted {
             self.keep_request(id, &request);
         }
         self.step(now, |projects, ctx| {
             let Some(project) = projects.get_mut(&id) else { return };
-            if asks && !seat && from == node {
-                project.pass_on(ctx, &request);
-            }
             if admits {
                 project.consent(ctx, MembershipChange::Admit(request));
             }
@@ -211,17 +209,6 @@ impl NodeConfig {
 }
 
 impl Project {
-    /// A member without a vote passes a request on to seats, which may consent to it.
-    fn pass_on(&self, ctx: &mut Ctx<'_>, request: &Signed<JoinStatement>) {
-        let roster = self.state.rosters.latest();
-        let seats = ctx.peers.keys().filter(|p| roster.owner(p).is_some());
-        let to: Vec<PublicKey> = seats.take(super::author::PUSH_PEERS).copied().collect();
-        for to in to {
-            let message = Wire::Join(request.clone());
-            ctx.out.speak(Effect::Send { to, message });
-        }
-    }
-
     /// Consents by this node's own policy to what other seats want, where it asks for no person: whom others let in, an open
     /// node lets in; and a node trusts the others of its own owner with their newcomers.
     pub(super) fn follow_policy(&mut self, ctx: &mut Ctx<'_>) {

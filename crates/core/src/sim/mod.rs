@@ -23,6 +23,7 @@ mod net;
 mod script;
 mod summary;
 mod trouble;
+mod wishes;
 mod world;
 
 pub use faults::FaultProfile;

@@ -2,7 +2,8 @@
 //!
 //! Of each seat the latest word about a node counts, and of those words the latest [`MAX_CONSENTS`]: both are maxima in the
 //! order of events, so any delivery order gives the same. Whether an author may speak is judged when the questions are
-//! read: it has to be a seat in the epoch that its event names, and its weight today is what it brings.
+//! read: it has to be a seat in the epoch that its event names, and its weight today is what it brings. The word of a member
+//! without a vote weighs nothing, and still shows everybody what was asked.
 //!
 //! A change needs the consent of so much weight that one malicious seat cannot bring it about:
 //!
@@ -127,15 +128,14 @@ impl Membership {
             question.since = *at;
             open.insert(*node, vec![question]);
         }
-        for (author, words) in self.by_author.iter().filter(|(author, _)| weights.contains_key(author)) {
+        for (author, words) in self.by_author.iter().filter(|(author, _)| members.contains(author)) {
             for (node, consent) in words {
                 let Some(wish) = consent.wish() else { continue };
                 let possible = match &wish {
                     Wish::Admit(_) => !members.contains(node) && !roster.was_removed(node),
                     Wish::Remove | Wish::Leave => members.contains(node) && author != node,
                 };
-                let epoch = rosters.epoch(consent.meta.epoch);
-                if !possible || epoch.is_none_or(|r| r.owner(author).is_none()) {
+                if !possible {
                     continue;
                 }
                 let of_node = open.entry(*node).or_default();
@@ -146,9 +146,12 @@ impl Membership {
                     of_node.len() - 1
                 });
                 let question = &mut of_node[at];
-                question.seats.insert(*author);
                 question.since = question.since.max(consent.meta.hlc);
-                question.places.extend(consent.place());
+                let then = rosters.epoch(consent.meta.epoch);
+                if weights.contains_key(author) && then.is_some_and(|r| r.owner(author).is_some()) {
+                    question.seats.insert(*author);
+                    question.places.extend(consent.place());
+                }
             }
         }
         let mut open: Vec<Question> = open.into_values().flatten().collect();

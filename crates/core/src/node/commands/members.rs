@@ -6,14 +6,14 @@ use crate::crypto::PublicKey;
 use crate::state::Wish;
 
 impl Project {
-    /// The person here wants a node in. `request`: what it asked of this node; without it, what it asked of another seat.
+    /// The person here wants a node in. `request`: what it asked of this node; without it, what it asked of another member.
+    /// At a node without a vote that weighs nothing, and shows the request to the others.
     pub(super) fn admit(
         &mut self,
         ctx: &mut Ctx<'_>,
         node: &PublicKey,
         request: Option<Signed<JoinStatement>>,
     ) -> Result {
-        self.check_seat()?;
         let roster = self.state.rosters.latest();
         if roster.is_member(node) {
             return Err(conflict(format!("node {node} is a member already")));
@@ -92,7 +92,7 @@ impl Project {
         match self.is_seat() {
             true => Ok(()),
             false => Err(conflict(
-                "this node reads and writes but has no vote, so its word on who is a member does not count",
+                "this node reads and writes but has no vote, so its word against a member does not count",
             )),
         }
     }

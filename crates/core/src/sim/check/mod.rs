@@ -4,6 +4,7 @@
 //! for what they believe, never for what is right. Each check costs about as much as what it checks.
 
 mod leases;
+mod membership;
 mod money;
 mod votes;
 
@@ -34,6 +35,7 @@ pub(super) struct Check {
     /// How many events each node had accepted when it was looked at last.
     seen: BTreeMap<usize, u64>,
     leases: leases::Leases,
+    membership: membership::Membership,
     money: money::Money,
     votes: votes::Votes,
 }
@@ -75,6 +77,7 @@ impl World {
         self.book_money(n, &meta, &body);
         if self.honest(n) {
             self.book_leases(n, &meta, &body);
+            self.book_membership(&meta, &body);
             self.book_votes(n, &meta, &body);
         }
     }
@@ -295,6 +298,7 @@ impl World {
         if held > MAX_HELD {
             self.violate("bounded", format!("{} holds {held} events", self.name(n)));
         }
+        self.check_membership(n);
         self.check_leases(n);
     }
 
