@@ -39,6 +39,8 @@ const PLANTED: &[(&str, &[&str])] = &[
     ("ignored_veto", &["veto"]),
     ("outsider_answers", &["operators-answer"]),
     ("stale_presence", &["stale-presence"]),
+    ("signs_any_removal", &["membership"]),
+    ("signs_any_admission", &["membership"]),
 ];
 
 /// Found, but only after minutes of seeds: run with `BZZZ_PLANT_ALL=1`.

@@ -18,7 +18,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Meta;
-use crate::body::{JoinStatement, MembershipChange, MembershipConsented, Roster, Signed};
+use crate::body::{JoinStatement, MembershipChange, MembershipConsented, Pool, Roster, Signed};
 use crate::crypto::PublicKey;
 use crate::event::{EventRef, OrderKey};
 use crate::hlc::Hlc;
@@ -205,6 +205,13 @@ impl Question {
         }
     }
 
+    /// A request that nobody has said a word about yet.
+    pub fn asked(join: Signed<JoinStatement>, roster: &Roster) -> Self {
+        let mut question = Question::new(join.by, Wish::Admit(join));
+        question.weigh(roster, &roster.weights());
+        question
+    }
+
     fn weigh(&mut self, roster: &Roster, weights: &BTreeMap<PublicKey, u64>) {
         let total: u64 = weights.values().sum();
         self.weight = self.seats.iter().filter_map(|s| weights.get(s)).sum();
@@ -220,12 +227,17 @@ impl Question {
         self.enough = self.weight >= self.needed;
     }
 
-    /// Whether a seat of the pool that the newcomer joins wants it there.
+    /// The pool that a newcomer joins, if one seat of that pool may let it in.
+    pub fn pool<'a>(&self, roster: &'a Roster) -> Option<&'a Pool> {
+        let Wish::Admit(join) = &self.wish else { return None };
+        let statement = &join.statement;
+        let joins = |p: &&Pool| statement.voting && p.owner == statement.owner && p.seats.len() < MAX_VOUCHED_SEATS;
+        roster.pools.iter().find(joins)
+    }
+
     fn is_vouched(&self, roster: &Roster) -> bool {
-        let Wish::Admit(join) = &self.wish else { return false };
-        let pool = roster.pools.iter().find(|p| p.owner == join.statement.owner);
-        let vouches = |s: &crate::body::Seat| self.seats.contains(&s.node);
-        join.statement.voting && pool.is_some_and(|p| p.seats.len() < MAX_VOUCHED_SEATS && p.seats.iter().any(vouches))
+        let pool = self.pool(roster);
+        pool.is_some_and(|p| p.seats.iter().any(|s| self.seats.contains(&s.node)))
     }
 
     /// Whether a seat may be ready for this change: it is carried, and this seat wants it itself, or it is none of its business, or
