@@ -8,6 +8,8 @@ mod certificates;
 mod encoding;
 mod folds;
 mod generator;
+mod membership;
+mod mesh;
 mod ownership;
 mod python;
 mod random;
