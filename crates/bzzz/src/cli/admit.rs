@@ -12,6 +12,9 @@ use super::members::{check_key, draw_pending, told};
 pub struct AdmitArgs {
     /// Peer id or key of the node; without it, the nodes that ask are listed
     key: Option<String>,
+    /// Owner under which it has asked, where it has asked under several
+    #[arg(long, value_name = "OWNER", requires = "key")]
+    owner: Option<String>,
 }
 
 /// Runs the command.
@@ -25,7 +28,9 @@ pub fn run(args: AdmitArgs, context: &mut Context) -> Result<Exit> {
     };
     let attempt = "could not admit the node";
     check_key(&key, attempt)?;
-    let answer = context.client()?.post("admit", &json!({ "peer": key }), attempt)?;
+    let answer = context
+        .client()?
+        .post("admit", &json!({ "peer": key, "owner": args.owner }), attempt)?;
     context.show(&answer, |_| told(&answer))?;
     Ok(Exit::Ok)
 }

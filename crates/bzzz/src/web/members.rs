@@ -136,13 +136,16 @@ pub async fn pending(State(app): State<App>) -> Answer {
 #[derive(Debug, Deserialize)]
 pub struct Admit {
     peer: String,
+    #[serde(default)]
+    owner: Option<String>,
 }
 
 /// `POST admit`: the person at this node wants a node in.
 pub async fn admit(State(app): State<App>, Asked(body): Asked<Admit>) -> Answer {
     let node = key_of(&body.peer)?;
     let project = app.handle.default_project().await?;
-    app.handle.command(Command::Admit { project, node }).await?;
+    let owner = body.owner;
+    app.handle.command(Command::Admit { project, node, owner }).await?;
     said(&app, project, node).await
 }
 

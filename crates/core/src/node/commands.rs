@@ -40,7 +40,8 @@ impl Node {
             other => other,
         };
         let seat_request = match &command {
-            Command::Admit { project, node } => self.seat_request(project, node),
+            Command::Admit { project, node, .. } => self.seat_request(project, node),
+            Command::Withdraw { project, node } => self.forget_seat_request(project, node),
             _ => None,
         };
         self.step(now, |projects, ctx| {
@@ -130,9 +131,9 @@ fn check_name(what: &str, name: &str) -> Result<()> {
 impl Project {
     fn command(&mut self, ctx: &mut Ctx<'_>, command: Command, seat: Option<Signed<JoinStatement>>) -> Result {
         match command {
-            Command::Admit { node, .. } => self.admit(ctx, &node, seat),
+            Command::Admit { node, owner, .. } => self.admit(ctx, &node, seat, owner),
             Command::Remove { node, .. } => self.remove(ctx, &node),
-            Command::Withdraw { node, .. } => self.withdraw(ctx, &node),
+            Command::Withdraw { node, .. } => self.withdraw(ctx, &node, seat.is_some()),
             Command::Leave { .. } => self.leave(ctx),
             Command::OpenThread {
                 kind,

@@ -332,11 +332,15 @@ pub enum Command {
         authority: Authority,
         shares: Vec<Share>,
     },
-    /// Consent to let a node in that asked for a seat, here or at another seat.
-    Admit { project: Hash, node: PublicKey },
+    /// Consent to let a node in that asked for a seat, here or at another member; by its request under this owner, if it is named.
+    Admit {
+        project: Hash,
+        node: PublicKey,
+        owner: Option<String>,
+    },
     /// Consent to remove a node from the roster.
     Remove { project: Hash, node: PublicKey },
-    /// Take back what this seat wanted of a node.
+    /// Take back what this seat wanted of a node, and forget what the node asked for here.
     Withdraw { project: Hash, node: PublicKey },
     /// Leave the project for good.
     Leave { project: Hash },

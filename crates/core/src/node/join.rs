@@ -119,7 +119,8 @@ impl Node {
         })
     }
 
-    /// Keeps a request for a person to look at. The latest of a node counts.
+    /// Keeps a request for a person to look at. The first of a node counts, or it could change between the look and the word: a
+    /// person who wants another one takes back what there is.
     fn keep_request(&mut self, id: Hash, request: &Signed<JoinStatement>) {
         if self.seat_requests.len() >= MAX_SEAT_REQUESTS {
             let projects = &self.projects;
@@ -130,8 +131,8 @@ impl Node {
             self.seat_requests.retain(|key, _| waits(key));
         }
         let key = (id, request.by);
-        let room = self.seat_requests.len() < MAX_SEAT_REQUESTS || self.seat_requests.contains_key(&key);
-        if room && self.seat_requests.insert(key, request.clone()).is_none() {
+        if self.seat_requests.len() < MAX_SEAT_REQUESTS && !self.seat_requests.contains_key(&key) {
+            self.seat_requests.insert(key, request.clone());
             let (node, owner) = (request.by, request.statement.owner.clone());
             self.out.speak(Effect::Notify(Notice::SeatAsked { node, owner }));
         }
@@ -193,6 +194,11 @@ impl Node {
     /// The request of a node that waits for a person here.
     pub(super) fn seat_request(&self, project: &Hash, node: &PublicKey) -> Option<Signed<JoinStatement>> {
         self.seat_requests.get(&(*project, *node)).cloned()
+    }
+
+    /// Takes the request of a node from those that wait.
+    pub(super) fn forget_seat_request(&mut self, project: &Hash, node: &PublicKey) -> Option<Signed<JoinStatement>> {
+        self.seat_requests.remove(&(*project, *node))
     }
 }
 

@@ -71,7 +71,8 @@ impl World {
             joins && !matches!(said(node), Some(MembershipChange::Admit(_)))
         });
         if let Some(node) = asks {
-            return Some(Command::Admit { project, node });
+            let owner = Some(self.members[*self.index.get(&node)?].cfg.owner.clone());
+            return Some(Command::Admit { project, node, owner });
         }
         let unwanted = self.wishes.unwanted.iter().find(|node| {
             let member_yet = **node != member.me && roster.is_member(node);

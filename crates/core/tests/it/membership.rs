@@ -213,7 +213,14 @@ fn one_seat_alone_removes_nobody_and_enough_do() {
         cut.node == node && cut.events > 0,
         "what it had written stands: {cut:?}"
     );
-    let again = mesh.command(0, Command::Admit { project, node });
+    let again = mesh.command(
+        0,
+        Command::Admit {
+            project,
+            node,
+            owner: None,
+        },
+    );
     assert!(matches!(again, Err(CommandError::Conflict(why)) if why.contains("same key")));
 }
 
@@ -262,7 +269,15 @@ fn a_newcomer_of_another_owner_comes_in_when_enough_say_so() {
     let new = mesh.newcomer(50, "eve");
     let (project, node) = (mesh.project, mesh.me(new));
     for (i, inside) in [(0, false), (1, false), (2, true)] {
-        mesh.command(i, Command::Admit { project, node }).expect("it has asked");
+        mesh.command(
+            i,
+            Command::Admit {
+                project,
+                node,
+                owner: None,
+            },
+        )
+        .expect("it has asked");
         assert_eq!(mesh.has(0, &node), inside, "after {}", i + 1);
     }
     mesh.pass(20_000);
@@ -273,6 +288,7 @@ fn a_newcomer_of_another_owner_comes_in_when_enough_say_so() {
         Command::Admit {
             project,
             node: stranger,
+            owner: None,
         },
     );
     assert!(matches!(unknown, Err(CommandError::NotFound { .. })));
@@ -284,9 +300,25 @@ fn an_owner_lets_its_own_in_by_one_word() {
     let new = mesh.newcomer(50, "bob");
     let (project, node) = (mesh.project, mesh.me(new));
     let total = mesh.p(0).state.rosters.latest().total_weight();
-    mesh.command(0, Command::Admit { project, node }).expect("it has asked");
+    mesh.command(
+        0,
+        Command::Admit {
+            project,
+            node,
+            owner: None,
+        },
+    )
+    .expect("it has asked");
     assert!(!mesh.has(0, &node), "another owner's word is not enough");
-    mesh.command(1, Command::Admit { project, node }).expect("it has asked");
+    mesh.command(
+        1,
+        Command::Admit {
+            project,
+            node,
+            owner: None,
+        },
+    )
+    .expect("it has asked");
     assert!(mesh.has(0, &node));
     assert_eq!(mesh.p(0).state.rosters.latest().total_weight(), total);
 }

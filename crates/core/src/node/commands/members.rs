@@ -13,6 +13,7 @@ impl Project {
         ctx: &mut Ctx<'_>,
         node: &PublicKey,
         request: Option<Signed<JoinStatement>>,
+        owner: Option<String>,
     ) -> Result {
         let roster = self.state.rosters.latest();
         if roster.is_member(node) {
@@ -24,17 +25,31 @@ impl Project {
                  its feed has ended; start it with a new data folder"
             )));
         }
-        let asked_elsewhere = || {
-            let questions = self.state.membership.questions(&self.state.rosters);
-            let of_node = questions.into_iter().filter(|q| q.node == *node);
-            of_node.max_by_key(|q| q.weight).and_then(|q| match q.wish {
-                Wish::Admit(join) => Some(join),
-                Wish::Remove | Wish::Leave => None,
-            })
+        let wanted = |join: &Signed<JoinStatement>| owner.as_ref().is_none_or(|o| *o == join.statement.owner);
+        let questions = self.state.membership.questions(&self.state.rosters);
+        let elsewhere = questions
+            .into_iter()
+            .filter(|q| q.node == *node)
+            .filter_map(|q| match q.wish {
+                Wish::Admit(join) if wanted(&join) => Some(join),
+                _ => None,
+            });
+        let joins: Vec<Signed<JoinStatement>> = match request.filter(wanted) {
+            Some(here) => vec![here],
+            None => elsewhere.collect(),
         };
-        let join = request
-            .or_else(asked_elsewhere)
-            .ok_or_else(|| not_found("request for a seat from node", node))?;
+        let join = match &joins[..] {
+            [] => return Err(not_found("request for a seat from node", node)),
+            [join] => join.clone(),
+            several => {
+                let owners: Vec<&str> = several.iter().map(|j| &*j.statement.owner).collect();
+                let owners = owners.join(", ");
+                return Err(conflict(format!(
+                    "node {node} has asked in {} ways, under the owners {owners}: name the one that is meant",
+                    several.len()
+                )));
+            }
+        };
         Ok(Outcome::Event(self.consent(ctx, MembershipChange::Admit(join))))
     }
 
@@ -59,10 +74,13 @@ impl Project {
         Ok(Outcome::Event(self.consent(ctx, change)))
     }
 
-    /// The person here takes back what this seat wanted of a node.
-    pub(super) fn withdraw(&mut self, ctx: &mut Ctx<'_>, node: &PublicKey) -> Result {
+    /// The person here takes back what this seat wanted of a node. `forgotten`: a request that waited here is gone with it.
+    pub(super) fn withdraw(&mut self, ctx: &mut Ctx<'_>, node: &PublicKey, forgotten: bool) -> Result {
         let said = self.state.membership.said(&self.me.node, node);
         if said.is_none_or(|c| matches!(c.change, MembershipChange::Withdraw { .. })) {
+            if forgotten {
+                return Ok(Outcome::Done);
+            }
             return Err(not_found("word of this seat about node", node));
         }
         let change = MembershipChange::Withdraw { node: *node };
