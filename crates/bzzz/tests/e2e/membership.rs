@@ -124,7 +124,7 @@ fn a_member_leaves_by_itself_and_a_typing_error_changes_nothing() {
         &["could not remove the member", "there is no member", "bzzz members"],
     );
     place
-        .run(&["members", "withdraw", &b_id, "--node", &a_http])
+        .run(&["members", "withdraw", stranger, "--node", &a_http])
         .fails(2, &["could not take the word back", "there is no word"]);
     place
         .run(&["admit", stranger, "--node", &a_http])

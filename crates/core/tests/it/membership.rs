@@ -324,6 +324,51 @@ fn an_owner_lets_its_own_in_by_one_word() {
 }
 
 #[test]
+fn a_person_lets_in_by_the_request_that_was_seen() {
+    let mut w = four();
+    let mut mesh = Mesh::of(&w, Admit::Ask, &[3]);
+    w.now_ms = mesh.now_ms;
+    let new = mesh.newcomer(50, "eve");
+    let (project, node) = (mesh.project, mesh.me(new));
+    // It asks again, now for a place in the pool of the one who has looked at its first request.
+    let key = Member::new(50).key;
+    let other = request(&w, &key, "ann", true);
+    mesh.ask(0, &other);
+    let named = |owner: &str| Command::Admit {
+        project,
+        node,
+        owner: Some(owner.into()),
+    };
+    assert!(matches!(
+        mesh.command(0, named("ann")),
+        Err(CommandError::NotFound { .. })
+    ));
+    mesh.command(0, named("eve")).expect("the first request");
+    let said = mesh
+        .p(0)
+        .state
+        .membership
+        .said(&mesh.me(0), &node)
+        .map(|c| c.change.clone());
+    assert!(matches!(said, Some(MembershipChange::Admit(join)) if join.statement.owner == "eve"));
+    // Another member vouches for the other request: who has not been asked must say which one is meant.
+    mesh.stop(new);
+    let event = w.append(3, admit(&other));
+    mesh.publish(w.members[3].node(), &[event]);
+    mesh.command(2, Command::Withdraw { project, node })
+        .expect("a request waited here");
+    let unnamed = Command::Admit {
+        project,
+        node,
+        owner: None,
+    };
+    assert!(
+        matches!(mesh.command(2, unnamed), Err(CommandError::Conflict(why)) if why.contains("ann") && why.contains("eve"))
+    );
+    assert!(!mesh.has(0, &node));
+}
+
+#[test]
 fn open_nodes_ask_nobody() {
     let mut mesh = Mesh::of(&four(), Admit::Open, &[]);
     let new = mesh.newcomer(50, "eve");

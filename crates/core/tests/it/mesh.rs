@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use bzzz_core::body::Body;
+use bzzz_core::body::{Body, JoinStatement, Signed};
 use bzzz_core::crypto::{Hash, Keypair, PublicKey};
 use bzzz_core::event::{Event, FeedId};
 use bzzz_core::ledger::Limits;
@@ -174,6 +174,20 @@ impl Mesh {
             }
         }
         self.pass(20_000);
+    }
+
+    /// A request for a seat reaches a node, from the one that asks.
+    pub fn ask(&mut self, i: usize, request: &Signed<JoinStatement>) {
+        let message = Wire::Join(request.clone());
+        let from = request.by;
+        self.input(
+            i,
+            Input::Received {
+                from,
+                message,
+                gossip: false,
+            },
+        );
     }
 
     /// Kills a node and brings it up from what it has written down.
