@@ -54,6 +54,15 @@ pub enum RosterError {
     },
 }
 
+/// One step from a roster to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// A node came.
+    Came(PublicKey),
+    /// A node went, and its feed ends here.
+    Went(Cut),
+}
+
 impl Roster {
     /// The roster's hash, which votes name.
     pub fn hash(&self) -> Hash {
@@ -151,9 +160,16 @@ impl Roster {
             .min()
     }
 
-    /// The next roster with one more member, in the pool of its owner; `None` when it is a member already.
+    /// Whether the node was a member once and was removed, or left. It never comes back under the same key: its feed has ended.
+    pub fn was_removed(&self, node: &PublicKey) -> bool {
+        self.cuts.iter().any(|c| c.node == *node)
+    }
+
+    /// The next roster with one more member, in the pool of its owner; `None` when it is a member already, was one before, or
+    /// no room is left.
     pub fn with_member(&self, node: PublicKey, join: &JoinStatement) -> Option<Roster> {
-        if self.is_member(&node) {
+        let full = self.seat_count() + self.readers.len() >= MAX_MEMBERS;
+        if full || self.is_member(&node) || self.was_removed(&node) {
             return None;
         }
         let mut next = self.clone();
@@ -185,22 +201,28 @@ impl Roster {
         Some(next)
     }
 
-    /// Whether `next` differs by one member: one more, in its owner's pool, or one less, with its feed cut. Nobody signs
+    /// Whether `next` differs by one member: one more, in its owner's pool, or one less, with its feed cut. Nobody is ready for
     /// any other change, whoever proposes it: a roster is changed step by step, so that each step can be seen.
     pub fn is_one_step_to(&self, next: &Roster) -> bool {
+        self.step_to(next).is_some()
+    }
+
+    /// How `next` differs, if by one member.
+    pub fn step_to(&self, next: &Roster) -> Option<Step> {
         let (before, after) = (self.members(), next.members());
         let came: Vec<PublicKey> = after.difference(&before).copied().collect();
         let went: Vec<PublicKey> = before.difference(&after).copied().collect();
         match (&came[..], &went[..]) {
-            ([node], []) => self.with_member(*node, &next.joined(node)).as_ref() == Some(next),
-            ([], [node]) => {
-                let mut without = self.without_member(node);
-                without.cuts.clone_from(&next.cuts);
-                let cut = |c: &&Cut| c.node == *node;
-                let kept = self.cuts.iter().all(|c| next.cuts.contains(c));
-                without == *next && kept && next.cuts.len() == self.cuts.len() + 1 && next.cuts.iter().any(|c| cut(&c))
+            ([node], []) => {
+                let same = self.with_member(*node, &next.joined(node)).as_ref() == Some(next);
+                same.then_some(Step::Came(*node))
             }
-            _ => false,
+            ([], [node]) => {
+                let cut = next.cuts.iter().find(|c| c.node == *node)?;
+                let same = self.without_member(cut).as_ref() == Some(next);
+                same.then_some(Step::Went(*cut))
+            }
+            _ => None,
         }
     }
 
@@ -216,17 +238,22 @@ impl Roster {
         }
     }
 
-    /// The next roster without a member, its cut still to be entered.
-    pub fn without_member(&self, node: &PublicKey) -> Roster {
+    /// The next roster without a member, its feed cut; `None` when it is no member, or the last one with a vote.
+    pub fn without_member(&self, cut: &Cut) -> Option<Roster> {
+        if !self.is_member(&cut.node) {
+            return None;
+        }
         let mut next = self.clone();
         next.epoch += 1;
         next.prev = self.hash();
         for pool in &mut next.pools {
-            pool.seats.retain(|s| s.node != *node);
+            pool.seats.retain(|s| s.node != cut.node);
         }
         next.pools.retain(|p| !p.seats.is_empty());
-        next.readers.retain(|r| r != node);
-        next
+        next.readers.retain(|r| *r != cut.node);
+        next.cuts.push(*cut);
+        next.cuts.sort_unstable();
+        (!next.pools.is_empty() && next.cuts.len() <= MAX_MEMBERS).then_some(next)
     }
 
     /// A member's signature under this roster as the next one of `project`.
@@ -448,10 +475,15 @@ mod tests {
             incarnation: 0,
             events: 5,
         };
-        let mut less = r.without_member(&seat(2).node);
-        assert!(!r.is_one_step_to(&less), "its feed is not cut");
-        less.cuts.push(cut);
-        assert!(r.is_one_step_to(&less));
+        let mut less = r.without_member(&cut).unwrap();
+        assert_eq!(r.step_to(&less), Some(Step::Went(cut)));
+        let back = less.with_member(seat(2).node, &join("ann", true));
+        assert_eq!(back, None, "who was removed does not come back under the same key");
+        let uncut = Roster {
+            cuts: vec![],
+            ..less.clone()
+        };
+        assert!(!r.is_one_step_to(&uncut), "its feed is not cut");
         less.pools[1].weight = 100;
         assert!(!r.is_one_step_to(&less), "a weight changes beside it");
         let two = r.with_member(seat(4).node, &join("cat", true)).unwrap();

@@ -42,6 +42,8 @@ const PLANTED: &[(&str, &[&str])] = &[
     ("stale_presence", &["stale-presence"]),
     ("one_answer_decides", &["people-decide"]),
     ("omitted_veto_accepted", &["omitted-veto"]),
+    ("signs_any_removal", &["membership"]),
+    ("signs_any_admission", &["membership"]),
 ];
 
 /// Found, but only after minutes of seeds: run with `BZZZ_PLANT_ALL=1`.

@@ -1,52 +1,36 @@
 //! `bzzz admit`: a person lets a node into the project's roster. Without a name it lists those that ask.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::context::Context;
+use super::context::{Context, rows};
 use super::exit::Exit;
-use super::failure::{Result, fail_because};
-use crate::settings::check;
-use crate::term::clean;
-use crate::term::table::table;
+use super::failure::Result;
+use super::members::{check_key, draw_pending, told};
 
 /// Arguments of `bzzz admit`.
 #[derive(Debug, clap::Args)]
 pub struct AdmitArgs {
-    /// Peer id of the node; without it, the nodes that ask are listed
-    peer: Option<String>,
+    /// Peer id or key of the node; without it, the nodes that ask are listed
+    key: Option<String>,
+    /// Owner under which it has asked, where it has asked under several
+    #[arg(long, value_name = "OWNER", requires = "key")]
+    owner: Option<String>,
 }
 
 /// Runs the command.
 pub fn run(args: AdmitArgs, context: &mut Context) -> Result<Exit> {
-    let Some(peer) = args.peer else {
+    let Some(key) = args.key else {
         let answer = context
             .client()?
             .get("admit", &[], "could not list the nodes that ask")?;
-        context.show(&answer, |screen| {
-            let pending = answer
-                .get("pending")
-                .and_then(Value::as_array)
-                .cloned()
-                .unwrap_or_default();
-            let rows: Vec<Vec<String>> = pending
-                .iter()
-                .filter_map(|peer| peer.as_str().map(|peer| vec![peer.to_owned()]))
-                .collect();
-            table(screen, &["peer"], &rows, "no node asks to be admitted")
-        })?;
+        context.show(&answer, |screen| draw_pending(screen, &rows(&answer, "requests")))?;
         return Ok(Exit::Ok);
     };
-    check::peer_id(&peer).map_err(|because| {
-        fail_because(
-            Exit::Usage,
-            "could not admit the node",
-            because,
-            Some("`bzzz admit` lists the nodes that ask"),
-        )
-    })?;
+    let attempt = "could not admit the node";
+    check_key(&key, attempt)?;
     let answer = context
         .client()?
-        .post("admit", &json!({ "peer": peer }), "could not admit the node")?;
-    context.show(&answer, |_| format!("admitted {}\n", clean::line(&peer)))?;
+        .post("admit", &json!({ "peer": key, "owner": args.owner }), attempt)?;
+    context.show(&answer, |_| told(&answer))?;
     Ok(Exit::Ok)
 }

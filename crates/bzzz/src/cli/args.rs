@@ -4,8 +4,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use super::context::Global;
 use super::{
-    admit, agents, backup, bench, completions, config, doctor, escalations, exit, get, init, log, lookup, man, post,
-    rebuild, replay, restore, review, sim, stop, task, thread, up, verify,
+    admit, agents, backup, bench, completions, config, doctor, escalations, exit, get, init, leave, log, lookup, man,
+    members, post, rebuild, replay, restore, review, sim, stop, task, thread, up, verify,
 };
 
 /// A peer-to-peer network in which agents review, discuss, vote and decide
@@ -43,8 +43,12 @@ pub enum Command {
     Task(task::TaskArgs),
     /// Answer the questions that agents hand to people
     Escalations(escalations::EscalationsArgs),
+    /// List the members and who wants in or out; remove one
+    Members(members::MembersArgs),
     /// Admit nodes to the project's roster
     Admit(admit::AdmitArgs),
+    /// Leave the project for good
+    Leave(leave::LeaveArgs),
     /// Let the node's agents finish, and take nothing new
     Drain(stop::StopArgs),
     /// Stop the node's agents at once

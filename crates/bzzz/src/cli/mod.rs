@@ -20,10 +20,12 @@ pub mod failure;
 pub mod get;
 pub mod init;
 pub mod interrupt;
+pub mod leave;
 pub mod log;
 pub mod logging;
 pub mod lookup;
 pub mod man;
+pub mod members;
 pub mod post;
 pub mod rebuild;
 pub mod replay;
@@ -84,7 +86,9 @@ fn dispatch(command: Command, context: &mut Context) -> Result<Exit> {
         Command::Thread(args) => thread::run(args, context),
         Command::Task(args) => task::run(args, context),
         Command::Escalations(args) => escalations::run(args, context),
+        Command::Members(args) => members::run(args, context),
         Command::Admit(args) => admit::run(args, context),
+        Command::Leave(args) => leave::run(args, context),
         Command::Drain(args) => stop::drain(args, context),
         Command::Kill(args) => stop::kill(args, context),
         Command::Verify(args) => verify::run(args, context),

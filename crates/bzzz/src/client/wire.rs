@@ -96,6 +96,50 @@ pub struct AgentRow {
     pub capabilities: Vec<String>,
 }
 
+/// A member in `GET /v1/members` (`{"members": […]}`). Weights are millionths of the weight 1.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct MemberRow {
+    /// Peer id.
+    pub peer: String,
+    /// Declared owner; none: it has no vote.
+    pub owner: Option<String>,
+    /// Key of the person who answers for it, hex.
+    pub operator: Option<String>,
+    /// Weight.
+    pub weight: u64,
+    /// Whether it has said lately that it is here.
+    pub live: bool,
+    /// Whether it is the node that answers.
+    pub here: bool,
+    /// Whether it has said that it leaves.
+    pub leaves: bool,
+}
+
+/// An open question of membership (`{"pending": […]}`). Weights are millionths of the weight 1.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct QuestionRow {
+    /// Peer id of the node that it is about.
+    pub peer: String,
+    /// `admit`, `remove`, `leave`.
+    pub wish: String,
+    /// Declared owner.
+    pub owner: Option<String>,
+    /// Whether this node's seat has consented.
+    pub consented_here: bool,
+    /// Weight of the seats that have.
+    pub weight: u64,
+    /// Weight that carries it.
+    pub needed: u64,
+    /// Weight of the whole roster.
+    pub total: u64,
+    /// Whether it is carried.
+    pub carried: bool,
+    /// Whether the word of one seat of that owner is enough.
+    pub by_owner: bool,
+}
+
 /// A thread in `GET /v1/threads` (`{"threads": […]}`).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]

@@ -1,16 +1,16 @@
-//! The node itself: its status, its members, its log, backups and switches.
+//! The node itself: its status, its log, backups and switches.
 
 use std::path::PathBuf;
 
 use axum::extract::{Path, State};
-use bzzz_core::crypto::{Context, Hash, PublicKey, hash};
+use bzzz_core::crypto::{Context, Hash, hash};
 use bzzz_core::event::{Event, FeedId};
 use bzzz_core::node::Command;
-use bzzz_node::PeerId;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::asked::Asked;
+use super::members::peer_id;
 use super::{Answer, App, Refusal, ok};
 use crate::offline::log::MAX_FAULTS;
 
@@ -48,59 +48,6 @@ pub async fn status(State(app): State<App>) -> Answer {
     value["project"] = project.unwrap_or(serde_json::Value::Null);
     value["version"] = json!(env!("CARGO_PKG_VERSION"));
     ok(value)
-}
-
-/// `GET admit`: nodes that ask for a seat.
-pub async fn pending(State(app): State<App>) -> Answer {
-    let pending = app
-        .handle
-        .query(|node, _| {
-            node.seat_requests()
-                .map(|(key, owner)| (*key, owner.to_owned()))
-                .collect::<Vec<_>>()
-        })
-        .await?;
-    let peers: Vec<String> = pending.iter().map(|(key, _)| peer_id(key)).collect();
-    let details: Vec<_> = pending
-        .iter()
-        .map(|(key, owner)| json!({ "peer": peer_id(key), "owner": owner }))
-        .collect();
-    ok(json!({ "pending": peers, "requests": details }))
-}
-
-fn peer_id(key: &PublicKey) -> String {
-    bzzz_node::peer_id_of(&key.0).map_or_else(|| key.to_string(), |p| p.to_string())
-}
-
-/// Body of `POST admit`.
-#[derive(Debug, Deserialize)]
-pub struct Admit {
-    peer: String,
-    #[serde(default)]
-    remove: bool,
-}
-
-/// `POST admit`.
-pub async fn admit(State(app): State<App>, Asked(body): Asked<Admit>) -> Answer {
-    let node = match body
-        .peer
-        .parse::<PeerId>()
-        .ok()
-        .and_then(|p| bzzz_node::public_key_of(&p))
-    {
-        Some(key) => PublicKey(key),
-        None => {
-            PublicKey::from_hex(&body.peer).ok_or_else(|| Refusal::bad("that is neither a peer id nor a node's key"))?
-        }
-    };
-    let project = app.handle.default_project().await?;
-    let command = match body.remove {
-        true => Command::Remove { project, node },
-        false => Command::Admit { project, node },
-    };
-    app.handle.command(command).await?;
-    let epoch = app.handle.project(None, |p, _| p.state.rosters.latest().epoch).await?;
-    ok(json!({ "peer": body.peer, "epoch": epoch }))
 }
 
 /// Body of `POST log/verify`.

@@ -67,6 +67,7 @@ fn where_to_look(what: &str) -> &'static str {
         Some("thread") => "`bzzz thread list` shows them",
         Some("task") => "`bzzz task list` shows them",
         Some("escalation") => "`bzzz escalations list --all` shows them",
+        Some("member" | "word") => "`bzzz members` lists them",
         _ => "`bzzz admit` lists the nodes that wait for a seat",
     }
 }

@@ -10,6 +10,7 @@ mod asked;
 mod escalations;
 mod fault;
 mod ids;
+mod members;
 mod resources;
 mod reviews;
 mod tasks;
@@ -60,7 +61,10 @@ pub fn router(app: App) -> Router {
         .route("/escalations/{id}", get(escalations::show))
         .route("/escalations/{id}/{action}", post(escalations::act))
         .route("/reviews", post(reviews::open))
-        .route("/admit", get(admin::pending).post(admin::admit))
+        .route("/members", get(members::list))
+        .route("/members/{peer}/{action}", post(members::act))
+        .route("/admit", get(members::pending).post(members::admit))
+        .route("/leave", post(members::leave))
         .route("/log/verify", post(admin::verify_log))
         .route("/backup", post(admin::backup))
         .route("/rebuild", post(admin::rebuild))

@@ -3,6 +3,10 @@
 use crate::node::{Answer, FakeNode, good};
 use crate::support::{Place, Ran};
 
+const PEER: &str = "12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp";
+const REMOVE: &str = "POST /v1/members/12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp/remove";
+const WITHDRAW: &str = "POST /v1/members/12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp/withdraw";
+
 fn ask(args: &[&str], answer: Answer) -> (Ran, String, serde_json::Value) {
     let node = FakeNode::start(vec![answer]);
     let place = Place::new();
@@ -52,6 +56,10 @@ fn each_command_asks_its_endpoint() {
         (&["drain"], "POST /v1/node/drain"),
         (&["kill"], "POST /v1/node/kill"),
         (&["admit"], "GET /v1/admit"),
+        (&["members"], "GET /v1/members"),
+        (&["members", "remove", PEER], REMOVE),
+        (&["members", "withdraw", PEER], WITHDRAW),
+        (&["leave", "--yes"], "POST /v1/leave"),
         (&["backup", "b.db"], "POST /v1/backup"),
         (&["rebuild"], "POST /v1/rebuild"),
     ] {
@@ -108,6 +116,12 @@ fn input_is_checked_before_a_node_is_asked() {
         .fails(2, &["could not read the address", "column "]);
     place.run(&["post", "nonsense", "x"]).fails(2, &["column 1"]);
     place.run(&["admit", "somebody"]).fails(2, &["no peer id"]);
+    place
+        .run(&["members", "remove", "somebody"])
+        .fails(2, &["could not remove the member", "no peer id"]);
+    place
+        .run(&["leave", "--node", "127.0.0.1:1"])
+        .fails(2, &["nobody is there to confirm it", "--yes"]);
     place.run(&["backup", &text]).fails(2, &["it is there already"]);
     place
         .run(&["restore", "none"])

@@ -8,6 +8,7 @@ mod damage;
 mod escalate;
 mod hostile;
 mod kill;
+mod membership;
 mod mesh;
 mod node;
 mod places;

@@ -6,6 +6,7 @@
 mod agent;
 mod budget;
 mod escalation;
+mod membership;
 mod project;
 mod resource;
 mod task;
@@ -15,6 +16,7 @@ mod vote;
 pub use agent::*;
 pub use budget::*;
 pub use escalation::*;
+pub use membership::*;
 pub use project::*;
 pub use resource::*;
 pub use task::*;
@@ -132,6 +134,7 @@ bodies! {
     5 IncarnationStarted |_| true,
     6 AdminActed |b| b.action.len() <= 1024,
     7 RosterPrepared |_| true,
+    8 MembershipConsented MembershipConsented::is_bounded,
     10 AgentEndorsed |b| b.endorsement.statement.is_bounded(),
     11 AgentRetired |_| true,
     20 ThreadOpened ThreadOpened::is_bounded,

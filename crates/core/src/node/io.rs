@@ -334,10 +334,18 @@ pub enum Command {
         answers: Answers,
         shares: Vec<Share>,
     },
-    /// Give a seat to a node that asked for one.
-    Admit { project: Hash, node: PublicKey },
-    /// Remove a node from the roster.
+    /// Consent to let a node in that asked for a seat, here or at another member; by its request under this owner, if it is named.
+    Admit {
+        project: Hash,
+        node: PublicKey,
+        owner: Option<String>,
+    },
+    /// Consent to remove a node from the roster.
     Remove { project: Hash, node: PublicKey },
+    /// Take back what this seat wanted of a node, and forget what the node asked for here.
+    Withdraw { project: Hash, node: PublicKey },
+    /// Leave the project for good.
+    Leave { project: Hash },
     /// Open a thread.
     OpenThread {
         project: Hash,

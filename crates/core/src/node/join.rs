@@ -1,13 +1,14 @@
-//! Seats: asking for one, and granting one.
+//! Seats: asking for one, and consenting to one.
 //!
-//! One member at a time, the *steward*, proposes roster changes: the live seat that comes first in the roster's order of
-//! nodes, by preference the founder. On two sides of a partition there may be two; see [`super::rosters`].
+//! Who asks signs for the project by name, so that a request shown in one project proves nothing in another. A seat whose
+//! own policy lets the node in consents at once; otherwise the request waits for a person. What is carried, and who proposes
+//! the roster, is seen from the consents: see [`super::membership`].
 
-use super::{Admit, Ctx, Effect, MAX_SEAT_REQUESTS, Node, Notice, Project};
-use crate::body::{JoinStatement, Signed};
+use super::{Admit, Ctx, Effect, MAX_SEAT_REQUESTS, Node, NodeConfig, Notice, Project};
+use crate::body::{JoinStatement, MembershipChange, Signed};
 use crate::crypto::{Hash, PublicKey};
 use crate::event::{Event, FeedId};
-use crate::state::State;
+use crate::state::{Question, State, Wish};
 use crate::wire::Wire;
 
 /// A request for a seat is repeated after this long, milliseconds.
@@ -25,6 +26,15 @@ impl Node {
                 .values()
                 .any(|p| p.is_member() && p.state.rosters.latest().members().len() > 1),
         };
+        let gone = |id: &Hash| {
+            let project = self.projects.get(id);
+            project.is_some_and(|p| p.state.rosters.latest().was_removed(&self.me))
+        };
+        if target.as_ref().is_some_and(gone) {
+            // It never comes back under this key: asking on is of no use.
+            self.joining = None;
+            return;
+        }
         if done {
             self.joining = None;
             for (id, project) in &mut self.projects {
@@ -39,23 +49,24 @@ impl Node {
             return;
         }
         self.next_join_ms = now + JOIN_RETRY_MS;
-        let statement = JoinStatement {
-            project: target.unwrap_or(Hash::ZERO),
-            owner: self.cfg.owner.clone(),
-            operator: self.cfg.operator.public(),
-            voting: !self.cfg.agents.is_empty(),
-        };
-        let request = Signed::new(&self.cfg.key, statement);
-        let steward = self.refused_by.filter(|node| !self.peers.contains_key(node));
-        for to in self.peers.keys().chain(&steward) {
+        for to in self.peers.keys() {
+            // Until a peer has said which project it offers, that is asked: a request counts for the project that it names.
+            let project = target.or(self.offers.get(to).copied()).unwrap_or(Hash::ZERO);
+            let statement = JoinStatement {
+                project,
+                owner: self.cfg.owner.clone(),
+                operator: self.cfg.operator.public(),
+                voting: !self.cfg.agents.is_empty(),
+            };
             self.out.speak(Effect::Send {
                 to: *to,
-                message: Wire::Join(request.clone()),
+                message: Wire::Join(Signed::new(&self.cfg.key, statement)),
             });
         }
     }
 
-    /// Somebody asks for a seat, or a member passes such a request on.
+    /// Somebody asks for a seat. Also a member without a vote says what it wants: that weighs nothing, and shows the request to
+    /// those who have one, where the newcomer reaches none of them.
     pub(super) fn join_requested(&mut self, now: u64, from: PublicKey, request: Signed<JoinStatement>) -> Vec<Effect> {
         let wanted = request.statement.project;
         let found = match wanted {
@@ -65,60 +76,78 @@ impl Node {
         let (Some(id), true, true) = (found, request.statement.is_bounded(), request.verify()) else {
             return vec![];
         };
-        let node = request.by;
-        let member = self.projects[&id].state.rosters.latest().is_member(&node);
-        // Only a voting member passes requests on, and has admitted whom it passes on.
-        let vouched = from != node && self.projects[&id].state.rosters.latest().owner(&from).is_some();
-        let local = from == node && self.peers.get(&node).is_some_and(|p| p.loopback);
-        let admitted = member
-            || vouched
-            || match self.cfg.admit {
-                Admit::Ask => false,
-                // Under our own owner: it shares a weight that is there, and brings none of its own.
-                Admit::Loopback => local && request.statement.owner == self.cfg.owner,
-                Admit::Open => from == node,
-            };
-        if !admitted {
-            let request = request.clone();
-            let owner = request.statement.owner.clone();
-            let known = self.seat_requests.len() < MAX_SEAT_REQUESTS || self.seat_requests.contains_key(&node);
-            if known && self.seat_requests.insert(node, request).is_none() {
-                self.out.speak(Effect::Notify(Notice::SeatAsked { node, owner }));
-            }
+        let (node, project) = (request.by, &self.projects[&id]);
+        let roster = project.state.rosters.latest();
+        if from != node {
+            return vec![];
+        }
+        let member = roster.is_member(&node);
+        let local = self.peers.get(&node).is_some_and(|p| p.loopback);
+        // Without a project in it, it is a question only: the answer names the project that we offer.
+        let speaks = project.may_write() && !project.has_left();
+        let asks = wanted == id && speaks && !member && !roster.was_removed(&node);
+        // The first request of a node gets this seat's word; should it ask otherwise later, or should its word have been taken back,
+        // that is for a person.
+        let said = project.state.membership.said(&self.me, &node).map(|c| &c.change);
+        let admits = asks && said.is_none() && self.cfg.admits(&request.statement, local);
+        let granted = match said {
+            Some(MembershipChange::Admit(before)) => asks && *before == request,
+            _ => admits,
+        };
+        if asks && !granted {
+            self.keep_request(id, &request);
         }
         self.step(now, |projects, ctx| {
-            if let Some(project) = projects.get_mut(&id) {
-                if admitted && !member {
-                    project.seat(ctx, node, request.clone());
-                }
-                let message = Wire::Welcome {
+            let Some(project) = projects.get_mut(&id) else { return };
+            if admits {
+                project.consent(ctx, MembershipChange::Admit(request));
+            }
+            let to = node;
+            let message = Wire::Welcome {
+                project: id,
+                granted: member || granted,
+            };
+            ctx.out.speak(Effect::Send { to, message });
+            if member {
+                let message = Wire::Events {
                     project: id,
-                    granted: admitted,
+                    events: vec![project.genesis.encode().into()],
+                    blobs: vec![],
                 };
-                ctx.out.speak(Effect::Send { to: node, message });
-                if member {
-                    let events = vec![project.genesis.encode().into()];
-                    let message = Wire::Events {
-                        project: id,
-                        events,
-                        blobs: vec![],
-                    };
-                    ctx.out.speak(Effect::Send { to: node, message });
-                }
+                ctx.out.speak(Effect::Send { to, message });
             }
         })
+    }
+
+    /// Keeps a request for a person to look at. The first of a node counts, or it could change between the look and the word: a
+    /// person who wants another one takes back what there is.
+    fn keep_request(&mut self, id: Hash, request: &Signed<JoinStatement>) {
+        if self.seat_requests.len() >= MAX_SEAT_REQUESTS {
+            let projects = &self.projects;
+            let waits = |(id, node): &(Hash, PublicKey)| {
+                let roster = projects.get(id).map(|p| p.state.rosters.latest());
+                roster.is_some_and(|r| !r.is_member(node) && !r.was_removed(node))
+            };
+            self.seat_requests.retain(|key, _| waits(key));
+        }
+        let key = (id, request.by);
+        if self.seat_requests.len() < MAX_SEAT_REQUESTS && !self.seat_requests.contains_key(&key) {
+            self.seat_requests.insert(key, request.clone());
+            let (node, owner) = (request.by, request.statement.owner.clone());
+            self.out.speak(Effect::Notify(Notice::SeatAsked { node, owner }));
+        }
     }
 
     /// The answer to our request: fetch what there is, as soon as we are a member.
     pub(super) fn welcomed(&mut self, now: u64, from: PublicKey, project: Hash, granted: bool) -> Vec<Effect> {
         // What follows is the genesis event, as soon as we are a member: see `first_events`.
         let expected = self.joining.is_some_and(|target| target.is_none_or(|id| id == project));
+        if self.joining.is_some() && self.peers.contains_key(&from) && self.offers.insert(from, project).is_none() {
+            // Asked again at once, now for this project.
+            self.next_join_ms = now;
+        }
         if expected && granted {
             self.joining = Some(Some(project));
-        }
-        if expected && !granted {
-            // A reader has no vote and cannot vouch: to whom it passed the request on wants to be asked by us.
-            self.refused_by = Some(from);
         }
         if let Some(known) = self.projects.get_mut(&project).filter(|_| granted && expected) {
             // The project is here already: what is missing is the roster that has us in it.
@@ -162,37 +191,55 @@ impl Node {
         })
     }
 
-    /// A person admits a node that asked.
-    pub(super) fn take_seat_request(&mut self, node: &PublicKey) -> Option<Signed<JoinStatement>> {
-        self.seat_requests.remove(node)
+    /// The request of a node that waits for a person here.
+    pub(super) fn seat_request(&self, project: &Hash, node: &PublicKey) -> Option<Signed<JoinStatement>> {
+        self.seat_requests.get(&(*project, *node)).cloned()
+    }
+
+    /// Takes the request of a node from those that wait.
+    pub(super) fn forget_seat_request(&mut self, project: &Hash, node: &PublicKey) -> Option<Signed<JoinStatement>> {
+        self.seat_requests.remove(&(*project, *node))
+    }
+}
+
+impl NodeConfig {
+    /// Whether a node gets in without a person's word. `local`: it is on this machine.
+    fn admits(&self, join: &JoinStatement, local: bool) -> bool {
+        match self.admit {
+            Admit::Ask => false,
+            // Under our own owner: it shares a weight that is there, and brings none of its own.
+            Admit::Loopback => local && join.owner == self.owner,
+            Admit::Open => true,
+        }
     }
 }
 
 impl Project {
-    /// Who proposes roster changes now.
-    pub(super) fn steward(&self, now: u64) -> Option<PublicKey> {
-        let founder = self.genesis.node();
-        let roster = self.state.rosters.latest();
-        if roster.owner(&founder).is_some() && self.is_live(&founder, now) {
-            return Some(founder);
+    /// Consents by this node's own policy to what other seats want, where it asks for no person: whom others let in, an open
+    /// node lets in; and a node trusts the others of its own owner with their newcomers.
+    pub(super) fn follow_policy(&mut self, ctx: &mut Ctx<'_>) {
+        if ctx.cfg.admit == Admit::Ask || self.has_left() {
+            return;
         }
-        roster.weights().into_keys().find(|node| self.is_live(node, now))
-    }
-
-    /// A node is to get a seat: propose it, or pass the request to the steward.
-    pub(super) fn seat(&mut self, ctx: &mut Ctx<'_>, node: PublicKey, request: Signed<JoinStatement>) {
-        match self.steward(ctx.now) {
-            Some(steward) if steward == self.me.node && self.roster_queue.len() < MAX_SEAT_REQUESTS => {
-                self.roster_queue.insert(node, request.statement);
-                self.dirty = true;
-            }
-            // Full: who asks asks again.
-            Some(steward) if steward == self.me.node => {}
-            Some(steward) => ctx.out.speak(Effect::Send {
-                to: steward,
-                message: Wire::Join(request),
-            }),
-            None => {}
+        let questions = self.questions();
+        let (state, me) = (&self.state, self.me.node);
+        let roster = state.rosters.latest();
+        let mine = roster.owner(&me);
+        let follows = |q: &Question, join: &JoinStatement| match ctx.cfg.admit {
+            Admit::Open => true,
+            Admit::Ask => false,
+            Admit::Loopback => mine == Some(&*join.owner) && q.seats.iter().any(|s| roster.owner(s) == mine),
+        };
+        let wanted: Vec<Signed<JoinStatement>> = questions
+            .iter()
+            .filter(|q| q.needed > 0 && state.membership.said(&me, &q.node).is_none())
+            .filter_map(|q| match &q.wish {
+                Wish::Admit(join) if follows(q, &join.statement) => Some(join.clone()),
+                _ => None,
+            })
+            .collect();
+        for join in wanted {
+            self.consent(ctx, MembershipChange::Admit(join));
         }
     }
 }

@@ -17,6 +17,7 @@ mod escalations;
 mod ingest;
 mod io;
 mod join;
+mod membership;
 mod outbox;
 mod project;
 mod proposals;
@@ -86,10 +87,11 @@ pub struct Node {
     next_ask: u64,
     draining: bool,
     joining: Option<Option<Hash>>,
-    /// Who last refused to give us a seat: asked itself, though it may be no peer of ours.
-    refused_by: Option<PublicKey>,
     next_join_ms: u64,
-    seat_requests: BTreeMap<PublicKey, Signed<JoinStatement>>,
+    /// Requests that wait for a person, by project and node.
+    seat_requests: BTreeMap<(Hash, PublicKey), Signed<JoinStatement>>,
+    /// Which project a connected peer has offered.
+    offers: BTreeMap<PublicKey, Hash>,
     /// Stored proofs of forks, by the lowest number.
     proofs: BTreeMap<(Hash, FeedId), (u64, Proof)>,
 }
@@ -112,9 +114,9 @@ impl Node {
             next_ask: 0,
             draining: false,
             joining,
-            refused_by: None,
             next_join_ms: 0,
             seat_requests: BTreeMap::new(),
+            offers: BTreeMap::new(),
             proofs: BTreeMap::new(),
         }
     }
@@ -227,6 +229,7 @@ impl Node {
             }
             Input::Disconnected { peer } => {
                 self.peers.remove(&peer);
+                self.offers.remove(&peer);
                 self.step(now, |_, _| {})
             }
             Input::Appended { id } => {
@@ -354,11 +357,13 @@ impl Node {
         self.out.gate()
     }
 
-    /// Nodes that asked for a seat and wait for a person.
-    pub fn seat_requests(&self) -> impl Iterator<Item = (&PublicKey, &str)> {
+    /// Requests for a seat in a project that wait for a person here.
+    pub fn seat_requests(&self, project: &Hash) -> impl Iterator<Item = &Signed<JoinStatement>> {
+        let project = *project;
         self.seat_requests
             .iter()
-            .map(|(node, r)| (node, r.statement.owner.as_str()))
+            .filter(move |((p, _), _)| *p == project)
+            .map(|(_, r)| r)
     }
 
     /// Whether it still waits for a seat.

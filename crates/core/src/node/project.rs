@@ -17,7 +17,7 @@ use crate::hlc::{Hlc, MAX_SKEW_MS};
 use crate::ledger::Ledger;
 use crate::plant;
 use crate::roster::RosterChain;
-use crate::state::{Meta, State, ThreadStatus};
+use crate::state::{Meta, Question, State, ThreadStatus};
 use crate::wire::Presence;
 
 /// A project here.
@@ -50,7 +50,10 @@ pub struct Project {
     pub(super) open_threads: BTreeSet<Hash>,
     pub(super) open_tasks: BTreeSet<Hash>,
     pub(super) ready_since: BTreeMap<Hash, u64>,
-    pub(super) roster_queue: BTreeMap<PublicKey, crate::body::JoinStatement>,
+    /// The open questions of membership, while they are as they were looked up last.
+    pub(super) questions: Option<Arc<[Question]>>,
+    /// When the latest roster was put into force.
+    pub(super) epoch_began: Hlc,
     pub(super) sync: super::sync::Sync,
     pub(super) next_heartbeat_ms: u64,
     pub(super) dirty: bool,
@@ -84,7 +87,8 @@ impl Project {
             open_threads: BTreeSet::new(),
             open_tasks: BTreeSet::new(),
             ready_since: BTreeMap::new(),
-            roster_queue: BTreeMap::new(),
+            questions: None,
+            epoch_began: genesis.header().hlc,
             sync: super::sync::Sync::default(),
             next_heartbeat_ms: 0,
             dirty: true,
@@ -129,9 +133,17 @@ impl Project {
     pub(super) fn take(&mut self, meta: &Meta, body: &Body) -> Vec<Event> {
         let mut released = Vec::new();
         self.clock = self.clock.max(meta.hlc);
+        let epoch = self.state.rosters.latest().epoch;
         self.state.apply(meta, body);
+        if self.state.rosters.latest().epoch > epoch {
+            self.epoch_began = meta.hlc;
+        }
         if self.state.rosters.latest().epoch > self.rosters.latest().epoch {
             self.rosters = self.state.rosters.clone();
+        }
+        match body {
+            Body::MembershipConsented(_) | Body::RosterChanged(_) => self.questions = None,
+            _ => {}
         }
         match body {
             Body::ThreadOpened(_) => {
@@ -294,6 +306,9 @@ impl Project {
             self.begin_life(ctx);
         }
         wake = wake.min(self.drive_roster(ctx));
+        if self.has_left() {
+            return wake;
+        }
         self.drive_resources(ctx);
         wake = wake.min(self.drive_agents(ctx));
         for id in self.open_tasks.clone() {

@@ -4,14 +4,14 @@
 //! epoch, ever. If that were all, two stewards on two sides of a partition could split the signatures, and no roster
 //! would ever follow. So members first *prepare*, which binds for a round only; who sees that more than two thirds are
 //! ready for one roster in one round signs that one. A round that leads nowhere is followed by the next, each longer, and in it
-//! everybody is ready for what is furthest along.
+//! everybody is ready for what is furthest along. Nobody is ready for a change that it does not want: see
+//! [`super::membership`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Ctx, Project};
-use crate::body::{Body, MemberSignature, Roster, RosterChanged, RosterPrepared, RosterProposed, RosterSigned};
+use crate::body::{Body, MemberSignature, Roster, RosterChanged, RosterPrepared, RosterSigned};
 use crate::crypto::{Hash, PublicKey};
-use crate::event::FeedId;
 use crate::hlc::Hlc;
 use crate::roster::is_quorum;
 
@@ -21,51 +21,74 @@ const MAX_DOUBLINGS: u32 = 6;
 impl Project {
     /// Proposes, prepares, signs and completes roster changes. Returns when to look again.
     pub(super) fn drive_roster(&mut self, ctx: &mut Ctx<'_>) -> u64 {
+        if !self.is_seat() {
+            return u64::MAX;
+        }
+        self.follow_policy(ctx);
         let roster = self.state.rosters.latest().clone();
-        self.roster_queue.retain(|node, _| !roster.is_member(node));
         let mut wake = u64::MAX;
         let votes = self.state.roster_votes.get(&(roster.epoch + 1));
         let signed = votes.is_some_and(|v| v.values().any(|signers| signers.contains_key(&self.me.node)));
-        if self.is_seat() && !signed {
-            match self.furthest_along(&roster) {
-                Some(next) if self.is_prepared_by_quorum(&roster, &next) => self.sign_next(ctx, &roster, next),
-                Some(next) => wake = self.prepare(ctx, &roster, next),
-                None => self.propose_from_queue(ctx, &roster),
+        if !signed {
+            let open = self.open_proposals(&roster);
+            if let Some(ready) = self.prepared_by_quorum(&roster, &open) {
+                self.sign_next(ctx, &roster, ready);
+            } else {
+                let wanted: Vec<Hash> = open.into_iter().filter(|h| self.wants(&roster, h)).collect();
+                wake = wake.min(match wanted.is_empty() {
+                    true => self.propose_wanted(ctx, &roster),
+                    false => self.prepare(ctx, &roster, &wanted),
+                });
             }
         }
-        self.complete_roster(ctx, &roster);
-        wake
+        wake.min(self.complete_roster(ctx, &roster))
     }
 
-    fn propose_from_queue(&mut self, ctx: &mut Ctx<'_>, roster: &Roster) {
-        let next = self
-            .roster_queue
-            .first_key_value()
-            .and_then(|(node, join)| roster.with_member(*node, join));
-        if let Some(roster) = next {
-            self.append(ctx, Body::RosterProposed(RosterProposed { roster }), vec![], vec![]);
-        }
+    /// Proposals that are one step from the latest roster, whoever made them.
+    fn open_proposals(&self, roster: &Roster) -> Vec<Hash> {
+        let (epoch, before) = (roster.epoch + 1, roster.hash());
+        let follows = |r: &Roster| r.epoch == epoch && r.prev == before && roster.is_one_step_to(r);
+        let open = self.state.roster_proposals.iter().filter(|(_, r)| follows(r));
+        open.map(|(hash, _)| *hash).collect()
     }
 
-    /// The proposed roster for which most was done: signatures count first, then who was ready in the last round.
-    fn furthest_along(&self, roster: &Roster) -> Option<Hash> {
+    fn wants(&mut self, roster: &Roster, hash: &Hash) -> bool {
+        let next = self.state.roster_proposals.get(hash).cloned();
+        next.is_some_and(|next| self.is_wanted(roster, &next))
+    }
+
+    /// The proposed roster for which to be ready in a round. Signatures count first; then, in even rounds, what most were ready for
+    /// in the last round. In odd rounds the choice goes by the hashes, another byte each time: where a member that says it
+    /// consents is never ready, those who wait for it come to another change that is carried without it.
+    fn furthest_along(&self, roster: &Roster, open: &[Hash], round: u32) -> Option<Hash> {
         let next = roster.epoch + 1;
-        let before = roster.hash();
-        let weigh = |nodes: &mut dyn Iterator<Item = &PublicKey>| {
-            let weights = roster.weights();
-            nodes.filter_map(|n| weights.get(n)).sum::<u64>()
-        };
+        let weights = roster.weights();
+        let weigh = |nodes: &mut dyn Iterator<Item = &PublicKey>| nodes.filter_map(|n| weights.get(n)).sum::<u64>();
         let votes = self.state.roster_votes.get(&next);
         let rounds = self.state.roster_prepares.get(&next);
-        let key = |hash: &Hash| {
+        let key = |hash: &&Hash| {
             let signed = votes.and_then(|v| v.get(hash)).map_or(0, |s| weigh(&mut s.keys()));
             let last = rounds.and_then(|r| r.values().next_back()).and_then(|r| r.get(hash));
-            let ready = last.map_or(0, |s| weigh(&mut s.iter()));
-            (signed, ready, std::cmp::Reverse(*hash))
+            let ready = match round % 2 {
+                0 => last.map_or(0, |s| weigh(&mut s.iter())),
+                _ => u64::from(hash.0[(round / 2) as usize % hash.0.len()]),
+            };
+            (signed, ready, std::cmp::Reverse(**hash))
         };
-        let fits = |r: &Roster| r.epoch == next && r.prev == before && roster.is_one_step_to(r);
-        let open = self.state.roster_proposals.iter().filter(|(_, r)| fits(r));
-        open.map(|(hash, _)| *hash).max_by_key(key)
+        open.iter().max_by_key(key).copied()
+    }
+
+    /// The proposal for which more than two thirds were ready, that with the most signatures first.
+    ///
+    /// Each of those who were ready has wanted it, so it needs no consent of this seat any more; and were this seat to keep
+    /// back its signature, those who have signed could never come to another roster.
+    fn prepared_by_quorum(&self, roster: &Roster, open: &[Hash]) -> Option<Hash> {
+        let ready: Vec<Hash> = open
+            .iter()
+            .filter(|hash| self.is_prepared_by_quorum(roster, hash))
+            .copied()
+            .collect();
+        self.furthest_along(roster, &ready, 0)
     }
 
     fn rounds(&self, roster: &Roster) -> Option<&BTreeMap<u32, BTreeMap<Hash, BTreeSet<PublicKey>>>> {
@@ -104,7 +127,7 @@ impl Project {
     }
 
     /// Is ready for a roster: at once in the first round, and again when a round has led nowhere.
-    fn prepare(&mut self, ctx: &mut Ctx<'_>, roster: &Roster, next: Hash) -> u64 {
+    fn prepare(&mut self, ctx: &mut Ctx<'_>, roster: &Roster, open: &[Hash]) -> u64 {
         let me = self.me.node;
         let rounds = self.rounds(roster);
         let mine = rounds.and_then(|rounds| {
@@ -125,6 +148,9 @@ impl Project {
                 mine.saturating_add(1)
             }
         };
+        let Some(next) = self.furthest_along(roster, open, round) else {
+            return u64::MAX;
+        };
         let body = RosterPrepared {
             roster: next,
             epoch: roster.epoch + 1,
@@ -134,13 +160,11 @@ impl Project {
         ctx.now + ((2 * ctx.cfg.pace.backup_ms) << round.min(MAX_DOUBLINGS))
     }
 
-    /// Puts a roster into force once enough weight has signed it. Any seat may; the proposer does.
-    fn complete_roster(&mut self, ctx: &mut Ctx<'_>, roster: &Roster) {
-        if !self.is_seat() {
-            return;
-        }
+    /// Puts a roster into force once enough weight has signed it. Any seat that stays may, for what a removed node says of its own
+    /// removal would be cut off with it; each a little after the one before it, so that nobody can hold it up.
+    fn complete_roster(&mut self, ctx: &mut Ctx<'_>, roster: &Roster) -> u64 {
         let Some(votes) = self.state.roster_votes.get(&(roster.epoch + 1)) else {
-            return;
+            return u64::MAX;
         };
         let complete = votes.iter().find_map(|(hash, signers)| {
             let next = self.state.roster_proposals.get(hash)?;
@@ -157,46 +181,21 @@ impl Project {
                 signatures,
             })
         });
-        if let Some(change) = complete.filter(|c| self.completes(&c.roster, ctx.now)) {
-            let epoch = change.roster.epoch;
-            self.append(ctx, Body::RosterChanged(change), vec![], vec![]);
-            for event in self.feeds.epoch_known(epoch) {
-                self.offer(ctx, event);
-            }
-            self.next_heartbeat_ms = ctx.now;
-        }
-    }
-
-    /// Whether it is up to this node to put a roster into force: the steward does, or, where that one is to go, the first live seat
-    /// that stays, for what a removed node says of its own removal would be cut off with it.
-    fn completes(&self, next: &crate::body::Roster, now: u64) -> bool {
-        let steward = self.steward(now).filter(|s| next.is_member(s));
-        let stays = || {
-            let seats = self.state.rosters.latest().weights().into_keys();
-            seats.into_iter().find(|n| next.is_member(n) && self.is_live(n, now))
+        let Some(change) = complete.filter(|c| c.roster.is_member(&self.me.node)) else {
+            return u64::MAX;
         };
-        steward.or_else(stays) == Some(self.me.node)
-    }
-
-    /// Proposes a roster without a node; its feeds end where they are.
-    pub(super) fn removal(&self, node: &PublicKey) -> Option<Roster> {
-        let roster = self.state.rosters.latest();
-        if !roster.is_member(node) {
-            return None;
+        let since = self.prepared_at.unwrap_or_default().max(self.epoch_began).ms();
+        let rank = self.rank_of(ctx.now, |node| change.roster.is_member(node));
+        let due = since + rank * 2 * ctx.cfg.pace.backup_ms;
+        if ctx.now < due {
+            return due;
         }
-        let mut next = roster.without_member(node);
-        let incarnation = self.feeds.incarnation(node);
-        let feed = FeedId {
-            node: *node,
-            incarnation,
-        };
-        let events = self.feeds.get(&feed).map_or(0, |f| f.len());
-        next.cuts.push(crate::body::Cut {
-            node: *node,
-            incarnation,
-            events,
-        });
-        next.cuts.sort_unstable();
-        (!next.pools.is_empty()).then_some(next)
+        let epoch = change.roster.epoch;
+        self.append(ctx, Body::RosterChanged(change), vec![], vec![]);
+        for event in self.feeds.epoch_known(epoch) {
+            self.offer(ctx, event);
+        }
+        self.next_heartbeat_ms = ctx.now;
+        u64::MAX
     }
 }

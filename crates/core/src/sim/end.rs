@@ -57,6 +57,9 @@ impl World {
                 );
                 return unrest("convergence", what);
             }
+            if let Some(what) = self.open_wish(*n) {
+                return unrest("membership", format!("{name} waits for a change that is carried: {what}"));
+            }
             for (id, thread) in &p.state.threads {
                 let review = thread
                     .opened
@@ -254,6 +257,7 @@ pub(super) fn difference(a: &State, b: &State) -> &'static str {
         () if a.roster_votes != b.roster_votes => "signatures under rosters",
         () if a.roster_prepares != b.roster_prepares => "who was ready for rosters",
         () if a.roster_proposals != b.roster_proposals => "proposed rosters",
+        () if a.membership != b.membership => "consents to membership",
         () if a.agents != b.agents => "agents",
         () if a.threads != b.threads => "threads",
         () if a.ballots != b.ballots => "ballots",

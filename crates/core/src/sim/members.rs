@@ -61,7 +61,11 @@ impl World {
         };
         for i in 0..size {
             let liar = i > 0 && i <= liars;
-            let member = self.new_member(g, i, i < seats, liar, &mut dice);
+            let mut member = self.new_member(g, i, i < seats, liar, &mut dice);
+            if founded {
+                // People decide who comes in.
+                member.cfg.admit = Admit::Ask;
+            }
             self.index.insert(member.me, self.members.len());
             self.members.push(member);
         }

@@ -30,6 +30,7 @@ mod trace;
 mod trouble;
 mod words;
 mod work;
+mod wishes;
 mod world;
 
 pub use faults::FaultProfile;

@@ -5,7 +5,7 @@ use super::world::{Happening, Nature, World};
 use crate::body::{MessageKind, Reason, ThreadKind, Timing};
 use crate::change::ChangeSet;
 use crate::crypto::Hash;
-use crate::node::{Command, Input, Node, Project};
+use crate::node::{Command, Input, Project};
 use crate::state::{EscalationStatus, TaskStatus, ThreadStatus};
 
 /// Reviews that are open in a group at a time, at most.
@@ -26,7 +26,7 @@ impl World {
     /// One command at one node, and the next one later.
     pub fn play(&mut self) {
         if self.calm {
-            return;
+            return self.end_wishes();
         }
         let every = (self.cfg.work.command_every_ms * 10 / self.members.len().max(10) as u64).max(20);
         let delay = self.dice.around(every);
@@ -39,8 +39,15 @@ impl World {
         let Some(project) = self.groups[member.group].project else {
             return;
         };
+        if node.project(&project).is_none() {
+            return;
+        }
+        if let Some(command) = self.wish(n) {
+            self.command(n, command);
+        }
+        let Some(node) = &self.members[n].node else { return };
         let Some(p) = node.project(&project) else { return };
-        if let Some(command) = self.choose(n, project, node, p) {
+        if let Some(command) = self.choose(n, project, p) {
             self.command(n, command);
         }
     }
@@ -53,7 +60,7 @@ impl World {
         self.feed(n, Input::Command { id, command });
     }
 
-    fn choose(&self, n: usize, project: Hash, node: &Node, p: &Project) -> Option<Command> {
+    fn choose(&self, n: usize, project: Hash, p: &Project) -> Option<Command> {
         // A stream of its own, so that this can look at the world while it chooses.
         let mut dice = super::dice::Dice::new(
             self.cfg.seed,
@@ -185,11 +192,6 @@ impl World {
             24 => Command::CancelTask {
                 project,
                 task: *dice.pick(&tasks)?,
-            },
-            25 if dice.chance(60) && members.len() > 5 => Command::Remove {
-                project,
-                // Never the liars' majority: an honest seat may go as well.
-                node: *dice.pick(&members).filter(|m| **m != node.me())?,
             },
             _ => return None,
         })

@@ -9,6 +9,7 @@ mod agents;
 mod ballot;
 mod budget;
 mod escalation;
+mod membership;
 mod resource;
 mod task;
 mod thread;
@@ -17,13 +18,14 @@ pub use agents::{AgentRecord, Agents};
 pub use ballot::{Ballot, FinalEntry, Finals};
 pub use budget::{Account, DAY_MS, Shares, Spending};
 pub use escalation::{Escalation, EscalationStatus, Voice};
+pub use membership::{Consent, MAX_CONSENTS, MAX_VOUCHED_SEATS, Membership, Place, Question, Wish};
 pub use resource::{Resource, Version, WriteEntry};
 pub use task::{Lease, Task, TaskStatus};
 pub use thread::{DecidedEntry, FindingsEntry, MessageEntry, Thread, ThreadStatus, lift_weight};
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::body::{Body, Policy, RosterChanged, Signed, Statement};
+use crate::body::{Body, MembershipChange, Policy, RosterChanged, Signed, Statement};
 use crate::crypto::{Hash, PublicKey};
 use crate::event::{Event, EventRef, FeedId, OrderKey};
 use crate::hlc::Hlc;
@@ -91,6 +93,8 @@ pub struct State {
     pub roster_prepares: BTreeMap<u32, BTreeMap<u32, BTreeMap<Hash, BTreeSet<PublicKey>>>>,
     /// Rosters that were proposed, by hash.
     pub roster_proposals: BTreeMap<Hash, crate::body::Roster>,
+    /// Who wants whom in or out.
+    pub membership: Membership,
     /// Agents as declared.
     pub agents: Agents,
     /// Threads by id.
@@ -134,6 +138,7 @@ impl State {
             roster_votes: BTreeMap::new(),
             roster_prepares: BTreeMap::new(),
             roster_proposals: BTreeMap::new(),
+            membership: Membership::default(),
             agents: Agents::default(),
             threads: BTreeMap::new(),
             ballots: BTreeMap::new(),
@@ -170,6 +175,7 @@ impl State {
             }
             Body::RosterSigned(b) => self.sign_roster(b.epoch, b.roster, meta.node(), b.signature),
             Body::RosterChanged(b) => self.extend_roster(meta, b),
+            Body::MembershipConsented(b) => self.membership.consent(meta, b),
             Body::AgentEndorsed(b) => self.agents.endorse(meta, b),
             Body::AgentRetired(b) => self.agents.retire(meta, b),
             Body::ThreadOpened(b) => self.threads.entry(meta.hash()).or_default().open(meta, b),
@@ -312,6 +318,10 @@ pub fn check_statements(event: &Event, body: &Body) -> Result<(), &'static str> 
         }
     };
     match body {
+        Body::MembershipConsented(b) => match &b.change {
+            MembershipChange::Admit(join) => of_project(&join.statement.project).and_then(|()| check(join)),
+            _ => Ok(()),
+        },
         Body::AgentEndorsed(b) => {
             of_project(&b.endorsement.statement.project)?;
             if b.endorsement.by != event.node() {

@@ -152,6 +152,9 @@ pub fn body(kind: u16, g: &mut Generator) -> Body {
             round: g.integer(32) as u32,
         }),
         6 => Body::AdminActed(AdminActed { action: name(g) }),
+        8 => Body::MembershipConsented(MembershipConsented {
+            change: membership_change(g, &signer),
+        }),
         10 => Body::AgentEndorsed(AgentEndorsed {
             endorsement: {
                 let (project, agent) = (hash(g), key(g));
@@ -211,6 +214,27 @@ pub fn body(kind: u16, g: &mut Generator) -> Body {
         50..=54 => escalation_body(kind, g, &signer),
         60..=71 => other_body(kind, g),
         _ => panic!("kind {kind} has no sample: add one"),
+    }
+}
+
+pub fn membership_change(g: &mut Generator, signer: &Keypair) -> MembershipChange {
+    match g.below(4) {
+        0 => {
+            let join = JoinStatement {
+                project: hash(g),
+                owner: name(g),
+                operator: key(g),
+                voting: g.chance(70),
+            };
+            MembershipChange::Admit(Signed::new(signer, join))
+        }
+        1 => MembershipChange::Remove {
+            node: key(g),
+            incarnation: g.integer(64),
+            events: g.integer(64),
+        },
+        2 => MembershipChange::Leave,
+        _ => MembershipChange::Withdraw { node: key(g) },
     }
 }
 

@@ -10,6 +10,8 @@ mod escalations;
 mod folds;
 mod generator;
 mod judging;
+mod membership;
+mod mesh;
 mod ownership;
 mod python;
 mod random;

@@ -75,6 +75,32 @@ pub fn random_world(seed: u64, steps: usize) -> (World, Option<Event>) {
     (w, fork)
 }
 
+/// Something about few nodes, so that words meet: two newcomers with two requests each, and the members.
+fn membership_change(w: &World, g: &mut Generator) -> MembershipChange {
+    let newcomer = bzzz_core::crypto::Keypair::from_seed([200 + g.below(2) as u8; 32]);
+    let member = w.members[g.below(w.members.len())].node();
+    match g.below(10) {
+        0..=3 => {
+            let join = JoinStatement {
+                project: w.project(),
+                owner: (*g.pick(&["ann", "dan"])).into(),
+                operator: newcomer.public(),
+                voting: true,
+            };
+            MembershipChange::Admit(Signed::new(&newcomer, join))
+        }
+        4..=6 => MembershipChange::Remove {
+            node: member,
+            incarnation: g.below(2) as u64,
+            events: g.below(9) as u64,
+        },
+        7 => MembershipChange::Leave,
+        _ => MembershipChange::Withdraw {
+            node: if g.chance(50) { newcomer.public() } else { member },
+        },
+    }
+}
+
 /// Two members publish the same next roster, each with the signatures that it has gathered.
 fn change_roster(w: &mut World, g: &mut Generator, cut: Option<Cut>) {
     let mut next = w.next_roster();
@@ -146,6 +172,7 @@ fn random_body(kind: u16, w: &World, by: usize, made: &Made, g: &mut Generator) 
                 }
             }
         }
+        Body::MembershipConsented(b) => b.change = membership_change(w, g),
         Body::AgentEndorsed(b) => b.endorsement = w.endorsement(by, id, g.chance(50).then_some("m")),
         Body::AgentRetired(b) => b.agent = agent.public(),
         Body::MessagePosted(b) => {

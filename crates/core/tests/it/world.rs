@@ -25,7 +25,7 @@ pub struct Member {
 }
 
 impl Member {
-    fn new(n: u8) -> Self {
+    pub fn new(n: u8) -> Self {
         Member {
             key: Keypair::from_seed([n + 1; 32]),
             operator: Keypair::from_seed([n + 101; 32]),

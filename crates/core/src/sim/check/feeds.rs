@@ -42,6 +42,7 @@ impl World {
         self.book_money(n, &meta, &body);
         if self.honest(n) {
             self.book_leases(n, &meta, &body);
+            self.book_membership(&meta, &body);
             self.book_votes(n, &meta, &body);
         }
     }

@@ -7,6 +7,7 @@ mod access;
 mod applied;
 mod feeds;
 mod leases;
+mod membership;
 mod money;
 mod occurred;
 mod rosters;
@@ -35,6 +36,7 @@ pub(super) struct Check {
     /// How many events each node had accepted when it was looked at last.
     seen: BTreeMap<usize, u64>,
     leases: leases::Leases,
+    membership: membership::Membership,
     money: money::Money,
     votes: votes::Votes,
     rosters: rosters::Rosters,
@@ -82,6 +84,7 @@ impl World {
         if held > MAX_HELD {
             self.violate("bounded", format!("{} holds {held} events", self.name(n)));
         }
+        self.check_membership(n);
         self.check_leases(n);
         self.check_rosters(n);
     }

@@ -5,6 +5,7 @@
 //! with a `LIES` of its own and name it in the list here.
 
 pub(super) mod decisions;
+mod membership;
 mod numbers;
 mod powers;
 mod presence;
@@ -37,7 +38,13 @@ pub(super) enum Said {
 pub(super) type Lie = (&'static str, fn(&mut Liar<'_>) -> Option<Said>);
 
 /// All lies.
-pub(super) const LIES: &[&[Lie]] = &[numbers::LIES, powers::LIES, presence::LIES, strangers::LIES];
+pub(super) const LIES: &[&[Lie]] = &[
+    membership::LIES,
+    numbers::LIES,
+    powers::LIES,
+    presence::LIES,
+    strangers::LIES,
+];
 
 /// One of all lies.
 pub(super) fn pick(dice: &mut Dice) -> Option<Lie> {

@@ -1,0 +1,146 @@
+//! Commands about threads: open one, say something in it, close it.
+
+use super::{CommandError, Ctx, Outcome, Project, Result, check_name, check_text, conflict, not_found};
+use crate::blob::MAX_BLOB_BYTES;
+use crate::body::*;
+use crate::crypto::{Hash, PublicKey};
+use crate::event::EventRef;
+use crate::state::ThreadStatus;
+
+impl Project {
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn open_thread(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        kind: ThreadKind,
+        task: String,
+        title: &str,
+        subject: Option<Vec<u8>>,
+        roles: Vec<String>,
+        timing: Timing,
+        budget_microusd: u64,
+    ) -> Result {
+        if ctx.draining {
+            return Err(CommandError::Draining);
+        }
+        check_name("the thread's task name", &task)?;
+        check_text("the title", title)?;
+        roles.iter().try_for_each(|r| check_name("a role", r))?;
+        if roles.len() > MAX_LIST {
+            return Err(CommandError::Invalid(format!("a thread asks at most {MAX_LIST} roles")));
+        }
+        let (title_blob, title) = self.text_blob(ctx, title);
+        let mut blobs = vec![title_blob];
+        let subject = match subject {
+            Some(bytes) if bytes.len() > MAX_BLOB_BYTES => {
+                return Err(CommandError::Invalid(format!(
+                    "the change has {} bytes with its files, the limit is {MAX_BLOB_BYTES}; split it",
+                    bytes.len()
+                )));
+            }
+            Some(bytes) => {
+                let (blob, reference) = self.new_blob(ctx, bytes);
+                blobs.push(blob);
+                Some(reference)
+            }
+            None => None,
+        };
+        let body = Body::ThreadOpened(ThreadOpened {
+            kind,
+            task,
+            title,
+            subject,
+            roles,
+            timing,
+            budget_microusd,
+        });
+        Ok(Outcome::Event(self.append(ctx, body, vec![], blobs)))
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn post(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        thread: Option<Hash>,
+        agent: Option<&str>,
+        kind: MessageKind,
+        text: &str,
+        parents: Vec<Hash>,
+        to: Option<String>,
+        idempotency_key: Option<String>,
+    ) -> Result {
+        check_text("the message", text)?;
+        if parents.len() > MAX_LIST {
+            return Err(CommandError::Invalid(format!(
+                "a message answers at most {MAX_LIST} others"
+            )));
+        }
+        let key = match agent {
+            None => ctx.cfg.key.clone(),
+            Some(id) => self
+                .agents
+                .get(id)
+                .ok_or_else(|| not_found("agent on this node", id))?
+                .key
+                .clone(),
+        };
+        let mut deps = Vec::new();
+        if let Some(thread) = thread {
+            deps.push(self.thread_ref(&thread).ok_or_else(|| not_found("thread", thread))?);
+            if self
+                .thread_status(&thread)
+                .is_some_and(|s| matches!(s, ThreadStatus::Closed { .. }))
+            {
+                return Err(conflict("the thread is closed; open a new one and name this one in it"));
+            }
+        }
+        let target = thread.unwrap_or(self.id);
+        if let Some(wanted) = &idempotency_key
+            && let Some(known) = self.posted_before(&target, wanted, &key.public())
+        {
+            return Ok(Outcome::Event(known));
+        }
+        let (blob, text) = self.text_blob(ctx, text);
+        let message = Message {
+            project: self.id,
+            thread: target,
+            kind,
+            text,
+            parents,
+            to,
+            idempotency_key,
+        };
+        let body = Body::MessagePosted(MessagePosted {
+            message: Signed::new(&key, message),
+        });
+        Ok(Outcome::Event(self.append(ctx, body, deps, vec![blob])))
+    }
+
+    pub(super) fn posted_before(&self, thread: &Hash, key: &str, by: &PublicKey) -> Option<EventRef> {
+        let messages = match self.state.threads.get(thread) {
+            Some(t) => &t.messages,
+            None => &self.state.mail,
+        };
+        let same = |m: &&crate::state::MessageEntry| {
+            m.message.by == *by && m.message.statement.idempotency_key.as_deref() == Some(key)
+        };
+        messages.values().find(same).map(|m| m.reference)
+    }
+
+    pub(super) fn close_thread(&mut self, ctx: &mut Ctx<'_>, thread: Hash, resolved: bool) -> Result {
+        let t = self
+            .state
+            .threads
+            .get(&thread)
+            .and_then(|t| t.opened.as_ref())
+            .ok_or_else(|| not_found("thread", thread))?;
+        if t.0.node() != self.me.node {
+            return Err(conflict(format!(
+                "only the thread's home, node {}, can close it",
+                t.0.node()
+            )));
+        }
+        let body = Body::ThreadClosed(ThreadClosed { thread, resolved });
+        Ok(Outcome::Event(self.append(ctx, body, vec![], vec![])))
+    }
+}
