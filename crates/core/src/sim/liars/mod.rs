@@ -4,6 +4,7 @@
 //! it. It decides nothing about honest nodes: whether they believe it is what the invariants are about. To add lies, write a file
 //! with a `LIES` of its own and name it in the list here.
 
+mod numbers;
 mod powers;
 mod presence;
 mod strangers;
@@ -16,6 +17,7 @@ use crate::crypto::{Hash, Keypair, PublicKey};
 use crate::event::{Draft, Event};
 use crate::hlc::Hlc;
 use crate::node::Project;
+use crate::state::Task;
 use crate::wire::Wire;
 
 /// What a liar says.
@@ -34,7 +36,7 @@ pub(super) enum Said {
 pub(super) type Lie = (&'static str, fn(&mut Liar<'_>) -> Option<Said>);
 
 /// All lies.
-pub(super) const LIES: &[&[Lie]] = &[powers::LIES, presence::LIES, strangers::LIES];
+pub(super) const LIES: &[&[Lie]] = &[numbers::LIES, powers::LIES, presence::LIES, strangers::LIES];
 
 /// One of all lies.
 pub(super) fn pick(dice: &mut Dice) -> Option<Lie> {
@@ -118,8 +120,9 @@ impl Liar<'_> {
     /// A task, by preference one that was acknowledged before.
     pub fn task(&mut self) -> Option<(Hash, u64)> {
         let any = self.dice.chance(500);
-        let mut tasks = self.p.state.tasks.iter();
-        let found = tasks.find(|(_, t)| any || t.highest_token() > 0);
-        found.map(|(id, t)| (*id, t.highest_token()))
+        let (state, tasks) = (&self.p.state, self.p.state.tasks.iter());
+        let token = |t: &Task| t.highest_token(state.policy.authority, state.rosters.latest());
+        let mut tokens = tasks.map(|(id, t)| (*id, token(t)));
+        tokens.find(|(_, token)| any || *token > 0)
     }
 }
