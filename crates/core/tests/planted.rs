@@ -12,7 +12,7 @@
 use std::collections::BTreeSet;
 
 use bzzz_core::plant;
-use bzzz_core::sim::{Config, FaultProfile, Work, probe};
+use bzzz_core::sim::{Config, FaultProfile, Work, probe, run};
 
 /// Where a bug does harm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,6 +21,10 @@ enum Scene {
     Usual,
     /// Liars who lie all the time; the rest is well.
     Liars,
+    /// Liars who tell one lie when there is an occasion for it, and do not equivocate, which would end their feeds early.
+    Lie(&'static str),
+    /// Liars who only equivocate.
+    Equivocators,
     /// Liars, and honest nodes that crash.
     LiarsAndCrashes,
     /// Many reviews of which little is found, many abstentions, no faults.
@@ -42,17 +46,17 @@ const PLANTED: &[(&str, Scene, &[&str])] = &[
     ("drop_dependency", Scene::Usual, &["dependence"]),
     (
         "unchecked_chain",
-        Scene::Liars,
+        Scene::Equivocators,
         &["same-state", "convergence", "no-panic", "rebuild"],
     ),
     (
         "unchecked_signature",
-        Scene::Liars,
+        Scene::Lie("another's next event"),
         &["honest-feeds", "no-loss", "convergence"],
     ),
     (
         "unsigned_cut",
-        Scene::Liars,
+        Scene::Lie("a roster that nobody signed"),
         &["rosters", "no-loss", "convergence", "same-state"],
     ),
     ("forgotten_fork", Scene::Liars, &["convergence"]),
@@ -79,8 +83,12 @@ const PLANTED: &[(&str, Scene, &[&str])] = &[
     ("abstention_counts", Scene::Votes, &["decision"]),
     ("simple_majority", Scene::Votes, &["decision"]),
     ("ignored_veto", Scene::LateVetoes, &["veto"]),
-    ("outsider_answers", Scene::Liars, &["operators-answer"]),
-    ("stale_presence", Scene::Liars, &["stale-presence"]),
+    (
+        "outsider_answers",
+        Scene::Lie("an operator's answer"),
+        &["operators-answer"],
+    ),
+    ("stale_presence", Scene::Lie("a stale presence"), &["stale-presence"]),
 ];
 
 /// Seeds within which each bug must be found.
@@ -112,6 +120,29 @@ impl Scene {
                     lie_every_ms: 700,
                     crash_every_ms: if self == Scene::Liars { 0 } else { 6_000 },
                     down_ms: 4_000,
+                    ..FaultProfile::none()
+                },
+                ..quiet
+            },
+            Scene::Lie(name) => Config {
+                nodes: 7,
+                faults: FaultProfile {
+                    byzantine: 2,
+                    lie_every_ms: 700,
+                    equivocation: 0,
+                    only_lies: name.into(),
+                    ..FaultProfile::none()
+                },
+                ..quiet
+            },
+            Scene::Equivocators => Config {
+                nodes: 7,
+                faults: FaultProfile {
+                    byzantine: 2,
+                    lie_every_ms: 0,
+                    equivocation: 400,
+                    latency_ms: (1, 400),
+                    loss: 50,
                     ..FaultProfile::none()
                 },
                 ..quiet
@@ -197,6 +228,11 @@ fn every_planted_bug_is_caught() {
     for (scene, seed) in seeds {
         if let Err(failure) = probe(&scene.config(seed)) {
             missed.push(format!("without any planted bug, in the scene {scene:?}: {failure}"));
+            let log = run(&scene.config(seed)).err().map(|f| f.log).unwrap_or_default();
+            let path = format!("{}/planted-{scene:?}-{seed}.log", env!("CARGO_TARGET_TMPDIR"));
+            if std::fs::write(&path, log).is_ok() {
+                missed.push(format!("step through it: bzzz replay {path}"));
+            }
         }
     }
     std::panic::set_hook(hook);
