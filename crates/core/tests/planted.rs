@@ -12,7 +12,7 @@
 use std::collections::BTreeSet;
 
 use bzzz_core::plant;
-use bzzz_core::sim::{Config, FaultProfile, Work, probe, run};
+use bzzz_core::sim::{Config, FaultProfile, Replayed, Work, probe, replay_while, run};
 
 /// Where a bug does harm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,6 +79,7 @@ const PLANTED: &[(&str, Scene, &[&str])] = &[
     ("charge_twice", Scene::Usual, &["money"]),
     ("unreserved_calls", Scene::Usual, &["money"]),
     ("overdrawn_share", Scene::Usual, &["money"]),
+    ("minted_share", Scene::Lie("more money than there is"), &["money"]),
     ("second_final_vote", Scene::Votes, &["one-final-vote"]),
     ("abstention_counts", Scene::Votes, &["decision"]),
     ("simple_majority", Scene::Votes, &["decision"]),
@@ -148,20 +149,7 @@ impl Scene {
                 ..quiet
             },
             Scene::Votes => Config { work: votes, ..quiet },
-            Scene::LateVetoes => Config {
-                faults: FaultProfile {
-                    byzantine: 1,
-                    lie_every_ms: 2_000,
-                    ..FaultProfile::none()
-                },
-                work: Work {
-                    analyser_ms: (100, 60_000),
-                    abstains: 0,
-                    found: 120,
-                    ..votes
-                },
-                ..quiet
-            },
+            Scene::LateVetoes => Config::contested(5, seed, 1),
             Scene::Restores => Config {
                 faults: FaultProfile {
                     crash_every_ms: 6_000,
@@ -237,4 +225,24 @@ fn every_planted_bug_is_caught() {
     }
     std::panic::set_hook(hook);
     assert!(missed.is_empty(), "{}", missed.join("\n"));
+}
+
+#[test]
+fn a_saved_failure_breaks_again_at_its_step_and_a_mended_build_says_where_it_departs() {
+    let config = Scene::Usual.config(1);
+    plant::activate(Some("charge_twice"));
+    let failure = run(&config).expect_err("the bug is found in this seed");
+    let again = replay_while(&failure.log, |_| true).expect("its log is one");
+    let some = replay_while(&failure.log, |step| step.step < 10).expect("its log is one");
+    plant::activate(None);
+    let mended = replay_while(&failure.log, |_| true).expect("its log is one");
+    match again {
+        Replayed::Broke(f) => assert_eq!((f.step, &f.violation), (failure.step, &failure.violation)),
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(some, Replayed::Stopped { step: 10 }), "{some:?}");
+    match mended {
+        Replayed::Departed { step, why } => assert!(step <= failure.step && why.contains("this build"), "{why}"),
+        other => panic!("{other:?}"),
+    }
 }

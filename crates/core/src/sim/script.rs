@@ -89,7 +89,7 @@ impl World {
         if open < MAX_OPEN_REVIEWS && dice.chance(self.cfg.work.reviews) {
             return Some(review(project, &mut dice));
         }
-        Some(match dice.index(26) {
+        Some(match dice.index(27) {
             0..=2 if open < MAX_OPEN_REVIEWS => review(project, &mut dice),
             3 | 4 => Command::Post {
                 project,
@@ -159,14 +159,14 @@ impl World {
                 escalation: *dice.pick(&escalations)?,
                 person: "ann".into(),
             },
-            21 => Command::AnswerEscalation {
+            21 | 22 => Command::AnswerEscalation {
                 project,
                 escalation: *dice.pick(&escalations)?,
                 option: dice.below(3) as u32,
                 text: Some(text),
                 person: "ann".into(),
             },
-            22 if dice.chance(200) => Command::Escalate {
+            26 if dice.chance(200) => Command::Escalate {
                 project,
                 thread: *dice.pick(&threads)?,
                 reason: Reason::Request,
@@ -183,7 +183,7 @@ impl World {
                 project,
                 task: *dice.pick(&tasks)?,
             },
-            25 if dice.chance(60) && members.len() > 5 => Command::Remove {
+            25 if dice.chance(150) && members.len() > 4 => Command::Remove {
                 project,
                 // Never the liars' majority: an honest seat may go as well.
                 node: *dice.pick(&members).filter(|m| **m != node.me())?,

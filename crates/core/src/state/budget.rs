@@ -1,7 +1,8 @@
 //! Money as the events tell it: shares of the network's budget, and what was spent on what.
 //!
 //! A share belongs to one life of a node. Only its holder moves or draws from it, in its own feed's order, so no two
-//! sides of a partition can spend the same micro-dollar.
+//! sides of a partition can spend the same micro-dollar. What a holder moves, draws or gives back counts as far as it has it: steps are
+//! settled in the total order of events, so nobody makes money by saying so, and everybody settles alike.
 
 #![deny(clippy::float_arithmetic)]
 
@@ -10,9 +11,10 @@ use std::collections::BTreeMap;
 use super::Meta;
 use crate::body::{ChunkDrawn, ChunkReturned, ModelCalled, Policy, ShareMoved};
 use crate::crypto::{Hash, PublicKey};
-use crate::event::FeedId;
+use crate::event::{FeedId, OrderKey};
+use crate::plant;
 
-/// One holder's account. Each sum only grows.
+/// One holder's account. Each sum only grows as its holder's feed does.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Account {
     /// Received: the first share and what others moved here.
@@ -25,11 +27,17 @@ pub struct Account {
     pub returned_microusd: u64,
     /// Charged by models.
     pub charged_microusd: u64,
+    /// Whether the holder has moved, drawn or given back what it did not have, which no honest node does. That step counts for
+    /// nothing.
+    pub is_overdrawn: bool,
 }
 
 impl Account {
-    /// What can still be moved or drawn; `None` when the holder has gone over, which no honest node does.
+    /// What can still be moved or drawn; `None` when the holder has gone over.
     pub fn balance_microusd(&self) -> Option<u64> {
+        if self.is_overdrawn {
+            return None;
+        }
         let into = self.received_microusd.saturating_add(self.returned_microusd);
         into.checked_sub(self.moved_microusd.saturating_add(self.drawn_microusd))
     }
@@ -39,11 +47,29 @@ impl Account {
         self.drawn_microusd
             .saturating_sub(self.returned_microusd.saturating_add(self.charged_microusd))
     }
+
+    fn has(&self, amount: u64) -> bool {
+        let into = self.received_microusd.saturating_add(self.returned_microusd);
+        let out = self.moved_microusd.saturating_add(self.drawn_microusd);
+        into.saturating_sub(out) >= amount
+    }
+}
+
+/// Something that a holder did with its share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Move { to: FeedId, amount: u64 },
+    Draw(u64),
+    Return(u64),
 }
 
 /// The shares of all holders.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Shares {
+    first: BTreeMap<FeedId, u64>,
+    steps: BTreeMap<OrderKey, (FeedId, Step)>,
+    charged: BTreeMap<FeedId, u64>,
+    /// What the steps come to. It follows from them.
     accounts: BTreeMap<FeedId, Account>,
     total_microusd: u64,
 }
@@ -52,39 +78,64 @@ impl Shares {
     pub(super) fn new(policy: &Policy) -> Self {
         let mut shares = Shares::default();
         for share in &policy.shares {
-            let account = shares
-                .accounts
-                .entry(FeedId {
-                    node: share.node,
-                    incarnation: 0,
-                })
-                .or_default();
-            account.received_microusd = account.received_microusd.saturating_add(share.amount_microusd);
+            let holder = FeedId {
+                node: share.node,
+                incarnation: 0,
+            };
+            let first = shares.first.entry(holder).or_default();
+            *first = first.saturating_add(share.amount_microusd);
             shares.total_microusd = shares.total_microusd.saturating_add(share.amount_microusd);
         }
+        shares.settle_all();
         shares
     }
 
     pub(super) fn moved(&mut self, meta: &Meta, body: &ShareMoved) {
-        let from = self.accounts.entry(meta.feed()).or_default();
-        from.moved_microusd = from.moved_microusd.saturating_add(body.amount_microusd);
-        let to = self.accounts.entry(body.to).or_default();
-        to.received_microusd = to.received_microusd.saturating_add(body.amount_microusd);
+        let step = Step::Move {
+            to: body.to,
+            amount: body.amount_microusd,
+        };
+        self.step(meta, step);
     }
 
     pub(super) fn drawn(&mut self, meta: &Meta, body: &ChunkDrawn) {
-        let account = self.accounts.entry(meta.feed()).or_default();
-        account.drawn_microusd = account.drawn_microusd.saturating_add(body.amount_microusd);
+        self.step(meta, Step::Draw(body.amount_microusd));
     }
 
     pub(super) fn returned(&mut self, meta: &Meta, body: &ChunkReturned) {
-        let account = self.accounts.entry(meta.feed()).or_default();
-        account.returned_microusd = account.returned_microusd.saturating_add(body.amount_microusd);
+        self.step(meta, Step::Return(body.amount_microusd));
     }
 
     pub(super) fn charged(&mut self, meta: &Meta, body: &ModelCalled) {
-        let account = self.accounts.entry(meta.feed()).or_default();
-        account.charged_microusd = account.charged_microusd.saturating_add(body.charged_microusd);
+        let charged = self.charged.entry(meta.feed()).or_default();
+        *charged = charged.saturating_add(body.charged_microusd);
+        self.accounts.entry(meta.feed()).or_default().charged_microusd = *charged;
+    }
+
+    /// Enters a step. What comes late in the order changes what came after it, so all are settled again: shares move seldom.
+    fn step(&mut self, meta: &Meta, step: Step) {
+        let late = self
+            .steps
+            .last_key_value()
+            .is_some_and(|(last, _)| *last > meta.order());
+        self.steps.insert(meta.order(), (meta.feed(), step));
+        match late {
+            true => self.settle_all(),
+            false => settle(&mut self.accounts, meta.feed(), step),
+        }
+    }
+
+    fn settle_all(&mut self) {
+        self.accounts.clear();
+        for (holder, amount) in &self.first {
+            self.accounts.entry(*holder).or_default().received_microusd = *amount;
+        }
+        for (holder, step) in self.steps.values() {
+            settle(&mut self.accounts, *holder, *step);
+        }
+        for (holder, charged) in &self.charged {
+            self.accounts.entry(*holder).or_default().charged_microusd = *charged;
+        }
     }
 
     /// A holder's account.
@@ -100,6 +151,25 @@ impl Shares {
     /// The network's limit.
     pub fn total_microusd(&self) -> u64 {
         self.total_microusd
+    }
+}
+
+/// Carries one step out, as far as its holder has what it takes.
+fn settle(accounts: &mut BTreeMap<FeedId, Account>, holder: FeedId, step: Step) {
+    let account = accounts.entry(holder).or_default();
+    match step {
+        Step::Move { to, amount } if account.has(amount) || plant::active("minted_share") => {
+            account.moved_microusd = account.moved_microusd.saturating_add(amount);
+            let other = accounts.entry(to).or_default();
+            other.received_microusd = other.received_microusd.saturating_add(amount);
+        }
+        Step::Draw(amount) if account.has(amount) => {
+            account.drawn_microusd = account.drawn_microusd.saturating_add(amount);
+        }
+        Step::Return(amount) if account.drawn_microusd.saturating_sub(account.returned_microusd) >= amount => {
+            account.returned_microusd = account.returned_microusd.saturating_add(amount);
+        }
+        Step::Move { .. } | Step::Draw(_) | Step::Return(_) => account.is_overdrawn = true,
     }
 }
 

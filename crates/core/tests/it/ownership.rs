@@ -523,3 +523,20 @@ fn shares_are_moved_drawn_and_returned_by_their_holder() {
     let next_life = w.members[2].feed();
     assert_eq!(w.state().shares.account(&next_life).balance_microusd(), None);
 }
+
+#[test]
+fn nobody_makes_money_by_moving_or_returning_what_it_has_not() {
+    let mut w = World::three();
+    let (ann, bob, cat) = (w.members[0].feed(), w.members[1].feed(), w.members[2].feed());
+    let moved = |to, amount_microusd| Body::ShareMoved(ShareMoved { to, amount_microusd });
+    let balance = |w: &World, feed| w.state().shares.account(&feed).balance_microusd();
+    let (anns, bobs) = (balance(&w, ann).unwrap(), balance(&w, bob).unwrap());
+    w.append(0, moved(bob, MAX_NUMBER));
+    assert_eq!((balance(&w, ann), balance(&w, bob)), (None, Some(bobs)));
+    // What it does have, it can still give: honest holders are not hurt by what it said before.
+    w.append(0, moved(bob, anns));
+    assert_eq!(balance(&w, bob), Some(bobs + anns));
+    w.append(2, Body::ChunkReturned(ChunkReturned { amount_microusd: 5 }));
+    w.append(2, moved(bob, 5));
+    assert_eq!((balance(&w, cat), balance(&w, bob)), (None, Some(bobs + anns)));
+}

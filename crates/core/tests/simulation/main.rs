@@ -65,6 +65,9 @@ const FOUND: &[(usize, u64, &str)] = &[
 /// How many of the first seeds are run: enough for a minute in release, for half of one in debug.
 const FIRST: u64 = if cfg!(debug_assertions) { 6 } else { 60 };
 
+/// How many seeds are run in which verdicts are contested.
+const CONTESTED: u64 = FIRST / 3;
+
 fn check(config: &Config) -> Summary {
     match run(config) {
         Ok(summary) => summary,
@@ -113,6 +116,9 @@ fn the_first_seeds_hold_and_see_everything_that_is_claimed() {
     for seed in 1..=FIRST {
         let nodes = [3, 5, 8, 4][seed as usize % 4];
         totals.add(&check(&Config::of_seed(nodes, seed, 2)));
+    }
+    for seed in 1..=CONTESTED {
+        totals.add(&check(&Config::contested(5, seed, 2)));
     }
     println!("{totals}");
     // In debug there are too few seeds for what is rare.

@@ -12,6 +12,9 @@ impl World {
         if !self.honest(n) {
             return;
         }
+        if matches!(body, Body::ShareMoved(_) | Body::ChunkReturned(_)) {
+            self.check_shares(n);
+        }
         let Some(p) = self.project_of(n) else { return };
         let author = self.index.get(&meta.node()).copied();
         // Liars rest on whatever they like, and what was excluded is not there any more.

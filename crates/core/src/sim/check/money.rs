@@ -6,7 +6,7 @@ use crate::body::Body;
 use crate::crypto::{Hash, PublicKey};
 use crate::event::FeedId;
 use crate::sim::world::World;
-use crate::state::{DAY_MS, Meta};
+use crate::state::{Account, DAY_MS, Meta};
 
 /// A call under way.
 #[derive(Debug, Clone)]
@@ -57,14 +57,16 @@ impl World {
     pub(super) fn book_money(&mut self, n: usize, meta: &Meta, body: &Body) {
         let honest = self.honest(n);
         let books = self.check.money.feeds.entry(meta.feed()).or_default();
+        // What a liar moves, draws or returns is booked as far as it has it: more than that nobody may believe.
+        let has = (books.received + books.returned).saturating_sub(books.moved + books.drawn);
+        let gives_back = books.drawn.saturating_sub(books.returned);
         match body {
-            Body::ShareMoved(b) => {
-                books.moved = books.moved.saturating_add(b.amount_microusd);
-                let to = self.check.money.feeds.entry(b.to).or_default();
-                to.received = to.received.saturating_add(b.amount_microusd);
+            Body::ShareMoved(b) if honest || b.amount_microusd <= has => {
+                books.moved += b.amount_microusd;
+                self.check.money.feeds.entry(b.to).or_default().received += b.amount_microusd;
             }
-            Body::ChunkDrawn(b) => books.drawn = books.drawn.saturating_add(b.amount_microusd),
-            Body::ChunkReturned(b) => books.returned += b.amount_microusd,
+            Body::ChunkDrawn(b) if honest || b.amount_microusd <= has => books.drawn += b.amount_microusd,
+            Body::ChunkReturned(b) if honest || b.amount_microusd <= gives_back => books.returned += b.amount_microusd,
             Body::ModelCalled(b) => {
                 books.recorded += b.charged_microusd;
                 books.recorded_calls += 1;
@@ -81,6 +83,20 @@ impl World {
             () => return,
         };
         self.violate("money", format!("{} {problem}: {books:?}", self.name(n)));
+    }
+
+    /// Money was moved, as a node believes: all that anybody has and has drawn is not more than there ever was.
+    pub(super) fn check_shares(&mut self, n: usize) {
+        let Some(p) = self.project_of(n).filter(|_| self.honest(n)) else {
+            return;
+        };
+        let held = |a: &Account| u128::from(a.received_microusd).saturating_sub(u128::from(a.moved_microusd));
+        let sum: u128 = p.state.shares.accounts().map(|(_, a)| held(a)).sum();
+        let total = p.state.shares.total_microusd();
+        if sum > u128::from(total) {
+            let what = format!("{} believes in {sum} µ$ of {total}", self.name(n));
+            self.violate("money", what);
+        }
     }
 
     /// A model is asked: the worst case fits in everything.
