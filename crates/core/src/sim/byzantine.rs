@@ -17,7 +17,7 @@ impl World {
     pub fn publish_lies(&mut self, n: usize, message: Wire) {
         let truth = Rc::new(message);
         let lie = match &*truth {
-            Wire::Events { project, events, .. } if self.dice.chance(120) => {
+            Wire::Events { project, events, .. } if self.dice.chance(self.cfg.faults.equivocation) => {
                 let first = events.first().and_then(|e| Event::decode_trusted(e).ok());
                 let other = first
                     .filter(|e| e.node() == self.members[n].me)
@@ -91,10 +91,15 @@ impl World {
         let Some(n) = self.dice.pick(&liars).copied() else {
             return;
         };
-        if self.dice.chance(300) && self.lie_about_a_decision(n) {
+        let only = &self.cfg.faults.only_lies;
+        let decisions = match only.is_empty() {
+            true => self.dice.chance(300),
+            false => liars::decisions::NAME.contains(only.as_str()),
+        };
+        if decisions && self.lie_about_a_decision(n) {
             return;
         }
-        let Some((name, tell)) = liars::pick(&mut self.dice) else {
+        let Some((name, tell)) = liars::pick(&mut self.dice, &self.cfg.faults.only_lies) else {
             return;
         };
         let dice = Dice::new(self.cfg.seed, &format!("lie {n} {}", self.now));

@@ -231,7 +231,7 @@ impl World {
             .filter(|(f, _)| p.state.rosters.cut(&f.node, f.incarnation).is_some());
         let cut = cut.count() as u64;
         let resources = p.state.resources.values();
-        let siblings = resources.filter(|r| r.siblings().len() > 1).count() as u64;
+        let siblings = resources.filter(|r| !r.siblings().is_empty()).count() as u64;
         let s = &mut self.summary;
         for (n, name) in [
             (counts[4], "review answered by a person"),

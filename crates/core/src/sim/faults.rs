@@ -41,6 +41,10 @@ pub struct FaultProfile {
     pub byzantine: u32,
     /// Mean time between two lies of one of them.
     pub lie_every_ms: u64,
+    /// Of their events, those that they show in two versions.
+    pub equivocation: u32,
+    /// Only lies whose name has this in it; all if it is empty.
+    pub only_lies: String,
 }
 
 impl FaultProfile {
@@ -69,6 +73,8 @@ impl FaultProfile {
             model_nonsense: 0,
             byzantine: 0,
             lie_every_ms: 0,
+            equivocation: 120,
+            only_lies: String::new(),
         }
     }
 
@@ -97,6 +103,8 @@ impl FaultProfile {
             model_nonsense: 200,
             byzantine: 2,
             lie_every_ms: 12_000,
+            equivocation: 120,
+            only_lies: String::new(),
         }
     }
 

@@ -195,7 +195,7 @@ fn pace() -> Pace {
         lease_ms: 12_000,
         backup_ms: 3_000,
         restart_ms: 1_000,
-        remind_ms: 60_000,
-        escalation_timeout_ms: 8 * 60_000,
+        remind_ms: 20_000,
+        escalation_timeout_ms: 70_000,
     }
 }

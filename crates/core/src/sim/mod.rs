@@ -71,6 +71,31 @@ impl Config {
     }
 }
 
+impl Config {
+    /// So many nodes, nothing but a liar wrong, and verdicts that are contested: security's analysers are slow, so that vetoes come
+    /// after others have voted, and liars raise vetoes with nothing behind them.
+    pub fn contested(nodes: usize, seed: u64, minutes: u64) -> Self {
+        Config {
+            faults: FaultProfile {
+                byzantine: 1,
+                lie_every_ms: 3_000,
+                equivocation: 0,
+                only_lies: "a veto with nothing behind it".into(),
+                ..FaultProfile::none()
+            },
+            work: Work {
+                command_every_ms: 250,
+                reviews: 200,
+                found: [40, 120][seed as usize % 2],
+                analyser_ms: (100, 60_000),
+                abstains: 0,
+                ..Work::default()
+            },
+            ..Config::of_seed(nodes, seed, minutes)
+        }
+    }
+}
+
 /// Runs a simulation to its end, without a log of what leads to a failure: in half the time.
 ///
 /// # Errors

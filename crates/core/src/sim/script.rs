@@ -99,7 +99,7 @@ impl World {
         if open < MAX_OPEN_REVIEWS && dice.chance(self.cfg.work.reviews) {
             return Some(review(project, &mut dice));
         }
-        Some(match dice.index(26) {
+        Some(match dice.index(27) {
             0..=2 if open < MAX_OPEN_REVIEWS => review(project, &mut dice),
             3 | 4 => Command::Post {
                 project,
@@ -169,14 +169,14 @@ impl World {
                 escalation: *dice.pick(&escalations)?,
                 person: "ann".into(),
             },
-            21 => Command::AnswerEscalation {
+            21 | 22 => Command::AnswerEscalation {
                 project,
                 escalation: *dice.pick(&escalations)?,
                 option: dice.below(3) as u32,
                 text: Some(text),
                 person: "ann".into(),
             },
-            22 if dice.chance(200) => Command::Escalate {
+            26 if dice.chance(200) => Command::Escalate {
                 project,
                 thread: *dice.pick(&threads)?,
                 reason: Reason::Request,

@@ -102,9 +102,11 @@ impl World {
     fn erase_something(&mut self) {
         let n = self.dice.index(self.members.len());
         let Some(p) = self.project_of(n) else { return };
+        let (project, disk) = (p.id(), &self.members[n].disk);
         let messages = p.state.threads.values().flat_map(|t| t.messages.values());
-        let texts: Vec<_> = messages.map(|m| m.message.statement.text.hash).collect();
-        let project = p.id();
+        // What is not durable yet is also still to be sent.
+        let kept = messages.filter(|m| disk.is_durable(project, m.reference.feed, m.reference.seq));
+        let texts: Vec<_> = kept.map(|m| m.message.statement.text.hash).collect();
         if let Some(text) = self.dice.pick(&texts).copied() {
             self.members[n].disk.erase(project, text);
             self.summary.saw("text erased");

@@ -181,6 +181,11 @@ impl Task {
         Some((token, ack.until_ms.max(extended)))
     }
 
+    /// Whether anybody has acknowledged a claim of this feed, whatever became of it: cheap, and mostly the answer is no.
+    pub fn was_promised_to(&self, owner: &FeedId) -> bool {
+        self.acks.values().any(|acks| acks.values().any(|a| a.owner == *owner))
+    }
+
     /// The highest token that the authority, or a part of it, has acknowledged. Tokens are counted one by one, so that no seat
     /// can use up their numbers by acknowledging the last of them.
     pub fn highest_token(&self, authority: Authority, roster: &Roster) -> u64 {
@@ -197,11 +202,6 @@ impl Task {
             highest = *token;
         }
         highest
-    }
-
-    /// Whether anybody has acknowledged a claim of this feed, whatever became of it: cheap, and mostly the answer is no.
-    pub fn was_promised_to(&self, owner: &FeedId) -> bool {
-        self.acks.values().any(|acks| acks.values().any(|a| a.owner == *owner))
     }
 
     /// Whether the owner has given the lease back or finished under it.

@@ -28,13 +28,9 @@ impl World {
         };
         // A message may have waited for the disk while the roster changed.
         let rosters = &p.state.rosters;
-        let latest = rosters.latest();
-        let before = latest.epoch.checked_sub(1).and_then(|e| rosters.epoch(e));
-        let shown = p.newest_roster();
-        let is_member = [Some(latest), before, Some(shown)]
-            .into_iter()
-            .flatten()
-            .any(|r| r.is_member(to));
+        let latest = rosters.latest().epoch;
+        let mut recent = (self.epoch_of_speech(n, latest)..=latest).filter_map(|e| rosters.epoch(e));
+        let is_member = recent.any(|r| r.is_member(to)) || p.newest_roster().is_member(to);
         let erased = texts.iter().find(|hash| member.disk.is_erased(project, **hash));
         let what = match erased {
             _ if !is_member => format!("{} gives a text to {}, which is no member", self.name(n), self.who(to)),

@@ -14,12 +14,31 @@ pub(super) struct Rosters {
     agreed: BTreeMap<(Hash, u32), Hash>,
     /// By node: the epoch and the number of ends that were looked at last.
     seen: BTreeMap<usize, (u32, usize)>,
+    /// By node: when it came to which epoch, the newest last.
+    came_to: BTreeMap<usize, Vec<(u64, u32)>>,
 }
+
+/// What was decided to be said waits for the disk, at most so long, milliseconds.
+const WAITS_MS: u64 = 3_000;
 
 impl World {
     /// A node is made anew: it is looked at anew.
     pub(super) fn forget_rosters_seen(&mut self, n: usize) {
         self.check.rosters.seen.remove(&n);
+        self.check.rosters.came_to.remove(&n);
+    }
+
+    /// The oldest epoch that a node may have gone by when it decided what it says now.
+    pub(super) fn epoch_of_speech(&self, n: usize, latest: u32) -> u32 {
+        let came = self
+            .check
+            .rosters
+            .came_to
+            .get(&n)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        let before = came.iter().rev().find(|(at, _)| at + WAITS_MS <= self.now);
+        before.or(came.first()).map_or(latest, |(_, epoch)| *epoch)
     }
 
     /// After a node has accepted events.
@@ -58,6 +77,10 @@ impl World {
             if honest && !cut && !self.check.forked.contains(&feed) {
                 problems.push(format!("ends the feed of honest {} at {at}", self.feed_name(&feed)));
             }
+        }
+        let came = self.check.rosters.came_to.entry(n).or_default();
+        if came.last().is_none_or(|(_, epoch)| *epoch != now.0) {
+            came.push((self.now, now.0));
         }
         self.check.rosters.seen.insert(n, now);
         for (epoch, hash) in fresh {

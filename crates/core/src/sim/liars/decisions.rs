@@ -25,6 +25,9 @@ use crate::finding::Finding;
 use crate::node::Project;
 use crate::state::{Meta, ThreadStatus};
 
+/// What a profile of faults calls the lies of this file.
+pub const NAME: &str = "a lie about a decision";
+
 /// The books of answers: who chose which options of which question.
 #[derive(Debug, Default)]
 pub struct People {

@@ -46,11 +46,11 @@ pub(super) const LIES: &[&[Lie]] = &[
     strangers::LIES,
 ];
 
-/// One of all lies.
-pub(super) fn pick(dice: &mut Dice) -> Option<Lie> {
-    let count = LIES.iter().map(|l| l.len()).sum();
-    let at = dice.index(count);
-    LIES.iter().flat_map(|l| l.iter()).nth(at).copied()
+/// One of the lies whose name has `only` in it.
+pub(super) fn pick(dice: &mut Dice, only: &str) -> Option<Lie> {
+    let all = LIES.iter().flat_map(|l| l.iter());
+    let list: Vec<&Lie> = all.filter(|(name, _)| name.contains(only)).collect();
+    dice.pick(&list).map(|lie| **lie)
 }
 
 /// A liar and what it sees.
