@@ -237,6 +237,11 @@ impl Event {
         })
     }
 
+    /// Length of the signed part, bytes.
+    pub fn signed_len(&self) -> usize {
+        self.signed.len()
+    }
+
     /// The decoded signed part.
     pub fn header(&self) -> &Header {
         &self.header

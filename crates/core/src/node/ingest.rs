@@ -155,7 +155,7 @@ impl Project {
                     ctx.out.store(self.id, vec![event.clone()], vec![]);
                     queue.extend(self.accept(ctx, &event));
                 }
-                Offer::Known | Offer::Held => {}
+                Offer::Known | Offer::Held | Offer::Full => {}
                 Offer::Fork => ctx.out.silent(Effect::ProveFork {
                     project: self.id,
                     event,

@@ -13,7 +13,7 @@ use super::world::{Nature, World};
 use crate::body::{Body, kind_name};
 use crate::crypto::{Hash, PublicKey};
 use crate::event::{Event, EventRef, FeedId};
-use crate::feed::MAX_HELD;
+use crate::feed::{HELD_MEMBER_BYTES, HELD_STRANGER_BYTES};
 use crate::hlc::MAX_SKEW_MS;
 use crate::node::{CommandError, Outcome, Write};
 use crate::state::Meta;
@@ -286,14 +286,16 @@ impl World {
     }
 
     fn check_new_events(&mut self, n: usize) {
-        let Some((total, held)) = self.project_of(n).map(|p| (p.feeds.total(), p.feeds.held())) else {
+        let Some((total, held)) = self.project_of(n).map(|p| (p.feeds.total(), p.feeds.held_bytes())) else {
             return;
         };
+        let (members, strangers) = held;
+        if members > HELD_MEMBER_BYTES || strangers > HELD_STRANGER_BYTES {
+            let what = format!("{} holds {members} bytes of members' and {strangers} of strangers'", self.name(n));
+            self.violate("bounded", what);
+        }
         if self.check.seen.insert(n, total) == Some(total) {
             return;
-        }
-        if held > MAX_HELD {
-            self.violate("bounded", format!("{} holds {held} events", self.name(n)));
         }
         self.check_leases(n);
     }
