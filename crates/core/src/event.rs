@@ -5,6 +5,10 @@
 //! author's signature are over exactly these bytes, so nothing is ever re-encoded to be checked. The body is a byte string
 //! of its own: an event of an unknown kind is verified, kept and relayed, and has no effect.
 
+mod checked;
+
+pub use checked::Checked;
+
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 

@@ -217,6 +217,7 @@ impl Node {
             }
             Input::Listening { addresses } => {
                 self.addresses = addresses;
+                self.addresses.retain(|a| a.len() <= crate::wire::MAX_ADDRESS_BYTES);
                 self.addresses.truncate(crate::wire::MAX_ADDRESSES);
                 self.step(now, |_, _| {})
             }
@@ -229,6 +230,15 @@ impl Node {
                 self.step(now, |_, _| {})
             }
             Input::Received { from, message, gossip } => self.receive(now, from, message, gossip),
+            Input::Events {
+                from,
+                project,
+                events,
+                blobs,
+                gossip,
+            } => self.with(now, &project, |p, ctx| {
+                p.events_received(ctx, from, events.into_iter(), blobs, gossip)
+            }),
             Input::BlobLoaded { project, hash, blob } => {
                 self.with(now, &project, |p, ctx| p.blob_loaded(ctx, hash, blob))
             }
