@@ -135,6 +135,12 @@ impl Feeds {
         self.held.bytes()
     }
 
+    /// Whether there is room for one more event of somebody who is not a member: without it there is no point in
+    /// checking its signature.
+    pub fn has_room_for_stranger(&self, node: &PublicKey) -> bool {
+        self.held.has_room_for_stranger(node)
+    }
+
     /// What held events wait for, in words, for people who look for the reason.
     pub fn waits(&self) -> Vec<String> {
         let words = |b: &Blocker| match b {

@@ -81,6 +81,11 @@ impl Held {
         (self.members, self.strangers)
     }
 
+    pub fn has_room_for_stranger(&self, node: &PublicKey) -> bool {
+        let own = self.accounts.get(node).map_or(0, |a| a.bytes);
+        own + 2 * OVERHEAD <= HELD_ONE_STRANGER_BYTES && self.strangers + 2 * OVERHEAD <= HELD_STRANGER_BYTES
+    }
+
     pub fn contains(&self, id: &FeedId, seq: u64) -> bool {
         self.feeds.get(id).is_some_and(|f| f.contains_key(&seq))
     }

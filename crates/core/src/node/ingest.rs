@@ -49,7 +49,7 @@ impl Project {
         match message {
             Wire::Events { events, blobs, .. } => {
                 // One after the other: what was just accepted is known, and costs no second check.
-                for bytes in &events {
+                for bytes in events.iter().take(crate::wire::MAX_RANGE as usize) {
                     self.event_received(ctx, from, bytes);
                 }
                 self.events_received(ctx, from, std::iter::empty(), blobs, gossip);
@@ -207,6 +207,7 @@ impl Project {
         let now_epoch = self.state.rosters.latest().epoch;
         if now_epoch > epoch {
             released.extend(self.feeds.epoch_known(now_epoch));
+            self.want_again(ctx);
             if self.is_beyond_its_end() {
                 ctx.out.silent(Effect::Reload);
             }

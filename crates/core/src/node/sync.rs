@@ -253,6 +253,9 @@ impl Project {
                 self.offer(ctx, event);
             }
         }
+        if self.rosters.latest().epoch > before {
+            self.want_again(ctx);
+        }
         for cut in self.rosters.latest().cuts.clone() {
             let feed = FeedId {
                 node: cut.node,
@@ -335,6 +338,14 @@ impl Project {
             (asked.upto, asked.at_ms) = (asked.upto + next, now);
         }
         self.sync.asked.insert(feed, asked);
+    }
+
+    /// Who was a stranger is a member now: there was no room for its events, and now there is.
+    pub(super) fn want_again(&mut self, ctx: &mut Ctx<'_>) {
+        self.sync.asked.clear();
+        for feed in self.sync.remote.keys().copied().collect::<Vec<_>>() {
+            self.want(ctx, feed);
+        }
     }
 
     /// A range came: ask for what follows it.
