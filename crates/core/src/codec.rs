@@ -79,6 +79,37 @@ impl minicbor::encode::Write for Expected<'_> {
 #[derive(Debug)]
 struct Differs;
 
+/// Whether no unsigned integer in an encoding exceeds a limit. Of a form that the encoder does not write the answer is no.
+pub fn numbers_are_within(bytes: &[u8], limit: u64) -> bool {
+    let mut rest = bytes;
+    while let Some((first, tail)) = rest.split_first() {
+        // RFC 8949 section 3: three bits of major type, five of argument, or of how many bytes hold it.
+        let (major, low) = (first >> 5, first & 0x1f);
+        let width = match low {
+            0..24 => 0,
+            24..28 => 1usize << (low - 24),
+            _ => return false,
+        };
+        let Some((bytes, tail)) = tail.split_at_checked(width) else {
+            return false;
+        };
+        let argument = match width {
+            0 => u64::from(low),
+            _ => bytes.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)),
+        };
+        let skip = match major {
+            0 if argument > limit => return false,
+            2 | 3 => usize::try_from(argument).unwrap_or(usize::MAX),
+            _ => 0,
+        };
+        let Some((_, tail)) = tail.split_at_checked(skip) else {
+            return false;
+        };
+        rest = tail;
+    }
+    true
+}
+
 /// [`decode`] with an upper bound on the length, checked first.
 pub fn decode_bounded<'b, T>(what: &'static str, bytes: &'b [u8], limit: usize) -> Result<T, CodecError>
 where

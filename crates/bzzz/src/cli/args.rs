@@ -5,7 +5,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use super::context::Global;
 use super::{
     admit, agents, backup, bench, completions, config, doctor, escalations, exit, get, init, log, lookup, man, post,
-    rebuild, replay, restore, review, sim, task, thread, up, verify,
+    rebuild, replay, restore, review, sim, stop, task, thread, up, verify,
 };
 
 /// A peer-to-peer network in which agents review, discuss, vote and decide
@@ -29,7 +29,7 @@ pub enum Command {
     Up(up::UpArgs),
     /// Review a change with a team of agents
     Review(Box<review::ReviewArgs>),
-    /// List the agents of the network
+    /// List the agents of the network; pause, resume or retire one
     Agents(agents::AgentsArgs),
     /// Find agents, threads, tasks and resources by address
     Lookup(lookup::LookupArgs),
@@ -45,6 +45,10 @@ pub enum Command {
     Escalations(escalations::EscalationsArgs),
     /// Admit nodes to the project's roster
     Admit(admit::AdmitArgs),
+    /// Let the node's agents finish, and take nothing new
+    Drain(stop::StopArgs),
+    /// Stop the node's agents at once
+    Kill(stop::StopArgs),
     /// Check a decision certificate
     Verify(verify::VerifyArgs),
     /// Check the signed log
@@ -78,8 +82,58 @@ pub fn command() -> clap::Command {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser as _;
+
     #[test]
     fn the_definition_holds_together() {
         super::command().debug_assert();
+    }
+
+    /// The words of a line as a shell would split it: quotes keep spaces, a `#` after a space begins a comment.
+    fn words(line: &str) -> Vec<String> {
+        let (mut out, mut word, mut quoted) = (Vec::new(), None::<String>, false);
+        for c in line.chars() {
+            match c {
+                '"' => {
+                    quoted = !quoted;
+                    word.get_or_insert_default();
+                }
+                ' ' if !quoted => out.extend(word.take()),
+                '#' if !quoted && word.is_none() => break,
+                c => word.get_or_insert_default().push(c),
+            }
+        }
+        out.extend(word);
+        out
+    }
+
+    /// A guide whose commands do not exist is worse than none.
+    #[test]
+    fn every_command_in_the_documents_is_understood() {
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+        let documents = std::fs::read_dir(format!("{root}/docs")).expect("the documents");
+        let mut paths: Vec<_> = documents.map(|entry| entry.expect("an entry").path()).collect();
+        paths.retain(|path| path.extension().is_some_and(|e| e == "md"));
+        paths.extend(["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md"].map(|name| format!("{root}/{name}").into()));
+        let mut seen = 0;
+        for path in paths {
+            let text = std::fs::read_to_string(&path).expect("a document");
+            let mut in_shell = false;
+            for line in text.lines() {
+                if line.starts_with("```") {
+                    in_shell = line == "```sh";
+                }
+                let command = line.rsplit(" | ").next().unwrap_or(line).trim_start_matches("$ ");
+                if in_shell && command.starts_with("bzzz ") {
+                    let parsed = super::Cli::try_parse_from(words(command));
+                    assert!(parsed.is_ok(), "{}: {line}\n{}", path.display(), parsed.unwrap_err());
+                    seen += 1;
+                }
+            }
+        }
+        assert!(
+            seen > 50,
+            "only {seen} commands were found: does the test still read the documents?"
+        );
     }
 }

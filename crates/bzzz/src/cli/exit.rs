@@ -77,6 +77,7 @@ pub fn table() -> String {
     for exit in ALL {
         out.push_str(&format!("  {}  {}\n", exit.code(), exit.meaning()));
     }
-    out.pop();
+    // As shells count a process that ended by a signal: 128 and its number.
+    out.push_str("  130, 143  stopped by an interrupt (Ctrl-C) or a termination signal");
     out
 }

@@ -29,6 +29,7 @@ pub mod replay;
 pub mod restore;
 pub mod review;
 pub mod sim;
+pub mod stop;
 pub mod task;
 pub mod text;
 pub mod thread;
@@ -83,6 +84,8 @@ fn dispatch(command: Command, context: &mut Context) -> Result<Exit> {
         Command::Task(args) => task::run(args, context),
         Command::Escalations(args) => escalations::run(args, context),
         Command::Admit(args) => admit::run(args, context),
+        Command::Drain(args) => stop::drain(args, context),
+        Command::Kill(args) => stop::kill(args, context),
         Command::Verify(args) => verify::run(args, context),
         Command::Log(args) => log::run(args, context),
         Command::Replay(args) => replay::run(args, context),

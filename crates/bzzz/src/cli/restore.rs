@@ -47,8 +47,14 @@ pub fn run(args: RestoreArgs, context: &mut Context) -> Result<Exit> {
     let answer = json!({ "from": from, "data": folder, "bytes": manifest.bytes, "feeds": manifest.heads.len() });
     context.show(&answer, |_| {
         let feeds = words::count(manifest.heads.len() as u64, "feed");
+        // A backup never holds keys, so whoever finds one cannot sign as the node.
+        let kept = ["identity", "operator"].iter().all(|key| settings.data.join(key).exists());
+        let keys = match kept {
+            true => "",
+            false => "keys: a backup holds none; put the files `identity` and `operator` of the node here first, or it comes up as a stranger\n",
+        };
         format!(
-            "restored {feeds} to {}\nnext: bzzz up --data {} (as a new incarnation)\n",
+            "restored {feeds} to {}\n{keys}next: bzzz up --data {} (as a new incarnation)\n",
             folder.display(),
             settings.data.display()
         )

@@ -55,6 +55,16 @@ enum Action {
         #[arg(long, value_name = "AGENT")]
         agent: String,
     },
+    /// Give a task back that an agent of this node owns
+    Release {
+        /// Task id
+        id: String,
+    },
+    /// Take back for good a task that this node has announced
+    Cancel {
+        /// Task id
+        id: String,
+    },
     /// Complete a task that an agent of this node owns
     Complete {
         /// Task id
@@ -103,6 +113,8 @@ pub fn run(args: TaskArgs, context: &mut Context) -> Result<Exit> {
             &json!({ "agent": agent }),
             "could not claim the task",
         )?,
+        Action::Release { id } => client.post(&path(&id, "/release"), &json!({}), "could not give the task back")?,
+        Action::Cancel { id } => client.post(&path(&id, "/cancel"), &json!({}), "could not cancel the task")?,
         Action::Complete {
             id,
             token,

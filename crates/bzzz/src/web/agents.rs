@@ -182,7 +182,10 @@ pub async fn lookup(State(app): State<App>, Params(query): Params<Lookup>) -> An
         );
     }
     if asked("task") {
-        out.insert("tasks".into(), tasks::rows(&app, None).await?.into());
+        out.insert(
+            "tasks".into(),
+            tasks::rows(&app, None, Some(address.clone())).await?.into(),
+        );
     }
     if asked("resource") {
         out.insert("resources".into(), resources::rows(&app, &address).await?.into());

@@ -60,12 +60,24 @@ impl Refusal {
     }
 }
 
+/// Which command lists what was not found.
+fn where_to_look(what: &str) -> &'static str {
+    match what.split(' ').next() {
+        Some("agent") => "`bzzz agents` lists them; ask the node that hosts it",
+        Some("thread") => "`bzzz thread list` shows them",
+        Some("task") => "`bzzz task list` shows them",
+        Some("escalation") => "`bzzz escalations list --all` shows them",
+        _ => "`bzzz admit` lists the nodes that wait for a seat",
+    }
+}
+
 impl From<NodeError> for Refusal {
     fn from(error: NodeError) -> Self {
         let (status, exit, hint) = match &error {
-            NodeError::Command(CommandError::NotFound { .. } | CommandError::NoProject(_)) => {
-                (StatusCode::NOT_FOUND, Exit::Usage, None)
+            NodeError::Command(CommandError::NotFound { what, .. }) => {
+                (StatusCode::NOT_FOUND, Exit::Usage, Some(where_to_look(what)))
             }
+            NodeError::Command(CommandError::NoProject(_)) => (StatusCode::NOT_FOUND, Exit::Usage, None),
             NodeError::Command(CommandError::Invalid(_)) => (StatusCode::BAD_REQUEST, Exit::Usage, None),
             NodeError::Command(CommandError::Conflict(_)) => (StatusCode::CONFLICT, Exit::No, None),
             NodeError::Command(_) | NodeError::NoProject => (

@@ -1,6 +1,7 @@
 //! Tasks: announcing, claiming, finishing.
 
 use axum::extract::{Path, State};
+use bzzz_core::address::{Address, Name};
 use bzzz_core::crypto::Hash;
 use bzzz_core::node::{Command, Project};
 use bzzz_core::state::TaskStatus;
@@ -46,12 +47,34 @@ fn row(p: &Project, id: &Hash, now: u64) -> Option<(Value, Hash)> {
     Some((value, announced.title.hash))
 }
 
-/// Tasks as JSON.
-pub async fn rows(app: &App, state: Option<String>) -> Result<Vec<Value>, Refusal> {
+/// Whether an address is about a task: its role, the name of its thread, and the agent that owns it.
+fn is_meant(p: &Project, id: &Hash, owner: Option<&str>, address: &Address) -> bool {
+    let Some((_, announced)) = p.state.tasks.get(id).and_then(|t| t.announced.as_ref()) else {
+        return false;
+    };
+    let thread = announced.thread.and_then(|t| p.state.threads.get(&t)?.opened.as_ref());
+    let overlaps = |wanted: &Name, text: &str| Name::parse(text).is_ok_and(|name| wanted.overlaps(&name));
+    overlaps(&address.role, &announced.role)
+        && thread.is_none_or(|(_, opened)| overlaps(&address.task, &opened.task))
+        && (address.agent.is_any() || owner.is_some_and(|owner| overlaps(&address.agent, owner)))
+}
+
+/// Tasks as JSON: in a state, about an address.
+pub async fn rows(app: &App, state: Option<String>, address: Option<Address>) -> Result<Vec<Value>, Refusal> {
     let (project, rows) = app
         .handle
-        .project(None, |p, now| {
-            let rows: Vec<_> = p.state.tasks.keys().filter_map(|id| row(p, id, now)).collect();
+        .project(None, move |p, now| {
+            let rows: Vec<_> = p
+                .state
+                .tasks
+                .keys()
+                .filter_map(|id| Some((id, row(p, id, now)?)))
+                .filter(|(id, (value, _))| {
+                    let meant = |address| is_meant(p, id, value["owner"].as_str(), address);
+                    address.as_ref().is_none_or(meant)
+                })
+                .map(|(_, row)| row)
+                .collect();
             (p.id(), rows)
         })
         .await?;
@@ -71,7 +94,7 @@ pub async fn rows(app: &App, state: Option<String>) -> Result<Vec<Value>, Refusa
 
 /// `GET tasks`.
 pub async fn list(State(app): State<App>, Params(filter): Params<Filter>) -> Answer {
-    ok(json!({ "tasks": rows(&app, filter.state).await? }))
+    ok(json!({ "tasks": rows(&app, filter.state, None).await? }))
 }
 
 async fn find(app: &App, given: &str) -> Result<Hash, Refusal> {

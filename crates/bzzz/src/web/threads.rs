@@ -1,8 +1,10 @@
 //! Threads: what there is, what was said, and saying something.
 
+use std::collections::BTreeSet;
+
 use axum::extract::{Path, State};
 use bzzz_core::address::{Address, Name};
-use bzzz_core::body::{MessageKind, Reason, ThreadKind, Timing};
+use bzzz_core::body::{MessageKind, Reason, ThreadKind, ThreadOpened, Timing};
 use bzzz_core::crypto::Hash;
 use bzzz_core::node::{Command, Outcome, Project};
 use bzzz_core::report_build::{choice_word, message_word};
@@ -40,15 +42,7 @@ struct Row {
 fn row(p: &Project, id: &Hash) -> Option<Row> {
     let t = p.state.threads.get(id)?;
     let (meta, opened) = t.opened.as_ref()?;
-    let mut people: Vec<String> = t
-        .messages
-        .values()
-        .map(|m| (m.reference.feed.node, m.message.by))
-        .chain(t.findings.values().map(|f| (f.reference.feed.node, f.findings.by)))
-        .map(|(node, by)| speaker(p, &node, &by))
-        .collect();
-    people.sort();
-    people.dedup();
+    let people = speakers(p, id);
     let verdict = match p.thread_status(id) {
         Some(ThreadStatus::Decided { choice, .. }) => Some(choice_word(choice)),
         _ => None,
@@ -72,6 +66,17 @@ fn row(p: &Project, id: &Hash) -> Option<Row> {
     })
 }
 
+/// Everybody who said or found something in a thread, sorted.
+fn speakers(p: &Project, id: &Hash) -> Vec<String> {
+    let Some(t) = p.state.threads.get(id) else {
+        return vec![];
+    };
+    let talked = t.messages.values().map(|m| (m.reference.feed.node, m.message.by));
+    let found = t.findings.values().map(|f| (f.reference.feed.node, f.findings.by));
+    let all: BTreeSet<String> = talked.chain(found).map(|(node, by)| speaker(p, &node, &by)).collect();
+    all.into_iter().collect()
+}
+
 /// Who said something: an agent's id, or the node.
 pub fn speaker(p: &Project, node: &bzzz_core::crypto::PublicKey, by: &bzzz_core::crypto::PublicKey) -> String {
     match p.state.agents.get(node, by) {
@@ -85,11 +90,14 @@ pub async fn rows(app: &App, state: Option<String>, address: Option<Address>) ->
     let (project, mut rows) = app
         .handle
         .project(None, move |p, _| {
-            let of_task = |task: &str| {
-                let name = Name::parse(task).ok();
-                address
-                    .as_ref()
-                    .is_none_or(|a| name.is_some_and(|n| a.task.overlaps(&n)))
+            let overlaps = |wanted: &Name, text: &str| Name::parse(text).is_ok_and(|name| wanted.overlaps(&name));
+            // By its task's name, and by the roles that are asked to it. An agent is meant when it has said something.
+            let is_meant = |id: &Hash, opened: &ThreadOpened| {
+                address.as_ref().is_none_or(|a| {
+                    let asked = a.role.is_any() || opened.roles.iter().any(|r| overlaps(&a.role, r));
+                    let spoke = || speakers(p, id).iter().any(|s| overlaps(&a.agent, s));
+                    overlaps(&a.task, &opened.task) && asked && (a.agent.is_any() || spoke())
+                })
             };
             let opened = p
                 .state
@@ -97,7 +105,7 @@ pub async fn rows(app: &App, state: Option<String>, address: Option<Address>) ->
                 .iter()
                 .filter_map(|(id, t)| t.opened.as_ref().map(|(m, o)| (id, m, o)));
             let mut wanted: Vec<_> = opened
-                .filter(|(_, _, o)| of_task(&o.task))
+                .filter(|(id, _, o)| is_meant(id, o))
                 .map(|(id, m, _)| (m.order(), *id))
                 .collect();
             wanted.sort_unstable_by(|a, b| b.cmp(a));

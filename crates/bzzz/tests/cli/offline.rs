@@ -28,6 +28,7 @@ fn backup_restore_and_checks_go_round() {
     with(&["rebuild"]).ok();
     let restored = place.run(&["restore", "b.db", "--data", "e"]);
     assert!(restored.ok().out.contains("bzzz up --data e"), "{restored:?}");
+    assert!(restored.out.contains("keys: a backup holds none"), "{restored:?}");
     place.run(&["log", "verify", "--data", "e"]).ok();
     place
         .run(&["restore", "b.db", "--data", "e"])

@@ -115,20 +115,34 @@ fn paused_drained_and_killed_agents_take_nothing_new() {
     let a = Start::new("a", "security,reviewer").up(&place);
     until_live(&[&a], 1);
     let (id, _) = agent(&a, "security");
-    assert_eq!(a.post(&format!("agents/{id}/pause"), &json!({})).0, 200);
+    let http = a.http();
+    let paused = place.run(&["agents", "pause", &id, "--node", &http]);
+    assert!(paused.ok().out.contains("is paused"), "{paused:?}");
     until("it is paused", || (agent(&a, "security").1 == "paused").then_some(()));
     let (status, fault) = a.post("agents/nobody/pause", &json!({}));
     assert_eq!(status, 404, "{fault}");
-    assert_eq!(a.post(&format!("agents/{id}/resume"), &json!({})).0, 200);
+    let unknown = place.run(&["agents", "pause", "nobody", "--node", &http]);
+    unknown.fails(2, &["could not pause the agent", "nobody", "try:"]);
+    place.run(&["agents", "resume", &id, "--node", &http]).ok();
     until("it is back", || (agent(&a, "security").1 == "idle").then_some(()));
     review(&place, &a, 1);
-    assert_eq!(a.post("node/drain", &json!({})).0, 200);
+    // What was asked of one role is not shown under another.
+    let tasks = |address: &str| {
+        let found = place.run(&["lookup", address, "--kind", "tasks", "--json", "--node", &http]);
+        let list = found.ok().json()["tasks"].as_array().expect("a list").clone();
+        list.iter().map(|t| t["role"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(tasks("bzzz://*:security@*:*/"), ["security"]);
+    assert_eq!(tasks(&format!("bzzz://{id}:*@*:*/")), ["security"]);
+    assert_eq!(tasks("bzzz://*:reviewer@*:*/"), ["reviewer"]);
+    assert!(tasks("bzzz://*:painter@*:*/").is_empty());
+    place.run(&["drain", "--node", &http]).ok();
     until("all have stopped", || {
         (agent(&a, "security").1 == "stopped" && agent(&a, "reviewer").1 == "stopped").then_some(())
     });
     let mut b = Start::new("b", "security").up(&place);
     until_live(&[&b], 1);
-    assert_eq!(b.post("node/kill", &json!({})).0, 200);
+    place.run(&["kill", "--node", &b.http()]).ok();
     until("it has stopped", || {
         (agent(&b, "security").1 == "stopped").then_some(())
     });

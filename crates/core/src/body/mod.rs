@@ -30,6 +30,9 @@ use crate::crypto::{Context, Keypair, PublicKey, Signature};
 pub const MAX_NAME_BYTES: usize = 128;
 /// Lists inside a body are no longer than this unless their type says otherwise.
 pub const MAX_LIST: usize = 256;
+/// No number in a body is larger: 2^53 - 1, which every language holds exactly (RFC 8259 section 6). So what others say can be added
+/// to a time or an amount without running over.
+pub const MAX_NUMBER: u64 = (1 << 53) - 1;
 
 /// A statement that is signed apart from the event that carries it, by an agent, a node or a person.
 pub trait Statement: Encode<()> + for<'b> Decode<'b, ()> {
@@ -97,6 +100,9 @@ macro_rules! bodies {
 
             /// The body, if this build knows its kind and its form is right.
             pub fn from_kind_and_bytes(kind: u16, bytes: &[u8]) -> Option<Body> {
+                if !codec::numbers_are_within(bytes, MAX_NUMBER) {
+                    return None;
+                }
                 match kind {
                     $($number => {
                         let body: $variant = codec::decode(stringify!($variant), bytes).ok()?;

@@ -95,11 +95,12 @@ impl Project {
         if claims > task.acks_for(&home, &self.me, &agent) && self.state.policy.authority == Authority::Home {
             return None;
         }
+        let (authority, roster) = (self.state.policy.authority, self.task_roster(task)?);
         // While acknowledgements of the agent's last claim may still come, another one would only be noise.
-        if task.may_still_be_granted(&self.me, &agent, ctx.now) {
+        if task.may_still_be_granted(&self.me, &agent, ctx.now, authority, roster) {
             return None;
         }
-        let tokens = task.highest_token() as usize;
+        let tokens = task.highest_token(authority, roster) as usize;
         if self.state.policy.authority == Authority::Majority && claims > tokens {
             return None;
         }
@@ -136,9 +137,9 @@ impl Project {
         if ctx.now < open_at {
             return open_at;
         }
-        let highest = task.highest_token();
-        let promised = task.promised(&self.me);
         let authority = self.state.policy.authority;
+        let highest = task.highest_token(authority, roster);
+        let promised = task.promised(&self.me);
         let over = |token| task.lease(token, authority, roster).is_some_and(|l| task.is_over(&l));
         // What this node has promised binds it until it is over, or has expired by its own clock and the skew.
         if let Some((token, until)) = promised

@@ -15,6 +15,7 @@ mod dice;
 mod disk;
 mod end;
 mod faults;
+mod liars;
 mod log;
 mod members;
 mod minds;

@@ -47,6 +47,8 @@ pub struct Summary {
     pub lease_overlap_ms: u64,
     /// Own events by kind.
     pub kinds: BTreeMap<&'static str, u64>,
+    /// Lies told, by what they were.
+    pub told: BTreeMap<&'static str, u64>,
     /// Escalations by reason.
     pub reasons: BTreeMap<String, u64>,
     /// A hash over every input and every effect.

@@ -181,9 +181,22 @@ impl Task {
         Some((token, ack.until_ms.max(extended)))
     }
 
-    /// The highest token that anybody has acknowledged.
-    pub fn highest_token(&self) -> u64 {
-        self.acks.keys().next_back().copied().unwrap_or(0)
+    /// The highest token that the authority, or a part of it, has acknowledged. Tokens are counted one by one, so that no seat
+    /// can use up their numbers by acknowledging the last of them.
+    pub fn highest_token(&self, authority: Authority, roster: &Roster) -> u64 {
+        let by_home = authority == Authority::Home || roster.seat_count() < 3;
+        let entitled = |by: &FeedId| match by_home {
+            true => self.home() == Some(*by),
+            false => roster.owner(&by.node).is_some(),
+        };
+        let mut highest = 0;
+        for (token, acks) in &self.acks {
+            if *token != highest + 1 || !acks.keys().any(entitled) {
+                break;
+            }
+            highest = *token;
+        }
+        highest
     }
 
     /// Whether the owner has given the lease back or finished under it.
@@ -198,14 +211,31 @@ impl Task {
         mine.filter(|a| a.owner == *owner && a.agent == *agent).count()
     }
 
-    /// Whether somebody acknowledges the highest token for this claimant, and that has not run out.
-    pub fn may_still_be_granted(&self, owner: &FeedId, agent: &PublicKey, now_ms: u64) -> bool {
-        let highest = self.acks.values().next_back();
-        let mut theirs = highest.into_iter().flat_map(BTreeMap::values);
-        let over = self.released.contains(&(self.highest_token(), *owner));
-        !over
-            && theirs
-                .any(|a| a.owner == *owner && a.agent == *agent && now_ms <= a.until_ms.saturating_add(MAX_SKEW_MS))
+    /// Whether somebody of the authority acknowledges the highest token for this claimant, and that has not run out. Nobody's word
+    /// holds a claimant up for longer than two leases from its claim.
+    pub fn may_still_be_granted(
+        &self,
+        owner: &FeedId,
+        agent: &PublicKey,
+        now_ms: u64,
+        authority: Authority,
+        roster: &Roster,
+    ) -> bool {
+        let mut claims = self.claims.iter().rev();
+        let claimed = claims.find(|(_, c)| c.feed == *owner && c.body.agent == *agent);
+        let (Some((at, _)), Some((_, announced))) = (claimed, &self.announced) else {
+            return false;
+        };
+        let highest = self.highest_token(authority, roster);
+        if self.released.contains(&(highest, *owner)) {
+            return false;
+        }
+        let last_ms = at.hlc.ms().saturating_add(announced.lease_ms.saturating_mul(2));
+        let mut acks = self.acks.get(&highest).into_iter().flat_map(BTreeMap::values);
+        acks.any(|a| {
+            let until_ms = a.until_ms.min(last_ms).saturating_add(MAX_SKEW_MS);
+            a.owner == *owner && a.agent == *agent && now_ms <= until_ms
+        })
     }
 
     /// The claimant that most weight stands behind for a token, if anybody does.

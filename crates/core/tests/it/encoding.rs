@@ -1,6 +1,8 @@
 //! One value has one form, and nothing else is accepted.
 
-use bzzz_core::body::{Body, Endorsement, FinalVote, KINDS, Signed, Statement, kind_name};
+use bzzz_core::body::{
+    AdminActed, Body, ChunkDrawn, Endorsement, FinalVote, KINDS, MAX_NUMBER, Signed, Statement, kind_name,
+};
 use bzzz_core::codec::{self, CodecError};
 use bzzz_core::crypto::{self, Context, Hash, Keypair, Signature};
 use bzzz_core::event::{Draft, EVENT_VERSION, Event, EventError, Header, MAX_DEPS, MAX_EVENT_BYTES};
@@ -239,6 +241,24 @@ fn lists_in_a_wrong_order_are_refused() {
     refused(&|r| r.pools.clear());
     refused(&|r| r.pools.push(r.pools[0].clone()));
     refused(&|r| r.pools[0].owner = "a\nb".into());
+}
+
+#[test]
+fn a_number_that_not_every_language_holds_is_refused() {
+    let body = |amount_microusd| Body::ChunkDrawn(ChunkDrawn { amount_microusd }).to_kind_and_bytes();
+    for (amount, accepted) in [
+        (0, true),
+        (MAX_NUMBER, true),
+        (MAX_NUMBER + 1, false),
+        (u64::MAX, false),
+    ] {
+        let (kind, bytes) = body(amount);
+        assert_eq!(Body::from_kind_and_bytes(kind, &bytes).is_some(), accepted, "{amount}");
+    }
+    // Bytes of a text that look like a number are none.
+    let action = String::from_utf8(vec![0x1b; 9]).expect("control characters");
+    let (kind, bytes) = Body::AdminActed(AdminActed { action }).to_kind_and_bytes();
+    assert!(Body::from_kind_and_bytes(kind, &bytes).is_some());
 }
 
 proptest! {

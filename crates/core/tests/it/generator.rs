@@ -25,9 +25,9 @@ impl Generator {
         self.next() % 100 < percent
     }
 
-    /// An integer whose encoded length varies: 1, 2, 3, 5 or 9 bytes.
+    /// An integer whose encoded length varies: 1, 2, 3, 5 or 9 bytes. None is larger than a body may hold.
     pub fn integer(&mut self, bits: u32) -> u64 {
-        let width = [4, 8, 16, 32, 64][self.below(5)].min(bits);
+        let width = [4, 8, 16, 32, 53][self.below(5)].min(bits);
         self.next() >> (64 - width)
     }
 

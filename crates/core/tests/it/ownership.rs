@@ -155,11 +155,35 @@ fn a_lease_expires_after_the_skew_bound_and_is_extended_by_its_granter() {
 #[test]
 fn an_endless_lease_does_not_overflow() {
     let mut job = Job::new(World::three());
-    job.ack(0, 1, u64::MAX, u64::MAX);
+    job.ack(0, 1, MAX_NUMBER, MAX_NUMBER);
     assert_eq!(
-        job.status(u64::MAX),
-        TaskStatus::Leased(job.lease(1, u64::MAX, u64::MAX))
+        job.status(MAX_NUMBER),
+        TaskStatus::Leased(job.lease(1, MAX_NUMBER, MAX_NUMBER))
     );
+}
+
+/// Whoever could acknowledge the last token there is would leave none for anybody.
+#[test]
+fn tokens_are_counted_one_by_one_and_only_where_the_authority_gave_them() {
+    for authority in [Authority::Home, Authority::Majority] {
+        let mut job = Job::new(World::three());
+        let highest = |job: &Job| {
+            let state = job.w.state();
+            job.task().highest_token(authority, state.rosters.latest())
+        };
+        job.ack(2, 2, MAX_NUMBER, MAX_NUMBER);
+        assert_eq!(highest(&job), 0, "{authority:?}");
+        job.ack(0, 1, 1, UNTIL_MS);
+        assert_eq!(highest(&job), 1, "{authority:?}");
+        job.ack(2, 2, 2, UNTIL_MS);
+        assert_eq!(
+            highest(&job),
+            1 + u64::from(authority == Authority::Majority),
+            "{authority:?}"
+        );
+        job.ack(2, 2, 4, UNTIL_MS);
+        assert!(highest(&job) <= 2, "{authority:?}");
+    }
 }
 
 #[test]
