@@ -191,16 +191,11 @@ impl Project {
                 self.want(ctx, head.feed);
             }
         }
-        // A feed that the peer has never heard of is not in its heads: what is known against it is shown all the same.
+        // A feed that the peer has never heard of is not in its heads: why it has ended is shown all the same, or the peer waits
+        // for ever for events of it that others rest on, and among those may be the removal that ended it.
         let named: BTreeSet<FeedId> = heads.iter().map(|h| h.feed).collect();
-        for feed in self
-            .sync
-            .forks
-            .keys()
-            .filter(|f| !named.contains(f))
-            .copied()
-            .collect::<Vec<_>>()
-        {
+        let ended = self.feeds.ends().map(|(feed, _)| feed);
+        for feed in ended.filter(|f| !named.contains(f)).collect::<Vec<_>>() {
             let (len, head, end) = (0, Hash::ZERO, None);
             self.show_fork(ctx, from, &Head { feed, len, head, end });
         }
