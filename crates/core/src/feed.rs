@@ -267,6 +267,10 @@ impl Feeds {
             // to stop the feeds of those who believed it. What it says is judged by the folds.
             let known = self.feeds.get(&dep.feed);
             let ended = known.and_then(|f| f.end).is_some_and(|end| dep.seq >= end);
+            // What a roster cuts off is not waited for, also while the event that brings the roster is still to come: that
+            // event may be among those that wait.
+            let cut = rosters.cut(&dep.feed.node, dep.feed.incarnation);
+            let ended = ended || cut.is_some_and(|end| dep.seq >= end);
             if !ended && known.map_or(0, Feed::len) <= dep.seq {
                 return Ok(Some(Blocker::Feed(dep.feed)));
             }
@@ -313,6 +317,12 @@ impl Feeds {
     pub fn epoch_known(&mut self, epoch: u32) -> Vec<Event> {
         let waiting = self.held.unblock(&Blocker::Epoch(epoch));
         waiting.into_iter().flat_map(|id| self.release(id)).collect()
+    }
+
+    /// Held events to offer again because a roster has cut off what they wait for of a feed.
+    pub fn cut_known(&mut self, id: FeedId) -> Vec<Event> {
+        let waiting = self.blocked.remove(&Blocker::Feed(id));
+        waiting.into_iter().flatten().filter_map(|w| self.release(w)).collect()
     }
 
     /// Held events to offer again because time has passed.
