@@ -163,7 +163,8 @@ impl Feeds {
         self.held.blocked().map(line).collect()
     }
 
-    /// The highest incarnation seen of a node.
+    /// The highest incarnation of a node of which an event is accepted. What is only held may never be: anybody could sign a
+    /// later life, and what depends on the latest would differ from node to node.
     pub fn incarnation(&self, node: &PublicKey) -> u64 {
         let range = FeedId {
             node: *node,
@@ -172,8 +173,8 @@ impl Feeds {
             node: *node,
             incarnation: u64::MAX,
         };
-        let known = self.feeds.range(range).next_back().map_or(0, |(id, _)| id.incarnation);
-        known.max(self.held.incarnation(node))
+        let mut accepted = self.feeds.range(range).rev().filter(|(_, f)| !f.is_empty());
+        accepted.next().map_or(0, |(id, _)| id.incarnation)
     }
 
     /// Ends a feed at a number, for a fork or a cut.
@@ -321,8 +322,8 @@ impl Feeds {
 
     /// Held events to offer again because a roster has cut off what they wait for of a feed.
     pub fn cut_known(&mut self, id: FeedId) -> Vec<Event> {
-        let waiting = self.blocked.remove(&Blocker::Feed(id));
-        waiting.into_iter().flatten().filter_map(|w| self.release(w)).collect()
+        let waiting = self.held.unblock(&Blocker::Feed(id));
+        waiting.into_iter().filter_map(|w| self.release(w)).collect()
     }
 
     /// Held events to offer again because time has passed.

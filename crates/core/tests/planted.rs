@@ -39,6 +39,7 @@ const PLANTED: &[(&str, &[&str])] = &[
     ("ignored_veto", &["veto"]),
     ("outsider_answers", &["operators-answer"]),
     ("stale_presence", &["stale-presence"]),
+    ("unbounded_hold", &["bounded"]),
 ];
 
 /// Found, but only after minutes of seeds: run with `BZZZ_PLANT_ALL=1`.

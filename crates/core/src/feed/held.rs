@@ -95,12 +95,6 @@ impl Held {
         self.blocked.iter()
     }
 
-    /// The highest incarnation of a node that has something here.
-    pub fn incarnation(&self, node: &PublicKey) -> u64 {
-        let range = all_of(node);
-        self.feeds.range(range).next_back().map_or(0, |(id, _)| id.incarnation)
-    }
-
     /// Keeps an event, if there is room for it: in its author's share, and then among all.
     pub fn hold(&mut self, event: &Event, blocker: Blocker, author: Author) -> bool {
         let bytes = cost(event);

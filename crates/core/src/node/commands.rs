@@ -444,7 +444,7 @@ impl Project {
             Some(t) => &t.messages,
             None => &self.state.mail,
         };
-        let same = |m: &&crate::state::MessageEntry| {
+        let same = |m: &&Box<crate::state::MessageEntry>| {
             m.message.by == *by && m.message.statement.idempotency_key.as_deref() == Some(key)
         };
         messages.values().find(same).map(|m| m.reference)

@@ -104,6 +104,17 @@ impl Project {
         heads_digest(&self.heads())
     }
 
+    /// Where feeds end that a fork or a cut has ended. A later life of a removed node is left out: the removal says already that nothing of it
+    /// counts, and only who once believed it knows of it.
+    pub fn ends(&self) -> impl Iterator<Item = (FeedId, u64)> + '_ {
+        let epochs = 0..=self.rosters.latest().epoch;
+        let cuts: Vec<_> = epochs.filter_map(|e| self.rosters.epoch(e)).flat_map(|r| &r.cuts).collect();
+        self.feeds.ends().filter(move |(feed, _)| {
+            let later = |cut: &&&crate::body::Cut| cut.node == feed.node && cut.incarnation < feed.incarnation;
+            cuts.iter().find(later).is_none() || self.feeds.get(feed).is_some_and(|f| !f.is_empty())
+        })
+    }
+
     /// What this node has of every feed, and what it excludes, in the order of feeds.
     pub fn heads(&self) -> Vec<Head> {
         let mut all: BTreeMap<FeedId, Head> = BTreeMap::new();
@@ -111,7 +122,7 @@ impl Project {
             let end = None;
             all.insert(feed, Head { feed, len, head, end });
         }
-        for (feed, end) in self.feeds.ends() {
+        for (feed, end) in self.ends() {
             let (len, head) = (0, Hash::ZERO);
             let known = all.entry(feed).or_insert(Head {
                 feed,
@@ -194,7 +205,7 @@ impl Project {
         // A feed that the peer has never heard of is not in its heads: why it has ended is shown all the same, or the peer waits
         // for ever for events of it that others rest on, and among those may be the removal that ended it.
         let named: BTreeSet<FeedId> = heads.iter().map(|h| h.feed).collect();
-        let ended = self.feeds.ends().map(|(feed, _)| feed);
+        let ended = self.ends().map(|(feed, _)| feed);
         for feed in ended.filter(|f| !named.contains(f)).collect::<Vec<_>>() {
             let (len, head, end) = (0, Hash::ZERO, None);
             self.show_fork(ctx, from, &Head { feed, len, head, end });

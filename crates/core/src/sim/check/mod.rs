@@ -328,7 +328,7 @@ impl World {
         let Some(p) = self.project_of(n) else {
             return BTreeMap::new();
         };
-        p.feeds.ends().collect()
+        p.ends().collect()
     }
 
     /// Compares two states, if their nodes have the same events.

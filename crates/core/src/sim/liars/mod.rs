@@ -4,6 +4,7 @@
 //! it. It decides nothing about honest nodes: whether they believe it is what the invariants are about. To add lies, write a file
 //! with a `LIES` of its own and name it in the list here.
 
+mod flood;
 mod numbers;
 mod powers;
 mod presence;
@@ -36,7 +37,7 @@ pub(super) enum Said {
 pub(super) type Lie = (&'static str, fn(&mut Liar<'_>) -> Option<Said>);
 
 /// All lies.
-pub(super) const LIES: &[&[Lie]] = &[numbers::LIES, powers::LIES, presence::LIES, strangers::LIES];
+pub(super) const LIES: &[&[Lie]] = &[flood::LIES, numbers::LIES, powers::LIES, presence::LIES, strangers::LIES];
 
 /// One of all lies.
 pub(super) fn pick(dice: &mut Dice) -> Option<Lie> {
