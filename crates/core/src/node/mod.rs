@@ -27,6 +27,7 @@ mod turn;
 mod votes;
 
 pub use agents::LocalAgent;
+pub use blobs::blobs_of;
 pub use config::{Admit, AgentSpec, ModelSpec, NodeConfig, Pace};
 pub use io::{Command, CommandError, Delivery, Effect, Input, Notice, Outcome, Write};
 pub use project::Project;

@@ -101,10 +101,10 @@ async fn post(node: &Handle, text: &str) {
         project,
         thread: None,
         agent: None,
-        kind: bzzz_core::body::MessageKind::Text,
+        kind: bzzz_core::body::MessageKind::Note,
         text: text.to_owned(),
         parents: vec![],
-        to: Some("bzzz://*:*@*:*/".to_owned()),
+        to: Some("bzzz://*:reviewer@*:*/".to_owned()),
         idempotency_key: None,
     };
     node.command(command).await.unwrap();

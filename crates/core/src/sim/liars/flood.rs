@@ -15,7 +15,7 @@ pub(super) const LIES: &[Lie] = &[
 ];
 
 /// Events of one flood: with [`BODY_BYTES`] more than all strangers together may have.
-const EVENTS: u64 = 12;
+const EVENTS: u64 = 24;
 /// Bytes in each.
 const BODY_BYTES: usize = 48 * 1024;
 
