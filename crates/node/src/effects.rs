@@ -63,10 +63,8 @@ impl Owner {
                 Effect::Send { to, message } => self.send(to, message),
                 Effect::Broadcast { project, message } => {
                     self.follow_projects().await;
-                    // A hint: what is lost, anti-entropy repairs.
-                    if let Err(e) = self.net.publish(topic(&project), message.encode()).await {
-                        tracing::debug!(error = %e, "a hint was not published");
-                    }
+                    // A hint: what is lost, anti-entropy repairs. What follows (the answer to whoever posted) does not wait for it.
+                    self.net.publish_hint(topic(&project), message.encode()).await;
                 }
                 Effect::Serve {
                     to,
@@ -126,12 +124,17 @@ impl Owner {
         let Some(peer) = identity::peer_id_of(&to.0) else {
             return;
         };
+        // Every message is repeated or asked for again if it is lost; a peer that takes nothing must not fill our memory.
+        let Ok(waiting) = self.waiting_sends.clone().try_acquire_owned() else {
+            return tracing::debug!(%peer, "too many messages wait to be sent; dropped one");
+        };
         let (net, gate) = (self.net.clone(), self.sends.clone());
         let channel = match message {
             Wire::Events { .. } | Wire::Heads { .. } | Wire::Digest { .. } | Wire::Want { .. } => Channel::Sync,
             _ => Channel::Direct,
         };
         tokio::spawn(async move {
+            let _waiting = waiting;
             let Ok(_permit) = gate.acquire_owned().await else {
                 return;
             };

@@ -29,8 +29,10 @@ const ANSWERS: usize = 1024;
 const NOTICES: usize = 4096;
 /// Directed messages under way.
 const SENDS: usize = 256;
+/// Directed messages under way or waiting for it.
+const WAITING_SENDS: usize = 4096;
 /// Ranges and texts that are read and sent for others at a time; who asks for more asks again.
-const SERVES: usize = 64;
+const SERVES: usize = 16;
 /// Time for an orderly end.
 const GRACE: Duration = Duration::from_secs(3);
 
@@ -45,6 +47,7 @@ pub(crate) struct Owner {
     pub(crate) analyser: crate::analyse::Analyser,
     pub(crate) analyses: Arc<Semaphore>,
     pub(crate) sends: Arc<Semaphore>,
+    pub(crate) waiting_sends: Arc<Semaphore>,
     pub(crate) serves: Arc<Semaphore>,
     pub(crate) intake: Intake,
     pub(crate) refusals: Refusals,
@@ -117,6 +120,7 @@ pub(crate) async fn start(settings: Settings) -> Result<Handle, NodeError> {
         analyser: settings.analyser,
         analyses: Arc::new(Semaphore::new(cores)),
         sends: Arc::new(Semaphore::new(SENDS)),
+        waiting_sends: Arc::new(Semaphore::new(WAITING_SENDS)),
         serves: Arc::new(Semaphore::new(SERVES)),
         intake: Intake::new(cores),
         refusals: Refusals::default(),

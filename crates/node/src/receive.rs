@@ -55,11 +55,7 @@ impl Owner {
     fn glance(&self, from: &PublicKey, message: Result<Wire, CodecError>) -> Glance {
         let malformed = Glance::Done(Verdict::Reject, Some("malformed gossip"));
         match message {
-            Ok(Wire::Events {
-                project,
-                events,
-                blobs,
-            }) => {
+            Ok(Wire::Events { project, events, blobs }) => {
                 // Texts never travel over a topic.
                 if events.is_empty() || events.len() as u64 > MAX_RANGE || !blobs.is_empty() {
                     return malformed;
@@ -85,7 +81,9 @@ impl Owner {
                 let member = project.is_some_and(|p| is_member(p, &presence.by));
                 match member {
                     false => Glance::Done(Verdict::Ignore, None),
-                    true if !presence.verify() => Glance::Done(Verdict::Reject, Some("a presence not signed by its node")),
+                    true if !presence.verify() => {
+                        Glance::Done(Verdict::Reject, Some("a presence not signed by its node"))
+                    }
                     true => Glance::Look(Wire::Presence(presence)),
                 }
             }

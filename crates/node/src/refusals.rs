@@ -40,6 +40,10 @@ mod tests {
     fn a_flood_is_told_once_in_ten_seconds() {
         let mut refusals = Refusals::default();
         let lines: Vec<u64> = (0..10_000).filter_map(|n| refusals.note(1_000_000 + n * 3)).collect();
-        assert_eq!(lines, [1, 3334, 3333], "30 seconds of it, counted in full between the lines");
+        assert_eq!(
+            lines,
+            [1, 3334, 3333],
+            "30 seconds of it, counted in full between the lines"
+        );
     }
 }

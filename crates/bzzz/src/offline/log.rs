@@ -94,7 +94,11 @@ impl LogReport {
                 let blob: Option<Blob> = bzzz_core::codec::decode("blob", &row.bytes).ok();
                 match blob.is_some_and(|blob| blob.hash() == hash) {
                     true => self.texts += 1,
-                    false => self.fault(node, seq, &format!("its text {} is not the one that it names", hash.short())),
+                    false => self.fault(
+                        node,
+                        seq,
+                        &format!("its text {} is not the one that it names", hash.short()),
+                    ),
                 }
             }
             BlobLookup::Erased => self.erased += 1,

@@ -9,7 +9,7 @@ use bzzz_node::{Multiaddr, PeerId, ProjectSettings};
 use super::typed::Admit;
 use super::{AgentSetting, Settings};
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Explain, Result, fail, fail_because};
+use crate::cli::failure::{Result, fail, fail_because};
 
 /// Money is drawn from the node's share in pieces of this size.
 const CHUNK_MICROUSD: u64 = 1_000_000;

@@ -119,7 +119,11 @@ impl Held {
     }
 
     fn total(&mut self, stranger: bool) -> &mut usize {
-        if stranger { &mut self.strangers } else { &mut self.members }
+        if stranger {
+            &mut self.strangers
+        } else {
+            &mut self.members
+        }
     }
 
     /// A newcomer became a member, or a member was removed.
@@ -132,7 +136,11 @@ impl Held {
         *self.total(!stranger) -= bytes;
         *self.total(stranger) += bytes;
         if stranger && bytes > HELD_ONE_STRANGER_BYTES {
-            while self.accounts.get(&node).is_some_and(|a| a.bytes > HELD_ONE_STRANGER_BYTES) {
+            while self
+                .accounts
+                .get(&node)
+                .is_some_and(|a| a.bytes > HELD_ONE_STRANGER_BYTES)
+            {
                 self.drop_farthest(&node);
             }
         }

@@ -108,7 +108,10 @@ impl Project {
     /// counts, and only who once believed it knows of it.
     pub fn ends(&self) -> impl Iterator<Item = (FeedId, u64)> + '_ {
         let epochs = 0..=self.rosters.latest().epoch;
-        let cuts: Vec<_> = epochs.filter_map(|e| self.rosters.epoch(e)).flat_map(|r| &r.cuts).collect();
+        let cuts: Vec<_> = epochs
+            .filter_map(|e| self.rosters.epoch(e))
+            .flat_map(|r| &r.cuts)
+            .collect();
         self.feeds.ends().filter(move |(feed, _)| {
             let later = |cut: &&&crate::body::Cut| cut.node == feed.node && cut.incarnation < feed.incarnation;
             cuts.iter().find(later).is_none() || self.feeds.get(feed).is_some_and(|f| !f.is_empty())

@@ -85,11 +85,21 @@ async fn a_strangers_flood_stays_within_its_bound_and_honest_traffic_goes_on() {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     flood.await.unwrap();
-    assert!(most.1 > HELD_STRANGER_BYTES / 2, "the flood came to where it is bounded: {most:?}");
+    assert!(
+        most.1 > HELD_STRANGER_BYTES / 2,
+        "the flood came to where it is bounded: {most:?}"
+    );
     assert!(most.0 <= HELD_MEMBER_BYTES && most.1 <= HELD_STRANGER_BYTES, "{most:?}");
     until_same(&[&a, &b]).await;
-    let (feeds, mail) = a.project(None, |p, _| (p.feeds.heads().count(), p.state.mail.len())).await.unwrap();
-    assert_eq!((feeds, mail), (2, posts), "only members have feeds, and nothing that they said is lost");
+    let (feeds, mail) = a
+        .project(None, |p, _| (p.feeds.heads().count(), p.state.mail.len()))
+        .await
+        .unwrap();
+    assert_eq!(
+        (feeds, mail),
+        (2, posts),
+        "only members have feeds, and nothing that they said is lost"
+    );
     for node in [a, b] {
         node.stop().await;
     }

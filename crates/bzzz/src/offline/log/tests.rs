@@ -169,7 +169,11 @@ fn texts_are_held_against_their_hashes_and_missing_ones_are_told() {
         verify(&store, None, "could not check").await
     })
     .expect("a report");
-    assert_eq!((report.texts, report.fault_count, report.missing_count), (1, 1, 1), "{report:?}");
+    assert_eq!(
+        (report.texts, report.fault_count, report.missing_count),
+        (1, 1, 1),
+        "{report:?}"
+    );
     assert_eq!(report.missing, [blob(2).hash().to_string()]);
     assert!(report.faults[0].contains("event 1"), "{report:?}");
 }

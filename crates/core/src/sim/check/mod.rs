@@ -291,7 +291,10 @@ impl World {
         };
         let (members, strangers) = held;
         if members > HELD_MEMBER_BYTES || strangers > HELD_STRANGER_BYTES {
-            let what = format!("{} holds {members} bytes of members' and {strangers} of strangers'", self.name(n));
+            let what = format!(
+                "{} holds {members} bytes of members' and {strangers} of strangers'",
+                self.name(n)
+            );
             self.violate("bounded", what);
         }
         if self.check.seen.insert(n, total) == Some(total) {
