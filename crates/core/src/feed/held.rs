@@ -252,3 +252,120 @@ fn all_of(node: &PublicKey) -> std::ops::RangeInclusive<FeedId> {
     };
     at(0)..=at(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::body::{AdminActed, Body};
+    use crate::crypto::{Hash, Keypair};
+    use crate::event::Draft;
+    use crate::hlc::Hlc;
+
+    fn event(seed: u16, seq: u64, bytes: usize) -> Event {
+        let mut key = [7; 32];
+        key[..2].copy_from_slice(&seed.to_le_bytes());
+        let draft = Draft {
+            project: Hash([1; 32]),
+            incarnation: 0,
+            seq,
+            prev: Hash([2; 32]),
+            hlc: Hlc(seq),
+            epoch: 0,
+            deps: vec![],
+        };
+        let action = "x".repeat(bytes);
+        Event::sign(
+            &Keypair::from_seed(key),
+            draft,
+            &Body::AdminActed(AdminActed { action }),
+        )
+    }
+
+    fn hold(held: &mut Held, event: &Event, author: Author) -> bool {
+        held.hold(event, Blocker::Feed(event.feed()), author)
+    }
+
+    #[test]
+    fn strangers_together_stay_within_their_bound() {
+        let mut held = Held::default();
+        for n in 0..4000 {
+            hold(&mut held, &event(n % 400, 10 + u64::from(n), 2000), Author::Stranger);
+            let (members, strangers) = held.bytes();
+            assert!(members == 0 && strangers <= HELD_STRANGER_BYTES);
+        }
+        assert!(held.bytes().1 > HELD_STRANGER_BYTES / 2, "it is used");
+        let member = event(9999, 5, 2000);
+        assert!(
+            hold(&mut held, &member, Author::member_of(3)),
+            "a member is not crowded out"
+        );
+    }
+
+    #[test]
+    fn one_member_keeps_what_is_nearest_to_its_turn_and_crowds_nobody_out() {
+        let (mut held, share) = (Held::default(), Author::Member { share: 100_000 });
+        for seq in (1..200).rev() {
+            hold(&mut held, &event(1, seq, 2000), share);
+            assert!(held.bytes().0 <= 100_000);
+        }
+        let feed = event(1, 1, 10).feed();
+        assert!(held.contains(&feed, 1) && !held.contains(&feed, 199));
+        assert!(
+            !hold(&mut held, &event(1, 500, 2000), share),
+            "farther than all that is held"
+        );
+        assert!(
+            hold(&mut held, &event(2, 500, 2000), share),
+            "another's share is its own"
+        );
+    }
+
+    #[test]
+    fn shares_that_grew_smaller_give_way() {
+        let mut held = Held::default();
+        let all = Author::Member {
+            share: HELD_MEMBER_BYTES,
+        };
+        let mut seq = 1;
+        while hold(&mut held, &event(1, seq, 100_000), all) {
+            seq += 1;
+        }
+        assert!(hold(&mut held, &event(2, 1, 100_000), Author::member_of(64)));
+        assert!(held.bytes().0 <= HELD_MEMBER_BYTES);
+    }
+
+    #[test]
+    fn nothing_is_left_of_what_went() {
+        let mut held = Held::default();
+        let other = event(3, 0, 10).feed();
+        for seq in 4..8 {
+            let e = event(1, seq, 10);
+            let blocker = if seq == 4 {
+                Blocker::Feed(other)
+            } else {
+                Blocker::Feed(e.feed())
+            };
+            assert!(held.hold(&e, blocker, Author::member_of(3)));
+        }
+        let feed = event(1, 4, 10).feed();
+        assert_eq!(held.release(feed, 5).map(|e| e.header().seq), Some(5), "4 is stale");
+        held.cut(feed, 0);
+        let left = (
+            held.count(),
+            held.bytes(),
+            held.feeds.len(),
+            held.blocked.len(),
+            held.accounts.len(),
+        );
+        assert_eq!(left, (0, (0, 0), 0, 0, 0));
+    }
+
+    #[test]
+    fn who_becomes_a_member_is_no_stranger_any_more() {
+        let mut held = Held::default();
+        assert!(hold(&mut held, &event(1, 3, 1000), Author::Stranger));
+        assert!(hold(&mut held, &event(1, 4, 1000), Author::member_of(2)));
+        let (members, strangers) = held.bytes();
+        assert!(members > 4000 && strangers == 0, "{members} {strangers}");
+    }
+}
