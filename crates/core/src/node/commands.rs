@@ -444,10 +444,10 @@ impl Project {
             Some(t) => &t.messages,
             None => &self.state.mail,
         };
-        let same = |m: &&Box<crate::state::MessageEntry>| {
+        let same = |m: &&crate::state::MessageEntry| {
             m.message.by == *by && m.message.statement.idempotency_key.as_deref() == Some(key)
         };
-        messages.values().find(same).map(|m| m.reference)
+        messages.values().map(Box::as_ref).find(same).map(|m| m.reference)
     }
 
     fn close_thread(&mut self, ctx: &mut Ctx<'_>, thread: Hash, resolved: bool) -> Result {
