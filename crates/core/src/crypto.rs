@@ -7,10 +7,11 @@
 
 #[cfg(feature = "sim")]
 pub(crate) mod memo;
+mod points;
 
 use std::fmt;
 
-use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
+use ed25519_dalek::{Signer as _, SigningKey};
 use minicbor::{Decode, Encode};
 use sha2::{Digest as _, Sha256};
 
@@ -185,7 +186,7 @@ impl PublicKey {
     }
 
     fn verify_now(&self, context: Context, bytes: &[u8], signature: &Signature) -> bool {
-        let Ok(key) = VerifyingKey::from_bytes(&self.0) else {
+        let Some(key) = points::of(self) else {
             return false;
         };
         let signature = ed25519_dalek::Signature::from_bytes(&signature.0);

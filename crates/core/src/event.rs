@@ -5,6 +5,10 @@
 //! author's signature are over exactly these bytes, so nothing is ever re-encoded to be checked. The body is a byte string
 //! of its own: an event of an unknown kind is verified, kept and relayed, and has no effect.
 
+mod checked;
+
+pub use checked::Checked;
+
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 
@@ -235,6 +239,11 @@ impl Event {
             signed: &self.signed,
             signature: self.signature,
         })
+    }
+
+    /// Length of the signed part, bytes.
+    pub fn signed_len(&self) -> usize {
+        self.signed.len()
     }
 
     /// The decoded signed part.

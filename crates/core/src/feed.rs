@@ -1,11 +1,18 @@
 //! Feeds: which events of a project are accepted, in what order, and which wait.
 //!
 //! An event is accepted when it continues its feed's hash chain, its author was a member in the roster epoch that it
-//! names, everything that it rests on is accepted, and its time has come. Until then it is held, bounded; what does not
-//! fit is dropped from memory only, because anti-entropy offers it again. Acceptance depends on the *set* of events
-//! alone, so every node that has the same events accepts the same ones.
+//! names, everything that it rests on is accepted, and its time has come. Until then it is held, bounded in bytes and by author
+//! ([`held`]); what does not fit is dropped from memory only, because anti-entropy offers it again. An event that is neither
+//! accepted nor held leaves nothing behind. Acceptance depends on the *set* of events alone, so every node that has the
+//! same events accepts the same ones.
+
+mod held;
+
+pub use held::{HELD_MEMBER_BYTES, HELD_ONE_STRANGER_BYTES, HELD_SHARE_BYTES, HELD_STRANGER_BYTES};
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use held::{Author, Held};
 
 use crate::body::{Body, IncarnationStarted};
 use crate::crypto::{Hash, PublicKey};
@@ -14,16 +21,12 @@ use crate::hlc::Hlc;
 use crate::plant;
 use crate::roster::RosterChain;
 
-/// Events that wait for others, at most: 64 MiB at a usual event's size.
-pub const MAX_HELD: usize = 65_536;
-
 /// What is known of one feed.
 #[derive(Debug, Clone, Default)]
 pub struct Feed {
     /// First half of each event's hash: enough to tell a duplicate from a fork, at half the memory.
     hashes: Vec<[u8; 16]>,
     last: Option<(Hash, Hlc)>,
-    held: BTreeMap<u64, Event>,
     end: Option<u64>,
 }
 
@@ -80,6 +83,8 @@ pub enum Offer {
     Known,
     /// It waits for something.
     Held,
+    /// It would wait, and there is no room for it: it comes again.
+    Full,
     /// Another event has its number: together they prove a fork.
     Fork,
     /// It can never be accepted.
@@ -97,8 +102,7 @@ enum Blocker {
 #[derive(Debug, Clone, Default)]
 pub struct Feeds {
     feeds: BTreeMap<FeedId, Feed>,
-    blocked: BTreeMap<Blocker, BTreeSet<FeedId>>,
-    held: usize,
+    held: Held,
     ends: BTreeMap<FeedId, u64>,
 }
 
@@ -123,7 +127,18 @@ impl Feeds {
 
     /// Events that wait.
     pub fn held(&self) -> usize {
-        self.held
+        self.held.count()
+    }
+
+    /// Memory of the events that wait: members', at most [`HELD_MEMBER_BYTES`], and others', at most [`HELD_STRANGER_BYTES`].
+    pub fn held_bytes(&self) -> (usize, usize) {
+        self.held.bytes()
+    }
+
+    /// Whether there is room for one more event of somebody who is not a member: without it there is no point in
+    /// checking its signature.
+    pub fn has_room_for_stranger(&self, node: &PublicKey) -> bool {
+        self.held.has_room_for_stranger(node)
     }
 
     /// What held events wait for, in words, for people who look for the reason.
@@ -145,10 +160,11 @@ impl Feeds {
                 .collect();
             format!("{} for {}", who.join(" "), words(b))
         };
-        self.blocked.iter().map(line).collect()
+        self.held.blocked().map(line).collect()
     }
 
-    /// The highest incarnation seen of a node.
+    /// The highest incarnation of a node of which an event is accepted. What is only held may never be: anybody could sign a
+    /// later life, and what depends on the latest would differ from node to node.
     pub fn incarnation(&self, node: &PublicKey) -> u64 {
         let range = FeedId {
             node: *node,
@@ -157,7 +173,8 @@ impl Feeds {
             node: *node,
             incarnation: u64::MAX,
         };
-        self.feeds.range(range).next_back().map_or(0, |(id, _)| id.incarnation)
+        let mut accepted = self.feeds.range(range).rev().filter(|(_, f)| !f.is_empty());
+        accepted.next().map_or(0, |(id, _)| id.incarnation)
     }
 
     /// Ends a feed at a number, for a fork or a cut.
@@ -167,12 +184,10 @@ impl Feeds {
         let at = *end;
         let feed = self.feeds.entry(id).or_default();
         feed.end = Some(at);
-        let before = feed.held.len();
-        feed.held.retain(|seq, _| *seq < at);
-        self.held -= before - feed.held.len();
         let refold = feed.len() > at;
-        let waiting = self.blocked.remove(&Blocker::Feed(id));
-        let ready = waiting.into_iter().flatten().filter_map(|w| self.release(w)).collect();
+        self.held.cut(id, at);
+        let waiting = self.held.unblock(&Blocker::Feed(id));
+        let ready = waiting.into_iter().filter_map(|w| self.release(w)).collect();
         Ended { refold, ready }
     }
 
@@ -185,30 +200,32 @@ impl Feeds {
     pub fn offer(&mut self, event: &Event, rosters: &RosterChain, now_ms: u64) -> Offer {
         let id = event.feed();
         let header = event.header();
-        let feed = self.feeds.entry(id).or_default();
-        if feed.end.is_some_and(|end| header.seq >= end) {
-            return Offer::Known;
+        if let Some(feed) = self.feeds.get(&id) {
+            if feed.end.is_some_and(|end| header.seq >= end) {
+                return Offer::Known;
+            }
+            match feed.has_at(header.seq, &event.hash()) {
+                Some(true) => return Offer::Known,
+                Some(false) => return Offer::Fork,
+                None => {}
+            }
         }
-        if let Some(known) = feed.hashes.get(header.seq as usize) {
-            return if known[..] == event.hash().0[..16] {
-                Offer::Known
-            } else {
-                Offer::Fork
-            };
-        }
-        if feed.held.contains_key(&header.seq) {
+        if self.held.contains(&id, header.seq) {
             return Offer::Held;
         }
         match self.blocker(event, rosters, now_ms) {
             Ok(None) => Offer::Ready,
             Ok(Some(blocker)) => {
-                if self.held >= MAX_HELD {
-                    return Offer::Held;
+                let roster = rosters.epoch(header.epoch).unwrap_or_else(|| rosters.latest());
+                let author = if roster.is_member(&id.node) {
+                    Author::member_of(rosters.latest().members().len())
+                } else {
+                    Author::Stranger
+                };
+                match self.held.hold(event, blocker, author) {
+                    true => Offer::Held,
+                    false => Offer::Full,
                 }
-                self.held += 1;
-                self.feeds.entry(id).or_default().held.insert(header.seq, event.clone());
-                self.blocked.entry(blocker).or_default().insert(id);
-                Offer::Held
             }
             Err(why) => Offer::Refused(why),
         }
@@ -284,9 +301,9 @@ impl Feeds {
         half.copy_from_slice(&event.hash().0[..16]);
         feed.hashes.push(half);
         feed.last = Some((event.hash(), event.header().hlc));
-        let waiting = self.blocked.remove(&Blocker::Feed(id));
+        let waiting = self.held.unblock(&Blocker::Feed(id));
         let mut out: Vec<Event> = self.release(id).into_iter().collect();
-        for waiter in waiting.into_iter().flatten().filter(|w| *w != id) {
+        for waiter in waiting.into_iter().filter(|w| *w != id) {
             out.extend(self.release(waiter));
         }
         out
@@ -294,28 +311,28 @@ impl Feeds {
 
     /// Whether events wait for a roster that is not known.
     pub fn waits_for_epoch(&self) -> bool {
-        self.blocked.keys().any(|b| matches!(b, Blocker::Epoch(_)))
+        self.held.blocked().any(|(b, _)| matches!(b, Blocker::Epoch(_)))
     }
 
     /// Held events to offer again when a roster epoch became known.
     pub fn epoch_known(&mut self, epoch: u32) -> Vec<Event> {
-        let waiting = self.blocked.remove(&Blocker::Epoch(epoch));
-        waiting.into_iter().flatten().flat_map(|id| self.release(id)).collect()
+        let waiting = self.held.unblock(&Blocker::Epoch(epoch));
+        waiting.into_iter().flat_map(|id| self.release(id)).collect()
     }
 
     /// Held events to offer again because a roster has cut off what they wait for of a feed.
     pub fn cut_known(&mut self, id: FeedId) -> Vec<Event> {
-        let waiting = self.blocked.remove(&Blocker::Feed(id));
-        waiting.into_iter().flatten().filter_map(|w| self.release(w)).collect()
+        let waiting = self.held.unblock(&Blocker::Feed(id));
+        waiting.into_iter().filter_map(|w| self.release(w)).collect()
     }
 
     /// Held events to offer again because time has passed.
     pub fn time_passed(&mut self, now_ms: u64) -> Vec<Event> {
         let due = |b: &Blocker| matches!(b, Blocker::Time(at) if *at <= now_ms + crate::hlc::MAX_SKEW_MS);
-        let keys: Vec<Blocker> = self.blocked.keys().filter(|b| due(b)).copied().collect();
+        let keys: Vec<Blocker> = self.held.blocked().map(|(b, _)| *b).filter(due).collect();
         let mut out = Vec::new();
         for key in keys {
-            for id in self.blocked.remove(&key).into_iter().flatten() {
+            for id in self.held.unblock(&key) {
                 out.extend(self.release(id));
             }
         }
@@ -324,18 +341,8 @@ impl Feeds {
 
     /// Takes the next held event of a feed, if it is the next in order.
     fn release(&mut self, id: FeedId) -> Option<Event> {
-        let feed = self.feeds.get_mut(&id)?;
-        let next = feed.len();
-        let stale = feed.held.split_off(&next);
-        self.held -= feed.held.len();
-        feed.held = stale;
-        let event = feed.held.remove(&next);
-        if event.is_some() {
-            self.held -= 1;
-        } else if !feed.held.is_empty() {
-            self.blocked.entry(Blocker::Feed(id)).or_default().insert(id);
-        }
-        event
+        let next = self.feeds.get(&id).map_or(0, Feed::len);
+        self.held.release(id, next)
     }
 
     /// The ranges of a feed that `theirs` has and we lack: `(from, count)`.

@@ -101,6 +101,7 @@ const PLANTED: &[(&str, Scene, &[&str])] = &[
         Scene::Lie("an honest member removed by one seat"),
         &["membership"],
     ),
+    ("unbounded_hold", Scene::Lie("a flood far ahead"), &["bounded"]),
     (
         "signs_any_admission",
         Scene::Lie("a new owner that is nobody"),

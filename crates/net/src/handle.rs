@@ -144,6 +144,16 @@ impl Net {
             .unwrap_or(Err(PublishError::Closed))
     }
 
+    /// Publishes in the order of the calls, without waiting for what comes of it: for hints, whose loss is repaired elsewhere. A
+    /// failure is told in the log. Waits only while the queue to the network is full.
+    pub async fn publish_hint(&self, topic: impl Into<String>, data: Vec<u8>) {
+        let (topic, (reply, _)) = (topic.into(), oneshot::channel());
+        if bad_topic(&topic).is_none() {
+            // After a shutdown there is nobody to tell.
+            let _ = self.commands.send(Command::Publish { topic, data, reply }).await;
+        }
+    }
+
     /// Follows `topic`. Returns whether this was new.
     ///
     /// # Errors

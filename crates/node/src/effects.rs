@@ -63,10 +63,8 @@ impl Owner {
                 Effect::Send { to, message } => self.send(to, message),
                 Effect::Broadcast { project, message } => {
                     self.follow_projects().await;
-                    // A hint: what is lost, anti-entropy repairs.
-                    if let Err(e) = self.net.publish(topic(&project), message.encode()).await {
-                        tracing::debug!(error = %e, "a hint was not published");
-                    }
+                    // A hint: what is lost, anti-entropy repairs. What follows (the answer to whoever posted) does not wait for it.
+                    self.net.publish_hint(topic(&project), message.encode()).await;
                 }
                 Effect::Serve {
                     to,
@@ -126,12 +124,17 @@ impl Owner {
         let Some(peer) = identity::peer_id_of(&to.0) else {
             return;
         };
+        // Every message is repeated or asked for again if it is lost; a peer that takes nothing must not fill our memory.
+        let Ok(waiting) = self.waiting_sends.clone().try_acquire_owned() else {
+            return tracing::debug!(%peer, "too many messages wait to be sent; dropped one");
+        };
         let (net, gate) = (self.net.clone(), self.sends.clone());
         let channel = match message {
             Wire::Events { .. } | Wire::Heads { .. } | Wire::Digest { .. } | Wire::Want { .. } => Channel::Sync,
             _ => Channel::Direct,
         };
         tokio::spawn(async move {
+            let _waiting = waiting;
             let Ok(_permit) = gate.acquire_owned().await else {
                 return;
             };
@@ -162,37 +165,50 @@ impl Owner {
 
     fn serve(&self, to: PublicKey, project: Hash, feed: FeedId, from: u64, count: u64) {
         let (store, net) = (self.store.clone(), self.net.clone());
-        let Some(peer) = identity::peer_id_of(&to.0) else {
+        let (Some(peer), Ok(permit)) = (identity::peer_id_of(&to.0), self.serves.clone().try_acquire_owned()) else {
             return;
         };
         tokio::spawn(async move {
-            let rows = match store.events(feed_of(&project, &feed), from, count as usize).await {
-                Ok(rows) => rows,
-                Err(e) => return tracing::warn!(error = %e, "could not read a range for a peer"),
-            };
-            let mut size = 0;
-            let fits = rows.into_iter().take_while(|row| {
-                size += row.bytes.len();
-                size <= SERVE_BYTES
-            });
-            let events = fits.map(|row| row.bytes.into()).collect();
-            let message = Wire::Events {
-                project,
-                events,
-                blobs: vec![],
-            };
-            if let Err(e) = net.request(peer, Channel::Sync, message.encode()).await {
-                tracing::debug!(%peer, error = %e, "a range did not arrive");
+            let _permit = permit;
+            let (mut from, end) = (from, from.saturating_add(count));
+            while from < end {
+                let rows = match store
+                    .events(feed_of(&project, &feed), from, (end - from) as usize)
+                    .await
+                {
+                    Ok(rows) => rows,
+                    Err(e) => return tracing::warn!(error = %e, "could not read a range for a peer"),
+                };
+                let mut size = 0;
+                let fits = rows.into_iter().take_while(|row| {
+                    let first = size == 0;
+                    size += row.bytes.len();
+                    first || size <= SERVE_BYTES
+                });
+                let events: Vec<_> = fits.map(|row| row.bytes.into()).collect();
+                if events.is_empty() {
+                    return;
+                }
+                from += events.len() as u64;
+                let message = Wire::Events {
+                    project,
+                    events,
+                    blobs: vec![],
+                };
+                if let Err(e) = net.request(peer, Channel::Sync, message.encode()).await {
+                    return tracing::debug!(%peer, error = %e, "a range did not arrive");
+                }
             }
         });
     }
 
     fn serve_blob(&self, to: PublicKey, project: Hash, hash: Hash) {
         let (store, net) = (self.store.clone(), self.net.clone());
-        let Some(peer) = identity::peer_id_of(&to.0) else {
+        let (Some(peer), Ok(permit)) = (identity::peer_id_of(&to.0), self.serves.clone().try_acquire_owned()) else {
             return;
         };
         tokio::spawn(async move {
+            let _permit = permit;
             if let Some(blob) = read_blob(&store, &project, hash).await {
                 let message = Wire::Blob { project, blob };
                 if let Err(e) = net.request(peer, Channel::Direct, message.encode()).await {

@@ -9,7 +9,10 @@ mod boot;
 mod effects;
 mod error;
 mod handle;
+mod intake;
 mod owner;
+mod receive;
+mod refusals;
 mod settings;
 
 pub use boot::IDENTITY_FILE;

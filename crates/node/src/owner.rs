@@ -8,7 +8,7 @@ use bzzz_core::body::{Answers, Authority};
 use bzzz_core::crypto::{Hash, PublicKey};
 use bzzz_core::node::{AgentSpec, Command, CommandError, Effect, Input, Node, NodeConfig, Notice, Outcome};
 use bzzz_core::wire::Wire;
-use bzzz_net::{Net, NetConfig, NetEvent, Verdict, identity};
+use bzzz_net::{Net, NetConfig, NetEvent, identity};
 use bzzz_store::{Store, StoreError};
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
@@ -17,6 +17,8 @@ use crate::boot::{self, unix_ms};
 use crate::effects::{Disk, DiskDone};
 use crate::error::NodeError;
 use crate::handle::{Handle, Request, Shared, Telling};
+use crate::intake::Intake;
+use crate::refusals::Refusals;
 use crate::settings::Settings;
 
 /// Requests that wait for the owner.
@@ -27,6 +29,10 @@ const ANSWERS: usize = 1024;
 const NOTICES: usize = 4096;
 /// Directed messages under way.
 const SENDS: usize = 256;
+/// Directed messages under way or waiting for it.
+const WAITING_SENDS: usize = 4096;
+/// Ranges and texts that are read and sent for others at a time; who asks for more asks again.
+const SERVES: usize = 16;
 /// Time for an orderly end.
 const GRACE: Duration = Duration::from_secs(3);
 
@@ -41,6 +47,10 @@ pub(crate) struct Owner {
     pub(crate) analyser: crate::analyse::Analyser,
     pub(crate) analyses: Arc<Semaphore>,
     pub(crate) sends: Arc<Semaphore>,
+    pub(crate) waiting_sends: Arc<Semaphore>,
+    pub(crate) serves: Arc<Semaphore>,
+    pub(crate) intake: Intake,
+    pub(crate) refusals: Refusals,
     pub(crate) disk: FuturesUnordered<Disk>,
     pub(crate) replies: BTreeMap<u64, oneshot::Sender<Result<Outcome, CommandError>>>,
     pub(crate) peers: BTreeMap<PublicKey, bool>,
@@ -110,6 +120,10 @@ pub(crate) async fn start(settings: Settings) -> Result<Handle, NodeError> {
         analyser: settings.analyser,
         analyses: Arc::new(Semaphore::new(cores)),
         sends: Arc::new(Semaphore::new(SENDS)),
+        waiting_sends: Arc::new(Semaphore::new(WAITING_SENDS)),
+        serves: Arc::new(Semaphore::new(SERVES)),
+        intake: Intake::new(cores),
+        refusals: Refusals::default(),
         disk: FuturesUnordered::new(),
         replies: BTreeMap::new(),
         peers: BTreeMap::new(),
@@ -198,7 +212,8 @@ impl Owner {
             tokio::select! {
                 Some(done) = self.disk.next(), if !self.disk.is_empty() => self.disk_done(done).await?,
                 Some(input) = answered.recv() => self.step(input).await?,
-                event = events.recv() => match event {
+                ready = self.intake.next(), if self.intake.is_busy() => self.checked(ready).await?,
+                event = events.recv(), if self.intake.has_room() => match event {
                     Some(event) => self.net_event(event).await?,
                     None => return Err(NodeError::Net("the network ended".into())),
                 },
@@ -280,46 +295,12 @@ impl Owner {
                 data,
                 id,
                 ..
-            } => {
-                let message = Wire::decode(&data).ok();
-                let fit = message.filter(|m| matches!(m, Wire::Events { .. } | Wire::Presence(_)));
-                let verdict = if fit.is_some() {
-                    Verdict::Accept
-                } else {
-                    Verdict::Reject
-                };
-                self.net.report_validation(id, propagated_from, verdict).await;
-                match (fit, identity::public_key_of(&source)) {
-                    (Some(message), Some(key)) => {
-                        self.step(Input::Received {
-                            from: PublicKey(key),
-                            message,
-                            gossip: true,
-                        })
-                        .await
-                    }
-                    _ => Ok(()),
-                }
-            }
+            } => self.gossip(&source, propagated_from, id, &data).await,
             NetEvent::Request { peer, data, reply, .. } => {
                 let decoded = Wire::decode(&data);
                 // The acknowledgement says that it arrived; what comes of it comes as a message of its own.
                 tokio::spawn(reply.reply(vec![u8::from(decoded.is_err())]));
-                match (decoded, identity::public_key_of(&peer)) {
-                    (Ok(message), Some(key)) => {
-                        self.step(Input::Received {
-                            from: PublicKey(key),
-                            message,
-                            gossip: false,
-                        })
-                        .await
-                    }
-                    (Err(e), _) => {
-                        tracing::debug!(%peer, error = %e, "refused a message");
-                        Ok(())
-                    }
-                    _ => Ok(()),
-                }
+                self.request_received(&peer, decoded, data.len()).await
             }
             NetEvent::Listening { addr } => {
                 tracing::info!(%addr, "listening");
@@ -454,7 +435,7 @@ impl Owner {
     /// Tells whoever watches.
     pub(crate) fn notice(&mut self, notice: Notice) {
         match &notice {
-            Notice::Refused { from, why } => tracing::debug!(%from, why, "refused"),
+            Notice::Refused { from, why } => self.refusals.tell(unix_ms(), from, why),
             Notice::Forked { feed, from, .. } => {
                 if feed.node == self.node.me() && feed.incarnation == self.config.incarnation {
                     tracing::warn!(

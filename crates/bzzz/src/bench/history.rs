@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use bzzz_core::body::Body;
 use bzzz_core::crypto::{Context, Keypair, PublicKey};
-use bzzz_core::event::Event;
+use bzzz_core::event::{Checked, Event};
 use bzzz_core::feed::{Feeds, Offer};
-use bzzz_core::state::{Meta, State, check_statements};
+use bzzz_core::state::{Meta, State};
 use bzzz_net::identity;
 use bzzz_store::{Batch, Cursor, Durability, EventRow, FeedId, Store, StoreConfig};
 
@@ -254,12 +254,7 @@ impl Bare {
 
 /// Decodes and checks every signature, on all cores.
 fn verify(rows: &[EventRow], cores: usize) -> Result<Vec<(Event, Option<Body>)>> {
-    let check = |row: &EventRow| {
-        let event = Event::decode(&row.bytes).ok()?;
-        let body = event.body();
-        let holds = body.as_ref().is_none_or(|body| check_statements(&event, body).is_ok());
-        holds.then_some((event, body))
-    };
+    let check = |row: &EventRow| Checked::check(&row.bytes).ok().map(Checked::into_parts);
     let parts: Vec<Option<Vec<_>>> = std::thread::scope(|scope| {
         let work: Vec<_> = rows
             .chunks(rows.len().div_ceil(cores).max(1))

@@ -71,13 +71,24 @@ fn stopped(settings: &Settings, feed: Option<&str>) -> Result<Option<LogReport>>
 /// The fields that every check has, beside those of the report.
 fn merge(mut answer: serde_json::Value, report: &LogReport) -> serde_json::Value {
     let checked = format!(
-        "{} in {} checked",
+        "{} with {} in {} checked",
         words::count(report.events, "event"),
+        words::count(report.texts, "text"),
         words::count(report.feeds as u64, "feed")
     );
     let mut details = report.faults.clone();
     if report.fault_count > details.len() as u64 {
         details.push(format!("and {} more", report.fault_count - details.len() as u64));
+    }
+    if report.missing_count > 0 {
+        details.push(format!(
+            "{} not here; a peer may still have what is missing: {}",
+            words::count(report.missing_count, "text"),
+            report.missing.join(" ")
+        ));
+    }
+    if report.erased > 0 {
+        details.push(format!("{} erased on purpose", words::count(report.erased, "text")));
     }
     if report.forks > 0 {
         details.push(format!(

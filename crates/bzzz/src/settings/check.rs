@@ -121,11 +121,12 @@ pub fn hex32(text: &str) -> Result<(), String> {
 /// `sqlite:` or `memory:`.
 pub fn store_url(text: &str) -> Result<(), String> {
     match text.split_once(':').map(|(scheme, _)| scheme) {
-        Some("sqlite") => Ok(()),
+        Some("sqlite") if text == "sqlite:" => Ok(()),
+        Some("sqlite") => Err("`sqlite:` takes nothing after the colon; `data` says which folder".to_owned()),
         Some("memory") if text == "memory:" => Ok(()),
         Some("memory") => Err("`memory:` takes nothing after the colon".to_owned()),
         Some("postgres" | "postgresql") => Err("this build has no PostgreSQL; it keeps its data in SQLite".to_owned()),
-        _ => Err("not a store: `sqlite:` (in the data folder), `sqlite:PATH` or `memory:`".to_owned()),
+        _ => Err("not a store: `sqlite:` (in the data folder) or `memory:`".to_owned()),
     }
 }
 

@@ -268,7 +268,7 @@ pub static KEYS: &[Key] = &[
             "store.url",
             Kind::Text(check::store_url),
             "\"sqlite:\"",
-            "Where events are kept: `sqlite:` (in the data folder), `sqlite:PATH` or `memory:` (gone when the node stops).",
+            "Where events are kept: `sqlite:` (in the data folder) or `memory:` (gone when the node stops).",
         )
     },
 ];

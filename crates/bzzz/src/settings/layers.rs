@@ -169,12 +169,11 @@ impl Layers {
             );
         }
         if let Some((value, source)) = self.values.get("p2p.private_key_file")
-            && let Err(error) = std::fs::File::open(value.text())
+            && let Err(why) = super::node::read_private_key(value.text().as_ref())
         {
-            self.problems.push(
-                Problem::error(source.clone(), "p2p.private_key_file", format!("{} cannot be read: {error}", value.text()))
-                    .hint("without the key the node would join no private network; remove the key from the settings or restore the file"),
-            );
+            let why = format!("{} is no private network's key: {why}", value.text());
+            self.problems
+                .push(Problem::error(source.clone(), "p2p.private_key_file", why).hint(super::node::PRIVATE_KEY_HINT));
         }
         if let Some((value, source)) = self.values.get("http.listen")
             && super::check::socket(value.text()).is_ok_and(|address| !address.ip().is_loopback())

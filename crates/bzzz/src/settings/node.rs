@@ -9,7 +9,7 @@ use bzzz_node::{Multiaddr, PeerId, ProjectSettings};
 use super::typed::Admit;
 use super::{AgentSetting, Settings};
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Explain, Result, fail, fail_because};
+use crate::cli::failure::{Result, fail, fail_because};
 
 /// Money is drawn from the node's share in pieces of this size.
 const CHUNK_MICROUSD: u64 = 1_000_000;
@@ -109,18 +109,26 @@ fn peers(key: &str, texts: &[String]) -> Result<Vec<PeerId>> {
     texts.iter().map(read).collect()
 }
 
-/// Reads the key of a private network: `/key/swarm/psk/1.0.0/`, `/base16/`, 64 hex digits; or the digits alone.
 fn private_key(path: &Path) -> Result<[u8; 32]> {
-    let attempt = format!("could not read the private network's key from {}", path.display());
-    let text =
-        std::fs::read_to_string(path).explain(Exit::Local, attempt.clone(), Some("check p2p.private_key_file"))?;
-    let last = text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("");
-    bzzz_core::crypto::Hash::from_hex(last).map(|key| key.0).ok_or_else(|| {
+    read_private_key(path).map_err(|why| {
         fail_because(
             Exit::Usage,
-            attempt,
-            "its last line is not 64 hex digits",
-            Some("make one with: printf '/key/swarm/psk/1.0.0/\\n/base16/\\n' > FILE; openssl rand -hex 32 >> FILE"),
+            format!("could not read the private network's key from {}", path.display()),
+            why,
+            Some(PRIVATE_KEY_HINT),
         )
     })
+}
+
+/// How to come by a file that [`read_private_key`] reads.
+pub(super) const PRIVATE_KEY_HINT: &str = "restore the file, or make one for all nodes of the network with: \
+     printf '/key/swarm/psk/1.0.0/\\n/base16/\\n' > FILE; openssl rand -hex 32 >> FILE";
+
+/// Reads the key of a private network: `/key/swarm/psk/1.0.0/`, `/base16/`, 64 hex digits; or the digits alone.
+pub(super) fn read_private_key(path: &Path) -> std::result::Result<[u8; 32], String> {
+    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+    let last = text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("");
+    bzzz_core::crypto::Hash::from_hex(last)
+        .map(|key| key.0)
+        .ok_or_else(|| "its last line is not 64 hex digits".to_owned())
 }

@@ -33,7 +33,7 @@ pub struct Settings {
     pub log: LogSettings,
     /// Limits.
     pub budget: BudgetSettings,
-    /// `sqlite:`, `sqlite:PATH` or `memory:`.
+    /// `sqlite:` or `memory:`.
     pub store_url: String,
 }
 

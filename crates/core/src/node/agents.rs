@@ -3,9 +3,11 @@
 //! configured → starting → idle ⇄ working → draining → stopped, and failed → (after a pause) idle. A failed
 //! agent is restarted with growing pauses; the task that it held is still its own, so it takes it up again.
 
+use std::collections::BTreeSet;
+
 use super::{AgentSpec, Ctx, Effect, Notice, Project};
 use crate::body::{AgentEndorsed, AgentRetired, Body, Endorsement, Signed, TaskAnnounced};
-use crate::crypto::{Hash, Keypair};
+use crate::crypto::{Hash, Keypair, PublicKey};
 use crate::wire::AgentStatus;
 
 /// Agents of one node in one project, at most.
@@ -80,6 +82,7 @@ impl Project {
     /// Declares agents and restarts failed ones.
     pub(super) fn drive_agents(&mut self, ctx: &mut Ctx<'_>) -> u64 {
         let mut wake = u64::MAX;
+        self.retire_strays(ctx);
         let ids: Vec<String> = self.agents.keys().cloned().collect();
         for id in ids {
             let agent = &self.agents[&id];
@@ -100,6 +103,19 @@ impl Project {
             }
         }
         wake
+    }
+
+    /// Takes back what this node once declared and hosts no longer: it was started with other agents since.
+    fn retire_strays(&mut self, ctx: &mut Ctx<'_>) {
+        let hosted: BTreeSet<PublicKey> = self.agents.values().map(|a| a.key.public()).collect();
+        let declared = self.state.agents.active().filter(|(node, _)| *node == self.me.node);
+        let strays: Vec<PublicKey> = declared
+            .map(|(_, record)| record.endorsement.statement.agent)
+            .filter(|agent| !hosted.contains(agent))
+            .collect();
+        for agent in strays {
+            self.append(ctx, Body::AgentRetired(AgentRetired { agent }), vec![], vec![]);
+        }
     }
 
     /// Endorses an agent's key, unless the very same endorsement stands already.

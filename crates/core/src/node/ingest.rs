@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use super::blobs::blobs_of;
 use super::{Ctx, Effect, Node, Notice, Project};
+use crate::blob::Blob;
+use crate::body::Body;
 use crate::crypto::PublicKey;
-use crate::event::Event;
+use crate::event::{Checked, Event, EventError};
 use crate::feed::Offer;
 use crate::plant;
-use crate::state::{Meta, check_statements};
+use crate::state::Meta;
 use crate::wire::Wire;
 
 impl Node {
@@ -46,15 +48,11 @@ impl Project {
         let member = self.state.rosters.latest().is_member(&from);
         match message {
             Wire::Events { events, blobs, .. } => {
-                for bytes in &events {
+                // One after the other: what was just accepted is known, and costs no second check.
+                for bytes in events.iter().take(crate::wire::MAX_RANGE as usize) {
                     self.event_received(ctx, from, bytes);
                 }
-                if member && !gossip {
-                    for blob in blobs {
-                        self.blob_received(ctx, blob);
-                    }
-                }
-                self.continue_sync(ctx, from);
+                self.events_received(ctx, from, std::iter::empty(), blobs, gossip);
             }
             Wire::Presence(presence) => self.presence_received(ctx, from, presence),
             Wire::Fork { a, b, .. } => self.fork_found(ctx, &a, &b),
@@ -101,33 +99,58 @@ impl Project {
 
     /// An event came from outside: check it, then see whether its time has come.
     pub(super) fn event_received(&mut self, ctx: &mut Ctx<'_>, from: PublicKey, bytes: &[u8]) {
+        let checked = match Event::decode_trusted(bytes) {
+            // A duplicate costs no signature check.
+            Ok(event) if self.knows(&event) => return,
+            Ok(event) => Checked::of(event),
+            Err(e) => Err(e),
+        };
+        self.checked_received(ctx, from, checked);
+    }
+
+    /// Whether this very event is accepted already.
+    pub fn knows(&self, event: &Event) -> bool {
+        self.feeds.get(&event.feed()).is_some_and(|f| f.knows(event))
+    }
+
+    /// Events came that were checked on the way, and blobs that belong to them.
+    pub(super) fn events_received(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        from: PublicKey,
+        events: impl Iterator<Item = Result<Checked, EventError>>,
+        blobs: Vec<Blob>,
+        gossip: bool,
+    ) {
+        for checked in events {
+            self.checked_received(ctx, from, checked);
+        }
+        if !gossip && self.state.rosters.latest().is_member(&from) {
+            for blob in blobs {
+                self.blob_received(ctx, blob);
+            }
+        }
+        self.continue_sync(ctx, from);
+    }
+
+    /// An event whose signatures hold came from outside: see whether its time has come.
+    fn checked_received(&mut self, ctx: &mut Ctx<'_>, from: PublicKey, checked: Result<Checked, EventError>) {
         let refuse = |this: &Self, ctx: &mut Ctx<'_>, why: String| this.notify(ctx, Notice::Refused { from, why });
-        let event = match Event::decode_trusted(bytes) {
-            Ok(event) => event,
+        let (event, body) = match checked {
+            Ok(checked) => checked.into_parts(),
             Err(e) => return refuse(self, ctx, e.to_string()),
         };
         if event.project() != self.id {
             return refuse(self, ctx, "an event of another project".into());
         }
-        // A duplicate costs no signature check.
-        if self.feeds.get(&event.feed()).is_some_and(|f| f.knows(&event)) {
+        if self.knows(&event) {
             return;
-        }
-        if let Err(e) = event.verify()
-            && !plant::active("unchecked_signature")
-        {
-            return refuse(self, ctx, e.to_string());
         }
         let own_len = self.feeds.get(&self.me).map_or(0, |f| f.len());
         if event.feed() == self.me && event.header().seq >= own_len {
             // Signed by us, and not on our disk: it was set back. What we write from here on would be a fork.
             let (project, feed, from) = (self.id, self.me, own_len);
             return self.notify(ctx, Notice::Forked { project, feed, from });
-        }
-        if let Some(body) = event.body()
-            && let Err(why) = check_statements(&event, &body)
-        {
-            return refuse(self, ctx, why.into());
         }
         let (feed, seq) = (event.feed(), event.header().seq);
         let next = self.feeds.get(&feed).map_or(0, |f| f.len());
@@ -137,7 +160,7 @@ impl Project {
                 .feeds
                 .get(&feed)
                 .is_some_and(|f| f.head() != prev && f.ended_at().is_none());
-        self.offer(ctx, event);
+        self.offer_all(ctx, event, body);
         if let (true, Some(last)) = (other_side, next.checked_sub(1)) {
             // It continues another side of the feed than the one that we have: the other side is the proof.
             self.probe(ctx, from, feed, last);
@@ -146,16 +169,25 @@ impl Project {
 
     /// A verified event: accept it and everything that waited for it.
     pub(super) fn offer(&mut self, ctx: &mut Ctx<'_>, event: Event) {
-        let mut queue = vec![event];
-        while let Some(event) = queue.pop() {
+        let body = event.body();
+        self.offer_all(ctx, event, body);
+    }
+
+    fn offer_all(&mut self, ctx: &mut Ctx<'_>, event: Event, body: Option<Body>) {
+        let mut queue = vec![(event, body)];
+        while let Some((event, body)) = queue.pop() {
             let from = event.node();
             match self.feeds.offer(&event, &self.rosters, ctx.now) {
                 Offer::Ready => {
                     // Written before what it brings about.
                     ctx.out.store(self.id, vec![event.clone()], vec![]);
-                    queue.extend(self.accept(ctx, &event));
+                    let released = self.accept(ctx, &event, body);
+                    queue.extend(released.into_iter().map(|e| {
+                        let body = e.body();
+                        (e, body)
+                    }));
                 }
-                Offer::Known | Offer::Held => {}
+                Offer::Known | Offer::Held | Offer::Full => {}
                 Offer::Fork => ctx.out.silent(Effect::ProveFork {
                     project: self.id,
                     event,
@@ -166,15 +198,16 @@ impl Project {
     }
 
     /// Enters an event; returns what waited for it.
-    fn accept(&mut self, ctx: &mut Ctx<'_>, event: &Event) -> Vec<Event> {
+    fn accept(&mut self, ctx: &mut Ctx<'_>, event: &Event, body: Option<Body>) -> Vec<Event> {
         let mut released = self.feeds.accept(event);
-        let Some(body) = event.body() else { return released };
+        let Some(body) = body else { return released };
         let meta = Meta::of(event);
         let epoch = self.state.rosters.latest().epoch;
         released.extend(self.take(&meta, &body));
         let now_epoch = self.state.rosters.latest().epoch;
         if now_epoch > epoch {
             released.extend(self.feeds.epoch_known(now_epoch));
+            self.want_again(ctx);
             if self.is_beyond_its_end() {
                 ctx.out.silent(Effect::Reload);
             }
@@ -208,7 +241,7 @@ impl Project {
 
     /// Two signed events with one number: the author is not to be believed from there on.
     pub(super) fn fork_found(&mut self, ctx: &mut Ctx<'_>, a: &[u8], b: &[u8]) {
-        let (Ok(a), Ok(b)) = (Event::decode(a), Event::decode(b)) else {
+        let (Ok(a), Ok(b)) = (Event::decode_trusted(a), Event::decode_trusted(b)) else {
             return;
         };
         let same_place = a.feed() == b.feed() && a.header().seq == b.header().seq;
@@ -222,6 +255,13 @@ impl Project {
             .and_then(|f| f.ended_at())
             .is_some_and(|end| end <= at)
         {
+            return;
+        }
+        // A stranger could sign forks without end. A member's is shown again once its roster is known: see `heads_received`.
+        let member = (0..=self.rosters.latest().epoch)
+            .filter_map(|epoch| self.rosters.epoch(epoch))
+            .any(|roster| roster.is_member(&feed.node));
+        if !member || a.verify().is_err() || b.verify().is_err() {
             return;
         }
         if plant::active("forgotten_fork") {

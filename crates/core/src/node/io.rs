@@ -6,7 +6,7 @@ use crate::blob::Blob;
 use crate::body::{Answers, Authority, Body, Choice, MessageKind, Reason, Share, ThreadKind, Timing};
 use crate::change::ChangeSet;
 use crate::crypto::{Hash, PublicKey};
-use crate::event::{Event, EventRef, FeedId};
+use crate::event::{Checked, Event, EventError, EventRef, FeedId};
 use crate::finding::Finding;
 use crate::state::Meta;
 use crate::wire::Wire;
@@ -40,6 +40,19 @@ pub enum Input {
         /// What.
         message: Wire,
         /// Whether it came over a topic, that is, through others.
+        gossip: bool,
+    },
+    /// Events came, and were checked on the way: what a [`Wire::Events`] in [`Input::Received`] says, in the same order.
+    Events {
+        /// Who sent them.
+        from: PublicKey,
+        /// The project.
+        project: Hash,
+        /// What became of each.
+        events: Vec<Result<Checked, EventError>>,
+        /// Short blobs.
+        blobs: Vec<Blob>,
+        /// Whether they came over a topic.
         gossip: bool,
     },
     /// An append is durable.

@@ -186,6 +186,11 @@ impl Node {
             for bytes in &rest {
                 project.event_received(ctx, from, bytes);
             }
+            // Who is a member comes first: until that is known, there is little room for what they say.
+            ctx.out.speak(Effect::Send {
+                to: from,
+                message: Wire::WantRosters { project: id },
+            });
             project.send_heads(ctx, from, true);
             projects.insert(id, project);
         })

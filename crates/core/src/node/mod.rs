@@ -29,6 +29,7 @@ mod turn;
 mod votes;
 
 pub use agents::LocalAgent;
+pub use blobs::blobs_of;
 pub use config::{Admit, AgentSpec, ModelSpec, NodeConfig, Pace};
 pub use io::{Command, CommandError, Delivery, Effect, Input, Notice, Outcome, Write};
 pub use project::Project;
@@ -224,6 +225,7 @@ impl Node {
             }
             Input::Listening { addresses } => {
                 self.addresses = addresses;
+                self.addresses.retain(|a| a.len() <= crate::wire::MAX_ADDRESS_BYTES);
                 self.addresses.truncate(crate::wire::MAX_ADDRESSES);
                 self.step(now, |_, _| {})
             }
@@ -237,6 +239,15 @@ impl Node {
                 self.step(now, |_, _| {})
             }
             Input::Received { from, message, gossip } => self.receive(now, from, message, gossip),
+            Input::Events {
+                from,
+                project,
+                events,
+                blobs,
+                gossip,
+            } => self.with(now, &project, |p, ctx| {
+                p.events_received(ctx, from, events.into_iter(), blobs, gossip)
+            }),
             Input::BlobLoaded { project, hash, blob } => {
                 self.with(now, &project, |p, ctx| p.blob_loaded(ctx, hash, blob))
             }

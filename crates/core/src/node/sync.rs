@@ -18,6 +18,10 @@ use crate::wire::{AgentPresence, Head, MAX_ADDRESS_BYTES, MAX_ADDRESSES, MAX_RAN
 pub const RANGE_RETRY_MS: u64 = 2_000;
 /// Events that are asked for where two sides of a feed differ; a fork further back is found in several rounds.
 pub const PROBE_RANGE: u64 = 64;
+/// Events of one feed that may be asked for ahead of what is there: while one range is checked and folded, the next is under way.
+pub const WINDOW: u64 = 2 * MAX_RANGE;
+/// Feeds whose ranges or forks are under way, at most: the next comparison names the others again.
+pub const MAX_TRACKED: usize = 4096;
 /// A member that could not be reached is dialled again after this long, milliseconds.
 pub const DIAL_RETRY_MS: u64 = 10_000;
 /// With so many peers a node dials no further members: the mesh is dense enough to lose any of them.
@@ -31,7 +35,7 @@ pub const MAX_TTL_MS: u64 = 5 * 60_000;
 #[derive(Debug, Default)]
 pub(super) struct Sync {
     remote: BTreeMap<FeedId, (u64, PublicKey)>,
-    asked: BTreeMap<FeedId, (u64, u64)>,
+    asked: BTreeMap<FeedId, Asked>,
     /// When a peer was last asked for its side of a feed.
     probed: BTreeMap<FeedId, u64>,
     /// When a peer was last shown the rosters.
@@ -40,6 +44,17 @@ pub(super) struct Sync {
     turn: usize,
     dialled: BTreeMap<PublicKey, u64>,
     pub(super) forks: BTreeMap<FeedId, (Vec<u8>, Vec<u8>)>,
+}
+
+/// Ranges of a feed that are under way.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    /// What was there when something last came.
+    have: u64,
+    /// The number after the last that was asked for.
+    upto: u64,
+    /// When something was last asked for, or came.
+    at_ms: u64,
 }
 
 impl Project {
@@ -89,6 +104,20 @@ impl Project {
         heads_digest(&self.heads())
     }
 
+    /// Where feeds end that a fork or a cut has ended. A later life of a removed node is left out: the removal says already that nothing of it
+    /// counts, and only who once believed it knows of it.
+    pub fn ends(&self) -> impl Iterator<Item = (FeedId, u64)> + '_ {
+        let epochs = 0..=self.rosters.latest().epoch;
+        let cuts: Vec<_> = epochs
+            .filter_map(|e| self.rosters.epoch(e))
+            .flat_map(|r| &r.cuts)
+            .collect();
+        self.feeds.ends().filter(move |(feed, _)| {
+            let later = |cut: &&&crate::body::Cut| cut.node == feed.node && cut.incarnation < feed.incarnation;
+            cuts.iter().find(later).is_none() || self.feeds.get(feed).is_some_and(|f| !f.is_empty())
+        })
+    }
+
     /// What this node has of every feed, and what it excludes, in the order of feeds.
     pub fn heads(&self) -> Vec<Head> {
         let mut all: BTreeMap<FeedId, Head> = BTreeMap::new();
@@ -96,7 +125,7 @@ impl Project {
             let end = None;
             all.insert(feed, Head { feed, len, head, end });
         }
-        for (feed, end) in self.feeds.ends() {
+        for (feed, end) in self.ends() {
             let (len, head) = (0, Hash::ZERO);
             let known = all.entry(feed).or_insert(Head {
                 feed,
@@ -115,7 +144,7 @@ impl Project {
             .sync
             .asked
             .iter()
-            .filter(|(_, (_, at))| at + RANGE_RETRY_MS <= ctx.now)
+            .filter(|(_, asked)| asked.at_ms + RANGE_RETRY_MS <= ctx.now)
             .map(|(f, _)| *f)
             .collect();
         for feed in overdue {
@@ -123,6 +152,9 @@ impl Project {
             self.sync.remote.remove(&feed);
         }
         if self.sync.next_ms <= ctx.now {
+            self.sync.probed.retain(|_, at| *at + RANGE_RETRY_MS > ctx.now);
+            self.sync.shown.retain(|_, at| *at + RANGE_RETRY_MS > ctx.now);
+            self.sync.dialled.retain(|_, at| *at + DIAL_RETRY_MS > ctx.now);
             let peers = self.member_peers(ctx);
             if let Some(peer) = peers.get(self.sync.turn % peers.len().max(1)) {
                 let message = Wire::Digest {
@@ -164,7 +196,8 @@ impl Project {
             if self.show_fork(ctx, from, head) || self.probe_fork(ctx, from, head) {
                 continue;
             }
-            if self.feeds.missing(&head.feed, head.len).is_some() {
+            let tracked = self.sync.remote.len() < MAX_TRACKED || self.sync.remote.contains_key(&head.feed);
+            if tracked && self.feeds.missing(&head.feed, head.len).is_some() {
                 let known = self.sync.remote.entry(head.feed).or_insert((head.len, from));
                 if head.len >= known.0 {
                     *known = (head.len, from);
@@ -175,7 +208,7 @@ impl Project {
         // A feed that the peer has never heard of is not in its heads: why it has ended is shown all the same, or the peer waits
         // for ever for events of it that others rest on, and among those may be the removal that ended it.
         let named: BTreeSet<FeedId> = heads.iter().map(|h| h.feed).collect();
-        let ended = self.feeds.ends().map(|(feed, _)| feed);
+        let ended = self.ends().map(|(feed, _)| feed);
         for feed in ended.filter(|f| !named.contains(f)).collect::<Vec<_>>() {
             let (len, head, end) = (0, Hash::ZERO, None);
             self.show_fork(ctx, from, &Head { feed, len, head, end });
@@ -229,6 +262,9 @@ impl Project {
                 self.offer(ctx, event);
             }
         }
+        if self.rosters.latest().epoch > before {
+            self.want_again(ctx);
+        }
         for cut in self.rosters.latest().cuts.clone() {
             let feed = FeedId {
                 node: cut.node,
@@ -268,6 +304,7 @@ impl Project {
             .probed
             .get(&feed)
             .is_some_and(|at| at + RANGE_RETRY_MS > ctx.now)
+            || self.sync.probed.len() >= MAX_TRACKED
         {
             return;
         }
@@ -282,27 +319,46 @@ impl Project {
         ctx.out.speak(Effect::Send { to: from, message });
     }
 
-    /// Asks for the next range of a feed, unless that was just done.
+    /// Asks for the next ranges of a feed, as far as the window allows.
     fn want(&mut self, ctx: &mut Ctx<'_>, feed: FeedId) {
         let Some((len, peer)) = self.sync.remote.get(&feed).copied() else {
             return;
         };
-        let Some((from, count)) = self.feeds.missing(&feed, len) else {
+        let Some((have, count)) = self.feeds.missing(&feed, len) else {
             self.sync.remote.remove(&feed);
             self.sync.asked.remove(&feed);
             return;
         };
-        if self.sync.asked.get(&feed).is_some_and(|(at, _)| *at == from) {
-            return;
+        let (known, now) = (self.sync.asked.get(&feed).copied(), ctx.now);
+        let mut asked = known.unwrap_or(Asked {
+            have,
+            upto: have,
+            at_ms: now,
+        });
+        if have > asked.have {
+            (asked.have, asked.at_ms) = (have, now);
         }
-        self.sync.asked.insert(feed, (from, ctx.now));
-        let message = Wire::Want {
-            project: self.id,
-            feed,
-            from,
-            count: count.min(MAX_RANGE),
-        };
-        ctx.out.speak(Effect::Send { to: peer, message });
+        asked.upto = asked.upto.max(have);
+        while asked.upto < have + count && asked.upto - have <= WINDOW - MAX_RANGE {
+            let next = (have + count - asked.upto).min(MAX_RANGE);
+            let message = Wire::Want {
+                project: self.id,
+                feed,
+                from: asked.upto,
+                count: next,
+            };
+            ctx.out.speak(Effect::Send { to: peer, message });
+            (asked.upto, asked.at_ms) = (asked.upto + next, now);
+        }
+        self.sync.asked.insert(feed, asked);
+    }
+
+    /// Who was a stranger is a member now: there was no room for its events, and now there is.
+    pub(super) fn want_again(&mut self, ctx: &mut Ctx<'_>) {
+        self.sync.asked.clear();
+        for feed in self.sync.remote.keys().copied().collect::<Vec<_>>() {
+            self.want(ctx, feed);
+        }
     }
 
     /// A range came: ask for what follows it.
@@ -374,7 +430,10 @@ impl Project {
             .presences
             .get(&node)
             .is_some_and(|(_, known)| known.sent_ms >= p.sent_ms);
-        if node == self.me.node || older || p.agents.len() > crate::body::MAX_LIST {
+        let bounded = p.agents.len() <= crate::body::MAX_LIST
+            && p.addresses.len() <= MAX_ADDRESSES
+            && p.addresses.iter().all(|a| a.len() <= MAX_ADDRESS_BYTES);
+        if node == self.me.node || older || !bounded {
             return;
         }
         if stale || !self.state.rosters.latest().is_member(&node) || !presence.verify() {

@@ -14,6 +14,7 @@ pub(super) fn mark_input(input: &Input) -> Vec<u8> {
         Input::Received { from, message, gossip } => {
             [&[3, u8::from(*gossip)], &from.0[..8], &mark_wire(message)[..]].concat()
         }
+        Input::Events { from, events, .. } => [&[13, events.len() as u8], &from.0[..8]].concat(),
         Input::Appended { id } => [&[4], &id.to_le_bytes()[..]].concat(),
         Input::BlobLoaded { hash, blob, .. } => [&[5, u8::from(blob.is_some())], &hash.0[..8]].concat(),
         Input::ForkFound { .. } => vec![6],

@@ -114,7 +114,7 @@ pub struct State {
     /// Resources by path.
     pub resources: BTreeMap<String, Resource>,
     /// Messages to addresses outside any thread.
-    pub mail: BTreeMap<OrderKey, MessageEntry>,
+    pub mail: BTreeMap<OrderKey, Box<MessageEntry>>,
 }
 
 impl State {
@@ -180,10 +180,10 @@ impl State {
             Body::AgentRetired(b) => self.agents.retire(meta, b),
             Body::ThreadOpened(b) => self.threads.entry(meta.hash()).or_default().open(meta, b),
             Body::MessagePosted(b) => {
-                let entry = MessageEntry {
+                let entry = Box::new(MessageEntry {
                     reference: meta.reference,
                     message: b.message.clone(),
-                };
+                });
                 let thread = b.message.statement.thread;
                 if thread == self.project() {
                     self.mail.insert(meta.order(), entry);
@@ -197,10 +197,10 @@ impl State {
             }
             Body::FindingsPosted(b) => {
                 let thread = self.threads.entry(b.findings.statement.thread).or_default();
-                let entry = FindingsEntry {
+                let entry = Box::new(FindingsEntry {
                     reference: meta.reference,
                     findings: b.findings.clone(),
-                };
+                });
                 thread.findings.insert(meta.order(), entry);
             }
             Body::ThreadClosed(b) => self.threads.entry(b.thread).or_default().close(meta, b),
@@ -237,10 +237,10 @@ impl State {
                 .reveal(meta, b),
             Body::FinalVoted(b) => self.finals.vote(meta, b),
             Body::Decided(b) => {
-                let entry = DecidedEntry {
+                let entry = Box::new(DecidedEntry {
                     reference: meta.reference,
                     decided: b.clone(),
-                };
+                });
                 self.threads
                     .entry(b.thread)
                     .or_default()

@@ -60,17 +60,17 @@ pub enum TaskStatus {
     Cancelled,
 }
 
-/// One task.
+/// One task. Entries are boxed: a map's node has room for eleven, and most tasks have one of each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Task {
     /// The announcement, once it is known.
     pub announced: Option<(Meta, TaskAnnounced)>,
     /// Claims, in order.
-    pub claims: BTreeMap<OrderKey, Claim>,
-    acks: BTreeMap<u64, BTreeMap<FeedId, ClaimAcked>>,
+    pub claims: BTreeMap<OrderKey, Box<Claim>>,
+    acks: BTreeMap<u64, BTreeMap<FeedId, Box<ClaimAcked>>>,
     extensions: BTreeMap<(u64, FeedId), u64>,
     released: BTreeSet<(u64, FeedId)>,
-    completed: BTreeMap<(u64, FeedId), TaskCompleted>,
+    completed: BTreeMap<(u64, FeedId), Box<TaskCompleted>>,
     cancelled: BTreeSet<PublicKey>,
     /// What was done to the outside world, in order: feed and token.
     pub actions: BTreeMap<OrderKey, (FeedId, OutsideActed)>,
@@ -84,11 +84,11 @@ impl Task {
     pub(super) fn claim(&mut self, meta: &Meta, body: &TaskClaimed) {
         self.claims.insert(
             meta.order(),
-            Claim {
+            Box::new(Claim {
                 feed: meta.feed(),
                 event: meta.hash(),
                 body: body.clone(),
-            },
+            }),
         );
     }
 
@@ -98,7 +98,7 @@ impl Task {
             .entry(body.token)
             .or_default()
             .entry(meta.feed())
-            .or_insert_with(|| body.clone());
+            .or_insert_with(|| Box::new(body.clone()));
     }
 
     pub(super) fn extend(&mut self, meta: &Meta, body: &LeaseExtended) {
@@ -113,7 +113,7 @@ impl Task {
     pub(super) fn complete(&mut self, meta: &Meta, body: &TaskCompleted) {
         self.completed
             .entry((body.token, meta.feed()))
-            .or_insert_with(|| body.clone());
+            .or_insert_with(|| Box::new(body.clone()));
     }
 
     pub(super) fn cancel(&mut self, meta: &Meta, _: &TaskCancelled) {

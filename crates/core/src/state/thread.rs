@@ -37,21 +37,21 @@ pub struct DecidedEntry {
     pub decided: Decided,
 }
 
-/// One thread.
+/// One thread. Entries are boxed: a map's node has room for eleven, and most threads have few.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Thread {
     /// The opening, once it is known.
     pub opened: Option<(Meta, ThreadOpened)>,
     /// What was said.
-    pub messages: BTreeMap<OrderKey, MessageEntry>,
+    pub messages: BTreeMap<OrderKey, Box<MessageEntry>>,
     /// What was found.
-    pub findings: BTreeMap<OrderKey, FindingsEntry>,
+    pub findings: BTreeMap<OrderKey, Box<FindingsEntry>>,
     /// Its tasks.
     pub tasks: BTreeMap<OrderKey, Hash>,
     /// What was put to the vote.
     pub proposals: BTreeMap<OrderKey, Hash>,
     /// Decisions.
-    pub decided: BTreeMap<OrderKey, DecidedEntry>,
+    pub decided: BTreeMap<OrderKey, Box<DecidedEntry>>,
     /// Questions to people.
     pub escalations: BTreeMap<OrderKey, Hash>,
     closings: BTreeMap<OrderKey, (EventRef, bool)>,
@@ -116,6 +116,7 @@ impl Thread {
         self.decided
             .values()
             .find(|d| self.carries(&d.decided, ballots, finals, rosters))
+            .map(Box::as_ref)
     }
 
     /// How far the thread is. A decision stands whatever arrives later; then comes what people answered. Questions that do not count

@@ -28,7 +28,9 @@ impl Owner {
     pub(super) fn on_command(&mut self, command: Command) -> Flow {
         match command {
             Command::Publish { topic, data, reply } => {
-                let _ = reply.send(self.publish(topic, data));
+                if let Err(Err(error)) = reply.send(self.publish(topic, data)) {
+                    tracing::debug!(%error, "a message that nobody waits for was not published");
+                }
             }
             Command::Subscribe { topic, reply } => {
                 let _ = reply.send(self.subscribe(topic));

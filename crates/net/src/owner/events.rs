@@ -145,17 +145,19 @@ impl Owner {
         let Some(failed) = self.dialer.failed(connection, Instant::now()) else {
             return;
         };
-        tracing::debug!(address = %failed.address, reason, retry_in = ?failed.retry_in, "dial failed");
-        if failed.first {
-            let address = failed.address;
-            self.warn(match error {
-                SwarmDialError::WrongPeerId { obtained, .. } => Warning::WrongPeer {
-                    address,
-                    obtained: *obtained,
-                },
-                _ => Warning::PeerUnreachable { address, reason },
-            });
+        if !failed.first {
+            // The first one is told as a warning, once.
+            tracing::debug!(address = %failed.address, reason, retry_in = ?failed.retry_in, "dial failed again");
+            return;
         }
+        let address = failed.address;
+        self.warn(match error {
+            SwarmDialError::WrongPeerId { obtained, .. } => Warning::WrongPeer {
+                address,
+                obtained: *obtained,
+            },
+            _ => Warning::PeerUnreachable { address, reason },
+        });
     }
 
     fn on_protocol_event(&mut self, event: ProtocolsEvent) {

@@ -1,6 +1,7 @@
 //! Real nodes in one process: real libp2p on loopback, real SQLite, real analysers.
 
 mod crash;
+mod flood;
 mod mesh;
 mod review;
 mod support;

@@ -2,7 +2,7 @@
 
 use bzzz_core::body::{AdminActed, Body};
 use bzzz_core::crypto::Keypair;
-use bzzz_core::event::Draft;
+use bzzz_core::event::{Draft, Event};
 use bzzz_core::hlc::Hlc;
 use bzzz_store::{Batch, FeedId, StoreConfig};
 
@@ -110,4 +110,70 @@ fn faults_are_bounded() {
     }
     let report = check(rows);
     assert_eq!((report.faults.len(), report.fault_count), (100, 300));
+}
+
+#[test]
+fn texts_are_held_against_their_hashes_and_missing_ones_are_told() {
+    let key = Keypair::from_seed([1; 32]);
+    let blob = |seed: u8| Blob::new(&[seed; 32], vec![seed; 40]);
+    let mut rows = Vec::new();
+    let mut prev = Hash::ZERO;
+    for seq in 0..3 {
+        let draft = Draft {
+            project: PROJECT,
+            incarnation: 0,
+            seq,
+            prev,
+            hlc: Hlc(seq + 1),
+            epoch: 0,
+            deps: Vec::new(),
+        };
+        let body = Body::ResourceWritten(bzzz_core::body::ResourceWritten {
+            path: "bzzz://a:b@c:d/e".into(),
+            home: key.public(),
+            base: None,
+            content: blob(seq as u8).reference(),
+            mime: "text/plain".into(),
+            idempotency_key: None,
+        });
+        let event = Event::sign(&key, draft, &body);
+        prev = event.hash();
+        rows.push(EventRow {
+            feed: FeedId {
+                project: PROJECT.0,
+                node: key.public().0,
+                incarnation: 0,
+            },
+            seq,
+            hash: event.hash().0,
+            hlc: seq + 1,
+            kind: event.header().kind,
+            bytes: event.encode(),
+        });
+    }
+    let stored = |named: u8, held: u8| bzzz_store::BlobRow {
+        hash: blob(named).hash().0,
+        project: PROJECT.0,
+        long: false,
+        bytes: bzzz_core::codec::encode(&blob(held)),
+    };
+    let store = Store::open(StoreConfig::Memory).expect("a store");
+    let report = crate::offline::with(store, "could not check", |store| async move {
+        let batch = Batch {
+            events: rows,
+            // The first is sound, the second another than it should be, the third not here.
+            blobs: vec![stored(0, 0), stored(1, 7)],
+            ..Batch::default()
+        };
+        store.append(batch).await.expect("stored");
+        verify(&store, None, "could not check").await
+    })
+    .expect("a report");
+    assert_eq!(
+        (report.texts, report.fault_count, report.missing_count),
+        (1, 1, 1),
+        "{report:?}"
+    );
+    assert_eq!(report.missing, [blob(2).hash().to_string()]);
+    assert!(report.faults[0].contains("event 1"), "{report:?}");
 }

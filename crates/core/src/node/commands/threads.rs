@@ -124,7 +124,7 @@ impl Project {
         let same = |m: &&crate::state::MessageEntry| {
             m.message.by == *by && m.message.statement.idempotency_key.as_deref() == Some(key)
         };
-        messages.values().find(same).map(|m| m.reference)
+        messages.values().map(Box::as_ref).find(same).map(|m| m.reference)
     }
 
     pub(super) fn close_thread(&mut self, ctx: &mut Ctx<'_>, thread: Hash, resolved: bool) -> Result {

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::world::{Nature, World};
 use crate::crypto::{Hash, PublicKey};
 use crate::event::FeedId;
-use crate::feed::MAX_HELD;
+use crate::feed::{HELD_MEMBER_BYTES, HELD_STRANGER_BYTES};
 use crate::hlc::MAX_SKEW_MS;
 
 /// Steps between two samples of dear checks.
@@ -75,14 +75,19 @@ impl World {
     }
 
     fn check_new_events(&mut self, n: usize) {
-        let Some((total, held)) = self.project_of(n).map(|p| (p.feeds.total(), p.feeds.held())) else {
+        let Some((total, held)) = self.project_of(n).map(|p| (p.feeds.total(), p.feeds.held_bytes())) else {
             return;
         };
+        let (members, strangers) = held;
+        if members > HELD_MEMBER_BYTES || strangers > HELD_STRANGER_BYTES {
+            let what = format!(
+                "{} holds {members} bytes of members' and {strangers} of strangers'",
+                self.name(n)
+            );
+            self.violate("bounded", what);
+        }
         if self.check.seen.insert(n, total) == Some(total) {
             return;
-        }
-        if held > MAX_HELD {
-            self.violate("bounded", format!("{} holds {held} events", self.name(n)));
         }
         self.check_membership(n);
         self.check_leases(n);
@@ -121,7 +126,7 @@ impl World {
         let Some(p) = self.project_of(n) else {
             return BTreeMap::new();
         };
-        p.feeds.ends().collect()
+        p.ends().collect()
     }
 
     /// Compares two states, if their nodes have the same events.

@@ -125,7 +125,7 @@ impl World {
     ) -> Option<(Body, Vec<Blob>)> {
         let mut proposed = honest_looking(p, thread)?;
         let quiet = |f: &&crate::state::FindingsEntry| !f.findings.statement.veto;
-        let findings = p.state.threads.get(&thread)?.findings.values();
+        let findings = p.state.threads.get(&thread)?.findings.values().map(Box::as_ref);
         proposed.findings = findings.filter(quiet).map(|f| f.reference.hash).take(64).collect();
         if salt[0].is_multiple_of(2) {
             // Others' agents are left out now and then; its own never.

@@ -5,6 +5,7 @@
 //! with a `LIES` of its own and name it in the list here.
 
 pub(super) mod decisions;
+mod flood;
 mod membership;
 mod numbers;
 mod powers;
@@ -39,6 +40,7 @@ pub(super) type Lie = (&'static str, fn(&mut Liar<'_>) -> Option<Said>);
 
 /// All lies.
 pub(super) const LIES: &[&[Lie]] = &[
+    flood::LIES,
     membership::LIES,
     numbers::LIES,
     powers::LIES,
