@@ -58,7 +58,10 @@ impl World {
                 return unrest("convergence", what);
             }
             if let Some(what) = self.open_wish(*n) {
-                return unrest("membership", format!("{name} waits for a change that is carried: {what}"));
+                return unrest(
+                    "membership",
+                    format!("{name} waits for a change that is carried: {what}"),
+                );
             }
             for (id, thread) in &p.state.threads {
                 let review = thread
