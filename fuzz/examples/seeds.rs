@@ -3,9 +3,9 @@
 //! `cargo run --manifest-path fuzz/Cargo.toml --example seeds` in the root of the repository. The fuzzer cannot guess an
 //! encoding of many nested lists, so without these it would stay at the door for long.
 
-use bzzz_core::body::{Answers, 
-    AgentRetired, Authority, Body, Choice, Endorsement, FinalVote, Genesis, Policy, Pool, Proposed, Roster, Seat,
-    Share, Signed,
+use bzzz_core::body::{
+    AgentRetired, Answers, Authority, Body, Choice, Endorsement, FinalVote, Genesis, Policy, Pool, Proposed, Roster,
+    Seat, Share, Signed,
 };
 use bzzz_core::certificate::{CERTIFICATE_VERSION, Certificate, Receipt};
 use bzzz_core::crypto::{Hash, Keypair};

@@ -1,7 +1,7 @@
 //! `bzzz verify` on a real certificate: two nodes of two owners, three voters, signed as the core signs.
 
-use bzzz_core::body::{Answers, 
-    Authority, Body, Choice, Endorsement, FinalVote, Genesis, Policy, Pool, Proposed, Roster, Seat, Signed,
+use bzzz_core::body::{
+    Answers, Authority, Body, Choice, Endorsement, FinalVote, Genesis, Policy, Pool, Proposed, Roster, Seat, Signed,
 };
 use bzzz_core::certificate::{CERTIFICATE_VERSION, Certificate};
 use bzzz_core::crypto::{Hash, Keypair};

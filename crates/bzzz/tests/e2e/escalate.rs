@@ -100,7 +100,11 @@ fn a_review_without_a_quorum_goes_to_a_person_whose_answer_is_signed_and_ends_it
 fn three_owners(place: &Place) -> [Node; 3] {
     let configs = ["ann", "bob", "cat"].map(|owner| {
         let path = place.path(&format!("{owner}.toml"));
-        std::fs::write(&path, format!("[node]\nowner = \"{owner}\"\n[project]\nadmit = \"open\"\n")).expect("a file");
+        std::fs::write(
+            &path,
+            format!("[node]\nowner = \"{owner}\"\n[project]\nadmit = \"open\"\n"),
+        )
+        .expect("a file");
         path.to_str().expect("a path in UTF-8").to_owned()
     });
     let start = |name, at: usize, peers: &[&Node]| {

@@ -15,8 +15,8 @@ impl Project {
         let open: Vec<Hash> = self
             .state
             .escalations
-            .iter()
-            .map(|(id, _)| *id)
+            .keys()
+            .copied()
             .filter(|id| {
                 let status = self.state.escalation_status(id);
                 matches!(status, EscalationStatus::Open | EscalationStatus::Acknowledged)

@@ -133,9 +133,9 @@ impl Project {
     pub(super) fn take(&mut self, meta: &Meta, body: &Body) -> Vec<Event> {
         let mut released = Vec::new();
         self.clock = self.clock.max(meta.hlc);
-        let epoch = self.state.rosters.latest().epoch;
+        let before = self.state.rosters.latest().epoch;
         self.state.apply(meta, body);
-        if self.state.rosters.latest().epoch > epoch {
+        if self.state.rosters.latest().epoch > before {
             self.epoch_began = meta.hlc;
         }
         if self.state.rosters.latest().epoch > self.rosters.latest().epoch {
@@ -158,7 +158,14 @@ impl Project {
             Body::RosterChanged(b)
                 if self.state.rosters.epoch(b.roster.epoch) == Some(&b.roster) || plant::active("unsigned_cut") =>
             {
-                for cut in &b.roster.cuts {
+                // It may have brought rosters into force that came before it.
+                let fresh = (before + 1).min(b.roster.epoch)..=self.state.rosters.latest().epoch;
+                let mut cuts: Vec<_> = fresh
+                    .filter_map(|e| self.state.rosters.epoch(e))
+                    .flat_map(|r| r.cuts.clone())
+                    .collect();
+                cuts.extend(&b.roster.cuts);
+                for cut in &cuts {
                     let later = self.feeds.heads().map(|(id, _, _)| id);
                     let later = later.filter(|id| id.node == cut.node && id.incarnation > cut.incarnation);
                     let mut ends: Vec<(FeedId, u64)> = later.map(|id| (id, 0)).collect();

@@ -91,6 +91,8 @@ pub struct State {
     pub roster_votes: BTreeMap<u32, BTreeMap<Hash, BTreeMap<PublicKey, crate::crypto::Signature>>>,
     /// Who was ready for which roster to come: by epoch, round and roster hash.
     pub roster_prepares: BTreeMap<u32, BTreeMap<u32, BTreeMap<Hash, BTreeSet<PublicKey>>>>,
+    /// Rosters that are further ahead than the next: an event may come before the one that its epoch rests on.
+    rosters_ahead: BTreeMap<OrderKey, (Meta, RosterChanged)>,
     /// Rosters that were proposed, by hash.
     pub roster_proposals: BTreeMap<Hash, crate::body::Roster>,
     /// Who wants whom in or out.
@@ -137,6 +139,7 @@ impl State {
             rosters: RosterChain::new(genesis.clone(), &body),
             roster_votes: BTreeMap::new(),
             roster_prepares: BTreeMap::new(),
+            rosters_ahead: BTreeMap::new(),
             roster_proposals: BTreeMap::new(),
             membership: Membership::default(),
             agents: Agents::default(),
@@ -281,9 +284,20 @@ impl State {
     fn extend_roster(&mut self, meta: &Meta, change: &RosterChanged) {
         // Said by a node that it removes, it would cut itself off.
         let stays = change.roster.is_member(&meta.node());
-        if stays && change.roster.epoch <= meta.epoch.saturating_add(1) {
-            // A roster that does not follow has no effect.
-            let _ = self.rosters.extend(change);
+        if !stays || change.roster.epoch > meta.epoch.saturating_add(1) {
+            return;
+        }
+        let known = self.rosters.latest().epoch;
+        if change.roster.epoch > known.saturating_add(1) {
+            self.rosters_ahead.insert(meta.order(), (*meta, change.clone()));
+            return;
+        }
+        // A roster that does not follow has no effect.
+        let _ = self.rosters.extend(change);
+        if self.rosters.latest().epoch > known {
+            for (meta, change) in std::mem::take(&mut self.rosters_ahead).into_values() {
+                self.extend_roster(&meta, &change);
+            }
         }
     }
 

@@ -296,6 +296,25 @@ fn a_roster_far_ahead_of_its_event_has_no_effect() {
 }
 
 #[test]
+fn rosters_take_effect_in_whatever_order_they_come() {
+    let mut w = World::three();
+    let mut changes = Vec::new();
+    for _ in 0..3 {
+        let mut next = w.next_roster();
+        next.pools[0].weight += 1;
+        let change = w.change(&next, &[0, 1, 2]);
+        changes.push(w.append(0, Body::RosterChanged(change)));
+        w.rosters.push(next);
+    }
+    // A node that was shown the chain of rosters accepts events of epochs that its state has not reached.
+    for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0], [2, 0, 1]] {
+        let state = fold(&w.genesis, &order.map(|i: usize| changes[i].clone()));
+        assert_eq!(state.rosters.latest(), w.roster(), "{order:?}");
+        assert_eq!(state, fold(&w.genesis, &changes), "{order:?}");
+    }
+}
+
+#[test]
 fn two_lives_at_one_time_and_number_do_not_hide_each_other() {
     let mut w = World::three();
     let thread = w.thread(0);

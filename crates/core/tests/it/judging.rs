@@ -76,7 +76,7 @@ impl Bench {
             limits: Limits::default(),
             pace: Pace::default(),
         });
-        node.load_event(&mut BTreeMap::new(), &w.genesis);
+        node.load_event(&BTreeMap::new(), &w.genesis);
         let mut bench = Bench {
             now: w.now_ms + 1_000,
             w,

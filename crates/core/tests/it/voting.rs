@@ -395,7 +395,7 @@ fn vetoes_are_named_once_an_agent_and_about_this_thread() {
         };
         w.append(0, Body::Proposed(proposed)).body().is_some()
     };
-    let mut both = vec![one.clone(), two.clone()];
+    let mut both = vec![one.clone(), two];
     both.sort_by_key(|v| v.by);
     assert!(with(&w, both.clone()));
     both.reverse();
@@ -404,7 +404,7 @@ fn vetoes_are_named_once_an_agent_and_about_this_thread() {
     assert!(!with(&w, vec![w.veto(Hash([1; 32]), FIVE[0])]), "another thread's");
     let plain = Findings {
         veto: false,
-        ..one.statement.clone()
+        ..one.statement
     };
     assert!(
         !with(&w, vec![Signed::new(&w.agent(0, "reviewer-1"), plain)]),
