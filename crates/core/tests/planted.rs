@@ -103,7 +103,7 @@ impl Scene {
         let quiet = Config {
             faults: FaultProfile::none(),
             work: Work::default(),
-            ..usual.clone()
+            ..usual
         };
         let votes = Work {
             command_every_ms: 300,
