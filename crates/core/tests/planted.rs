@@ -90,7 +90,11 @@ const PLANTED: &[(&str, Scene, &[&str])] = &[
         &["operators-answer"],
     ),
     ("stale_presence", Scene::Lie("a stale presence"), &["stale-presence"]),
-    ("one_answer_decides", Scene::Lie("a lie about a decision"), &["people-decide"]),
+    (
+        "one_answer_decides",
+        Scene::Lie("a lie about a decision"),
+        &["people-decide"],
+    ),
     (
         "omitted_veto_accepted",
         Scene::Lie("a lie about a decision"),
@@ -120,7 +124,7 @@ impl Scene {
         let quiet = Config {
             faults: FaultProfile::none(),
             work: Work::default(),
-            ..usual.clone()
+            ..usual
         };
         let votes = Work {
             command_every_ms: 300,

@@ -157,7 +157,12 @@ impl Project {
     /// The founded vetoes of a thread, the first of each agent.
     fn vetoes(&self, id: &Hash) -> BTreeMap<PublicKey, &FindingsEntry> {
         let mut out = BTreeMap::new();
-        let entries = self.state.threads.get(id).into_iter().flat_map(|t| t.findings.values().map(Box::as_ref));
+        let entries = self
+            .state
+            .threads
+            .get(id)
+            .into_iter()
+            .flat_map(|t| t.findings.values().map(Box::as_ref));
         for entry in entries.filter(|e| self.is_founded(id, e)) {
             out.entry(entry.findings.by).or_insert(entry);
         }
@@ -178,7 +183,12 @@ impl Project {
     fn findings_to_name(&self, id: &Hash, roster: &Roster) -> Vec<&FindingsEntry> {
         let part = part_of_seat(MAX_PROPOSED_FINDINGS, roster);
         let mut taken: BTreeMap<PublicKey, usize> = BTreeMap::new();
-        let entries = self.state.threads.get(id).into_iter().flat_map(|t| t.findings.values().map(Box::as_ref));
+        let entries = self
+            .state
+            .threads
+            .get(id)
+            .into_iter()
+            .flat_map(|t| t.findings.values().map(Box::as_ref));
         let of_seats = entries.filter(|e| {
             let node = e.reference.feed.node;
             let count = taken.entry(node).or_default();
@@ -190,7 +200,12 @@ impl Project {
 
     /// Agents of a node that have posted findings in a thread.
     fn finders(&self, id: &Hash) -> BTreeSet<(PublicKey, PublicKey)> {
-        let entries = self.state.threads.get(id).into_iter().flat_map(|t| t.findings.values().map(Box::as_ref));
+        let entries = self
+            .state
+            .threads
+            .get(id)
+            .into_iter()
+            .flat_map(|t| t.findings.values().map(Box::as_ref));
         entries.map(|e| (e.reference.feed.node, e.findings.by)).collect()
     }
 

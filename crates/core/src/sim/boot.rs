@@ -19,7 +19,7 @@ impl World {
     }
 
     /// The machine as the disk gives it, not started.
-    pub fn from_disk(&self, n: usize) -> Node {
+    pub fn load_anew(&self, n: usize) -> Node {
         let mut ends = std::collections::BTreeMap::new();
         loop {
             let mut node = Node::new(self.members[n].cfg.clone());
@@ -32,7 +32,7 @@ impl World {
 
     /// Makes the machine from the disk and starts it.
     pub fn boot(&mut self, n: usize) {
-        let node = self.from_disk(n);
+        let node = self.load_anew(n);
         let peers: Vec<usize> = self.net.wanted.get(&n).into_iter().flatten().copied().collect();
         self.members[n].wake = None;
         self.members[n].node = Some(node);

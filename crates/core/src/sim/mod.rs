@@ -28,9 +28,9 @@ mod summary;
 mod totals;
 mod trace;
 mod trouble;
+mod wishes;
 mod words;
 mod work;
-mod wishes;
 mod world;
 
 pub use faults::FaultProfile;

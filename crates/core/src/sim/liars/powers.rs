@@ -45,9 +45,7 @@ fn complete(liar: &mut Liar<'_>) -> Option<Said> {
 /// Signed by the node, which is no operator.
 fn answer(liar: &mut Liar<'_>) -> Option<Said> {
     let escalations = &liar.p.state.escalations;
-    let mut open = escalations
-        .iter()
-        .filter(|(_, e)| e.opened.is_some());
+    let mut open = escalations.iter().filter(|(_, e)| e.opened.is_some());
     let (escalation, found) = open.next_back()?;
     let answer = Answer {
         project: liar.p.id(),
