@@ -37,7 +37,13 @@ pub(super) enum Said {
 pub(super) type Lie = (&'static str, fn(&mut Liar<'_>) -> Option<Said>);
 
 /// All lies.
-pub(super) const LIES: &[&[Lie]] = &[flood::LIES, numbers::LIES, powers::LIES, presence::LIES, strangers::LIES];
+pub(super) const LIES: &[&[Lie]] = &[
+    flood::LIES,
+    numbers::LIES,
+    powers::LIES,
+    presence::LIES,
+    strangers::LIES,
+];
 
 /// One of all lies.
 pub(super) fn pick(dice: &mut Dice) -> Option<Lie> {
