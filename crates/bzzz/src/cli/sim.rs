@@ -6,7 +6,6 @@
 use std::ops::RangeInclusive;
 use std::panic;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -158,16 +157,14 @@ fn many(args: &SimArgs, seeds: RangeInclusive<u64>, interrupt: &Interrupt, conte
     let started = Instant::now();
     let (next, count) = (AtomicU64::new(0), seeds.end() - seeds.start() + 1);
     let (sender, told) = mpsc::sync_channel::<Told>(args.jobs as usize);
-    let sender = Mutex::new(sender);
     let mut totals = Totals::default();
     let mut failures = Vec::new();
     let mut teller = Teller::new(context);
     std::thread::scope(|scope| -> Result<()> {
         for _ in 0..args.jobs {
-            let sender = sender.lock().map(|s| s.clone());
+            let sender = sender.clone();
             let (next, first) = (&next, *seeds.start());
             scope.spawn(move || {
-                let Ok(sender) = sender else { return };
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     if at >= count || interrupt.has_come() {
