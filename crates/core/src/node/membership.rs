@@ -73,10 +73,12 @@ impl Project {
         next.filter(Roster::is_bounded)
     }
 
-    /// Where a node's feed is cut at the least: nothing that anybody who consents had accepted is lost. What is not here yet does
-    /// not count: nobody can put the cut where no event is, and so leave it open.
+    /// Where a node's feed is cut at the least: nothing that anybody who consents had accepted is lost, and no roster that the node
+    /// has put into force. What is not here yet does not count: nobody can put the cut where no event is, and so leave it open.
     fn least_cut(&self, question: &Question) -> Place {
-        let here = question.places.iter().filter(|p| self.is_here(&question.node, **p));
+        let rosters = self.state.roster_places.get(&question.node);
+        let places = question.places.iter().chain(rosters);
+        let here = places.filter(|p| self.is_here(&question.node, **p));
         here.max().copied().unwrap_or_default()
     }
 

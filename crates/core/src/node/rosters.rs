@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Ctx, Project};
-use crate::body::{Body, MemberSignature, Roster, RosterChanged, RosterPrepared, RosterSigned};
+use crate::body::{Body, MemberSignature, Roster, RosterChanged, RosterPrepared, RosterProposed, RosterSigned};
 use crate::crypto::{Hash, PublicKey};
 use crate::hlc::Hlc;
 use crate::roster::is_quorum;
@@ -34,7 +34,10 @@ impl Project {
             if let Some(ready) = self.prepared_by_quorum(&roster, &open) {
                 self.sign_next(ctx, &roster, ready);
             } else {
-                let wanted: Vec<Hash> = open.into_iter().filter(|h| self.wants(&roster, h)).collect();
+                let wanted: Vec<Hash> = open
+                    .into_iter()
+                    .filter(|h| self.is_bound_to(&roster, h) || self.wants(&roster, h))
+                    .collect();
                 wake = wake.min(match wanted.is_empty() {
                     true => self.propose_wanted(ctx, &roster),
                     false => self.prepare(ctx, &roster, &wanted),
@@ -48,13 +51,23 @@ impl Project {
     fn open_proposals(&self, roster: &Roster) -> Vec<Hash> {
         let (epoch, before) = (roster.epoch + 1, roster.hash());
         let follows = |r: &Roster| r.epoch == epoch && r.prev == before && roster.is_one_step_to(r);
-        let open = self.state.roster_proposals.iter().filter(|(_, r)| follows(r));
+        let open = self.state.roster_proposals.iter().filter(|(_, (r, _))| follows(r));
         open.map(|(hash, _)| *hash).collect()
+    }
+
+    /// Whether so much weight has signed a roster that no other can follow any more: then it, or none for ever. Among so many is an
+    /// honest seat, which signs only what enough were ready for; that this seat does not see it may be for a feed that was excluded since.
+    fn is_bound_to(&self, roster: &Roster, hash: &Hash) -> bool {
+        let (weights, total) = (roster.weights(), roster.total_weight());
+        let votes = self.state.roster_votes.get(&(roster.epoch + 1));
+        let signers = votes.and_then(|v| v.get(hash)).into_iter().flat_map(BTreeMap::keys);
+        let signed: u64 = signers.filter_map(|node| weights.get(node)).sum();
+        !is_quorum(total - signed, total)
     }
 
     fn wants(&mut self, roster: &Roster, hash: &Hash) -> bool {
         let next = self.state.roster_proposals.get(hash).cloned();
-        next.is_some_and(|next| self.is_wanted(roster, &next))
+        next.is_some_and(|(next, _)| self.is_wanted(roster, &next))
     }
 
     /// The proposed roster for which to be ready in a round. Signatures count first; then, in even rounds, what most were ready for
@@ -115,7 +128,7 @@ impl Project {
     }
 
     fn sign_next(&mut self, ctx: &mut Ctx<'_>, roster: &Roster, next: Hash) {
-        let Some(proposed) = self.state.roster_proposals.get(&next) else {
+        let Some((proposed, _)) = self.state.roster_proposals.get(&next) else {
             return;
         };
         let body = RosterSigned {
@@ -134,7 +147,7 @@ impl Project {
             let took_part = |round: &BTreeMap<Hash, BTreeSet<PublicKey>>| round.values().any(|s| s.contains(&me));
             rounds.iter().rev().find(|(_, r)| took_part(r)).map(|(n, _)| *n)
         });
-        let latest = rounds.and_then(|r| r.keys().next_back().copied()).unwrap_or(0);
+        let latest = self.reached_round(roster);
         let round = match mine {
             None => latest,
             // Somebody is further on: join that round.
@@ -151,6 +164,7 @@ impl Project {
         let Some(next) = self.furthest_along(roster, open, round) else {
             return u64::MAX;
         };
+        self.repeat_proposal(ctx, roster, &next);
         let body = RosterPrepared {
             roster: next,
             epoch: roster.epoch + 1,
@@ -160,6 +174,44 @@ impl Project {
         ctx.now + ((2 * ctx.cfg.pace.backup_ms) << round.min(MAX_DOUBLINGS))
     }
 
+    /// The round that seats with more than a third of the weight have come to: an honest one is among them, so that nobody alone sends
+    /// the others to a round far away.
+    fn reached_round(&self, roster: &Roster) -> u32 {
+        let mut latest: BTreeMap<PublicKey, u32> = BTreeMap::new();
+        for (round, prepared) in self.rounds(roster).into_iter().flatten() {
+            latest.extend(prepared.values().flatten().map(|node| (*node, *round)));
+        }
+        let weights = roster.weights();
+        let mut rounds: Vec<(u32, u64)> = latest
+            .iter()
+            .filter_map(|(node, round)| Some((*round, *weights.get(node)?)))
+            .collect();
+        rounds.sort_unstable_by(|a, b| b.cmp(a));
+        let mut weight = 0;
+        let reached = rounds.into_iter().find(|(_, w)| {
+            weight += w;
+            weight * 3 > roster.total_weight()
+        });
+        reached.map_or(0, |(round, _)| round)
+    }
+
+    /// Puts a proposal into this node's own feed, unless seats with more than a third of the weight have it in theirs: were it only in
+    /// feeds that are excluded later, those who have signed it would be bound to a roster that nobody knows.
+    fn repeat_proposal(&mut self, ctx: &mut Ctx<'_>, roster: &Roster, next: &Hash) {
+        let Some((proposed, by)) = self.state.roster_proposals.get(next) else {
+            return;
+        };
+        let weights = roster.weights();
+        let weight: u64 = by.iter().filter_map(|node| weights.get(node)).sum();
+        if weight * 3 > roster.total_weight() || by.contains(&self.me.node) {
+            return;
+        }
+        let again = RosterProposed {
+            roster: proposed.clone(),
+        };
+        self.append(ctx, Body::RosterProposed(again), vec![], vec![]);
+    }
+
     /// Puts a roster into force once enough weight has signed it. Any seat that stays may, for what a removed node says of its own
     /// removal would be cut off with it; each a little after the one before it, so that nobody can hold it up.
     fn complete_roster(&mut self, ctx: &mut Ctx<'_>, roster: &Roster) -> u64 {
@@ -167,7 +219,7 @@ impl Project {
             return u64::MAX;
         };
         let complete = votes.iter().find_map(|(hash, signers)| {
-            let next = self.state.roster_proposals.get(hash)?;
+            let (next, _) = self.state.roster_proposals.get(hash)?;
             let signatures: Vec<MemberSignature> = signers
                 .iter()
                 .map(|(node, signature)| MemberSignature {

@@ -57,9 +57,10 @@ impl World {
         let member = &self.members[n];
         let p = self.project_of(n).filter(|_| member.nature == Nature::Honest)?;
         let (project, roster) = (p.id(), p.state.rosters.latest());
-        if !p.may_write() || p.has_left() || roster.owner(&member.me).is_none() {
+        if !p.may_write() || p.has_left() {
             return None;
         }
+        let votes = roster.owner(&member.me).is_some();
         let said = |node: &PublicKey| p.state.membership.said(&member.me, node).map(|c| &c.change);
         let known = |node: &PublicKey| {
             self.index
@@ -74,7 +75,8 @@ impl World {
             let owner = Some(self.members[*self.index.get(&node)?].cfg.owner.clone());
             return Some(Command::Admit { project, node, owner });
         }
-        let unwanted = self.wishes.unwanted.iter().find(|node| {
+        // Where a newcomer reaches members without a vote only, their people say yes to show its request to those who have one.
+        let unwanted = self.wishes.unwanted.iter().filter(|_| votes).find(|node| {
             let member_yet = **node != member.me && roster.is_member(node);
             member_yet && !matches!(said(node), Some(MembershipChange::Remove { .. }))
         });

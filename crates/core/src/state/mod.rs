@@ -93,8 +93,10 @@ pub struct State {
     pub roster_prepares: BTreeMap<u32, BTreeMap<u32, BTreeMap<Hash, BTreeSet<PublicKey>>>>,
     /// Rosters that are further ahead than the next: an event may come before the one that its epoch rests on.
     rosters_ahead: BTreeMap<OrderKey, (Meta, RosterChanged)>,
-    /// Rosters that were proposed, by hash.
-    pub roster_proposals: BTreeMap<Hash, crate::body::Roster>,
+    /// Behind which event of a node a roster came into force, the last one: its feed is never cut before that.
+    pub roster_places: BTreeMap<PublicKey, Place>,
+    /// Rosters that were proposed, by hash, and by whom.
+    pub roster_proposals: BTreeMap<Hash, (crate::body::Roster, BTreeSet<PublicKey>)>,
     /// Who wants whom in or out.
     pub membership: Membership,
     /// Agents as declared.
@@ -140,6 +142,7 @@ impl State {
             roster_votes: BTreeMap::new(),
             roster_prepares: BTreeMap::new(),
             rosters_ahead: BTreeMap::new(),
+            roster_places: BTreeMap::new(),
             roster_proposals: BTreeMap::new(),
             membership: Membership::default(),
             agents: Agents::default(),
@@ -165,7 +168,9 @@ impl State {
             Body::Genesis(_) | Body::IncarnationStarted(_) | Body::AdminActed(_) => {}
             Body::RosterProposed(b) => {
                 let hash = b.roster.hash();
-                self.roster_proposals.insert(hash, b.roster.clone());
+                let proposal = self.roster_proposals.entry(hash);
+                let (_, by) = proposal.or_insert_with(|| (b.roster.clone(), BTreeSet::new()));
+                by.insert(meta.node());
             }
             Body::RosterPrepared(b) => {
                 let round = self
@@ -293,7 +298,11 @@ impl State {
             return;
         }
         // A roster that does not follow has no effect.
-        let _ = self.rosters.extend(change);
+        if self.rosters.extend(change).is_ok() {
+            let place = (meta.feed().incarnation, meta.reference.seq + 1);
+            let known = self.roster_places.entry(meta.node()).or_default();
+            *known = place.max(*known);
+        }
         if self.rosters.latest().epoch > known {
             for (meta, change) in std::mem::take(&mut self.rosters_ahead).into_values() {
                 self.extend_roster(&meta, &change);

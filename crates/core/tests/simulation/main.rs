@@ -56,6 +56,16 @@ const FOUND: &[(usize, u64, &str)] = &[
         "a node with events beyond a cut waited for more of them before it came to the roster that cuts them",
     ),
     (
+        20,
+        23,
+        "a removal cut off the event that had brought a roster into force, which nobody knew then",
+    ),
+    (
+        20,
+        192,
+        "some had signed a roster when a liar's readiness was excluded, and the others would not follow them",
+    ),
+    (
         5,
         119,
         "who had signed a roster was not counted as ready for it when a liar's readiness was excluded",
