@@ -72,8 +72,8 @@ const FOUND: &[(usize, u64, &str)] = &[
     ),
 ];
 
-/// How many of the first seeds are run: enough for a minute in release, for half of one in debug.
-const FIRST: u64 = if cfg!(debug_assertions) { 6 } else { 60 };
+/// How many of the first seeds are run: enough for half a minute in release, for less in debug.
+const FIRST: u64 = if cfg!(debug_assertions) { 4 } else { 60 };
 
 /// How many seeds are run in which verdicts are contested.
 const CONTESTED: u64 = FIRST / 3;
@@ -115,8 +115,10 @@ fn without_faults_reviews_are_decided() {
 
 #[test]
 fn seeds_that_found_something_hold() {
-    for (nodes, seed, _) in FOUND {
-        check(&Config::of_seed(*nodes, *seed, 2));
+    // Large networks take a build that is optimised: in debug only the small ones are run.
+    let large = |nodes: usize| nodes > 8;
+    for (nodes, seed, _) in FOUND.iter().filter(|f| !cfg!(debug_assertions) || !large(f.0)) {
+        check(&Config::of_seed(*nodes, *seed, if large(*nodes) { 1 } else { 2 }));
     }
 }
 
@@ -149,7 +151,8 @@ fn a_seed_that_nobody_has_seen_holds() {
     let given = std::env::var("BZZZ_SIM_SEED").ok().and_then(|s| s.parse().ok());
     let seed = given.unwrap_or_else(clock);
     println!("seed {seed}: run it again with BZZZ_SIM_SEED={seed}");
-    println!("{}", check(&Config::of_seed(10, seed, 2)));
+    let nodes = if cfg!(debug_assertions) { 5 } else { 10 };
+    println!("{}", check(&Config::of_seed(nodes, seed, 2)));
 }
 
 /// The trace of one run, for comparison.
