@@ -29,8 +29,8 @@ enum Scene {
     LiarsAndCrashes,
     /// Many reviews of which little is found, many abstentions, no faults.
     Votes,
-    /// Slow security analysers, so that vetoes come after others have voted.
-    LateVetoes,
+    /// [`Scene::Lie`] in [`Scene::Votes`].
+    LieInVotes(&'static str),
     /// Crashes and restored backups.
     Restores,
 }
@@ -83,7 +83,7 @@ const PLANTED: &[(&str, Scene, &[&str])] = &[
     ("second_final_vote", Scene::Votes, &["one-final-vote"]),
     ("abstention_counts", Scene::Votes, &["decision"]),
     ("simple_majority", Scene::Votes, &["decision"]),
-    ("ignored_veto", Scene::LateVetoes, &["veto"]),
+    ("ignored_veto", Scene::LieInVotes("a lie about a decision"), &["veto"]),
     (
         "outsider_answers",
         Scene::Lie("an operator's answer"),
@@ -170,7 +170,10 @@ impl Scene {
                 ..quiet
             },
             Scene::Votes => Config { work: votes, ..quiet },
-            Scene::LateVetoes => Config::contested(5, seed, 1),
+            Scene::LieInVotes(name) => Config {
+                work: votes,
+                ..Scene::Lie(name).config(seed)
+            },
             Scene::Restores => Config {
                 faults: FaultProfile {
                     crash_every_ms: 6_000,

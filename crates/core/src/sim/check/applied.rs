@@ -2,7 +2,7 @@
 
 use crate::body::Body;
 use crate::crypto::{Hash, PublicKey};
-use crate::event::EventRef;
+use crate::event::{EventRef, FeedId};
 use crate::sim::world::World;
 use crate::state::Meta;
 
@@ -26,21 +26,23 @@ impl World {
         let task = |id: &Hash| state.tasks.get(id).is_some_and(|t| t.announced.is_some());
         let ballot = |id: &Hash| state.ballots.get(id).is_some_and(|b| b.proposed.is_some());
         let thread = |id: &Hash| state.threads.get(id).is_some_and(|t| t.opened.is_some()) || *id == p.id();
+        // Whoever rests on what a liar says in two ways may rest on the way that others have not heard.
+        let lied = |id: &Hash| !self.is_of_honest(id);
         let there = match body {
-            Body::TaskClaimed(b) => task(&b.task),
-            Body::ClaimAcked(b) => task(&b.task),
-            Body::TaskCompleted(b) => task(&b.task),
-            Body::Committed(b) => ballot(&b.proposal),
-            Body::FinalVoted(b) => ballot(&b.vote.statement.proposal),
+            Body::TaskClaimed(b) => task(&b.task) || lied(&b.task),
+            Body::ClaimAcked(b) => task(&b.task) || lied(&b.task),
+            Body::TaskCompleted(b) => task(&b.task) || lied(&b.task),
+            Body::Committed(b) => ballot(&b.proposal) || lied(&b.proposal),
+            Body::FinalVoted(b) => ballot(&b.vote.statement.proposal) || lied(&b.vote.statement.proposal),
             // A liar may have shown another vote to the one who counted.
             Body::Decided(b) => {
                 let honest = |v: &&EventRef| self.index.get(&v.feed.node).is_some_and(|a| self.honest(*a));
                 let mut votes = b.votes.iter().filter(honest);
-                ballot(&b.proposal) && votes.all(|v| state.finals.get(&v.hash).is_some())
+                (ballot(&b.proposal) || lied(&b.proposal)) && votes.all(|v| state.finals.get(&v.hash).is_some())
             }
-            Body::Proposed(b) => thread(&b.thread),
-            Body::FindingsPosted(b) => thread(&b.findings.statement.thread),
-            Body::MessagePosted(b) => thread(&b.message.statement.thread),
+            Body::Proposed(b) => thread(&b.thread) || lied(&b.thread),
+            Body::FindingsPosted(b) => thread(&b.findings.statement.thread) || lied(&b.findings.statement.thread),
+            Body::MessagePosted(b) => thread(&b.message.statement.thread) || lied(&b.message.statement.thread),
             _ => true,
         };
         let outsider = match body {
@@ -60,6 +62,14 @@ impl World {
             let what = format!("{} takes an answer from somebody who is no operator", self.name(n));
             self.violate("operators-answer", what);
         }
+    }
+
+    /// Whether an honest node has made an event and it was durable there.
+    fn is_of_honest(&self, event: &Hash) -> bool {
+        let author = |feed: &FeedId| self.index.get(&feed.node).copied();
+        let honest = |feed: &FeedId| author(feed).is_some_and(|a| self.honest(a));
+        let mut feeds = self.check.durable.iter().filter(|(feed, _)| honest(feed));
+        feeds.any(|(_, events)| events.contains(event))
     }
 
     fn is_operator(&self, key: &PublicKey) -> bool {

@@ -144,13 +144,14 @@ impl World {
         Some((Body::Proposed(proposed), vec![]))
     }
 
-    /// A veto with nothing behind it, its list sent along so that everybody can see that.
+    /// A veto with nothing behind it. Its list is sent along, so that everybody can see that, or withheld, so that nobody can.
     fn hollow_veto(&self, n: usize, p: &Project, thread: Hash, salt: &[u8; 32]) -> Option<(Body, Vec<Blob>)> {
         let agent = self.members[n].cfg.agents.iter().find(|a| a.role == SECURITY)?;
         let key = self.members[n].cfg.key.agent(&p.id(), &agent.id);
         let (findings, blob) = hollow(p, thread, salt);
         let findings = Signed::new(&key, findings);
-        Some((Body::FindingsPosted(FindingsPosted { findings }), vec![blob]))
+        let shown = salt[1].is_multiple_of(2).then_some(blob).into_iter().collect();
+        Some((Body::FindingsPosted(FindingsPosted { findings }), shown))
     }
 
     /// An honest vote to approve: no honest veto that the voter knows is left out of the proposal.
