@@ -320,9 +320,17 @@ impl Feeds {
         waiting.into_iter().flat_map(|id| self.release(id)).collect()
     }
 
-    /// Held events to offer again because a roster has cut off what they wait for of a feed.
+    /// Held events to offer again because a roster has cut off what they wait for: of a feed, and of every later life of its node.
     pub fn cut_known(&mut self, id: FeedId) -> Vec<Event> {
-        let waiting = self.held.unblock(&Blocker::Feed(id));
+        let later = |feed: &FeedId| feed.node == id.node && feed.incarnation >= id.incarnation;
+        let blocked = self.held.blocked().map(|(blocker, _)| *blocker);
+        let cut: Vec<Blocker> = blocked
+            .filter(|blocker| matches!(blocker, Blocker::Feed(feed) if later(feed)))
+            .collect();
+        let mut waiting = Vec::new();
+        for blocker in cut {
+            waiting.extend(self.held.unblock(&blocker));
+        }
         waiting.into_iter().filter_map(|w| self.release(w)).collect()
     }
 

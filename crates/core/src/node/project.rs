@@ -169,16 +169,15 @@ impl Project {
                     let later = self.feeds.heads().map(|(id, _, _)| id);
                     let later = later.filter(|id| id.node == cut.node && id.incarnation > cut.incarnation);
                     let mut ends: Vec<(FeedId, u64)> = later.map(|id| (id, 0)).collect();
-                    ends.push((
-                        FeedId {
-                            node: cut.node,
-                            incarnation: cut.incarnation,
-                        },
-                        cut.events,
-                    ));
+                    let life = FeedId {
+                        node: cut.node,
+                        incarnation: cut.incarnation,
+                    };
+                    ends.push((life, cut.events));
                     for (feed, at) in ends {
                         released.extend(self.feeds.end(feed, at).ready);
                     }
+                    released.extend(self.feeds.cut_known(life));
                 }
             }
             _ => {}

@@ -277,10 +277,9 @@ impl Project {
                 for event in self.feeds.end(feed, cut.events).ready {
                     self.offer(ctx, event);
                 }
-            } else if self.feeds.get(&feed).is_some_and(|f| f.ended_at().is_none()) {
-                for event in self.feeds.cut_known(feed) {
-                    self.offer(ctx, event);
-                }
+            }
+            for event in self.feeds.cut_known(feed) {
+                self.offer(ctx, event);
             }
         }
     }

@@ -66,6 +66,11 @@ const FOUND: &[(usize, u64, &str)] = &[
         "some had signed a roster when a liar's readiness was excluded, and the others would not follow them",
     ),
     (
+        20,
+        741,
+        "an event waited for one of a later life of a removed node, and was not looked at again when the removal was known",
+    ),
+    (
         5,
         119,
         "who had signed a roster was not counted as ready for it when a liar's readiness was excluded",
