@@ -125,9 +125,10 @@ mod tests {
             let mut in_shell = false;
             for line in text.lines() {
                 if line.starts_with("```") {
-                    in_shell = line == "```sh";
+                    in_shell = line == "```sh" || line == "```console";
                 }
-                let command = line.rsplit(" | ").next().unwrap_or(line).trim_start_matches("$ ");
+                let command = line.rsplit(" | ").next().unwrap_or(line);
+                let command = command.strip_prefix("$ ").unwrap_or(command);
                 if in_shell && command.starts_with("bzzz ") {
                     let parsed = super::Cli::try_parse_from(words(command));
                     assert!(parsed.is_ok(), "{}: {line}\n{}", path.display(), parsed.unwrap_err());

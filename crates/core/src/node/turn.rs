@@ -279,7 +279,9 @@ impl Project {
 
     /// Posts findings and completes the task.
     fn finish_turn(&mut self, ctx: &mut Ctx<'_>, turn: &Turn, found: Vec<Finding>, opinion: Option<Choice>) {
-        let Some(key) = self.agents.get(&turn.agent).map(|a| a.key.clone()) else {
+        // An agent that the kill switch has stopped says nothing more.
+        let speaks = |a: &&super::LocalAgent| a.status != AgentStatus::Stopped;
+        let Some(key) = self.agents.get(&turn.agent).filter(speaks).map(|a| a.key.clone()) else {
             return;
         };
         // The thread has ended meanwhile: nobody waits for this any more. A person who is asked may still want to see it.

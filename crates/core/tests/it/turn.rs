@@ -228,6 +228,14 @@ fn a_call_is_settled_after_its_agent_has_gone() {
 }
 
 #[test]
+fn a_call_is_settled_after_the_kill_switch_and_says_nothing() {
+    let (mut solo, _, ask) = Solo::asking();
+    solo.command(Command::Kill);
+    assert_eq!(solo.reserved(), WORST_MICROUSD, "the call is still under way");
+    solo.settles_once(ask);
+}
+
+#[test]
 fn a_call_that_is_answered_in_time_is_settled_and_its_findings_are_posted() {
     let (mut solo, _, ask) = Solo::asking();
     solo.answer(ask);

@@ -64,9 +64,10 @@ impl Project {
         }
     }
 
-    /// Stop every agent at once. Tasks stay leased until their leases run out.
+    /// Stop every agent at once. Tasks stay leased until their leases run out. Calls that are under way will be charged, so they are
+    /// still settled when their answers come.
     pub(super) fn kill(&mut self, ctx: &mut Ctx<'_>) {
-        self.turns.clear();
+        self.turns.retain(|_, turn| turn.is_asking());
         let ids: Vec<String> = self.agents.keys().cloned().collect();
         for id in ids {
             self.set_status(ctx, &id, AgentStatus::Stopped, None);

@@ -100,7 +100,7 @@ impl Project {
             self.append_on_task(ctx, body, &task, vec![]);
         }
         self.drain(ctx);
-        self.turns.clear();
+        self.turns.retain(|_, turn| turn.is_asking());
         let change = MembershipChange::Leave;
         let body = Body::MembershipConsented(MembershipConsented { change });
         Ok(Outcome::Event(self.append(ctx, body, vec![], vec![])))
