@@ -54,10 +54,8 @@ pub fn run(args: UpArgs, context: &mut Context) -> Result<Exit> {
     let settings = settings::load(&args.into_flags(context.flags()))?;
     super::logging::init(&settings.log, context.global.verbose);
     let node = Embedded::start(&settings)?;
-    if !settings.p2p.peers.is_empty() {
-        node.wait_for_seat();
-    }
     let signals = node.signals()?;
+    // Before anything is waited for: whoever is to admit this node reads its peer id here.
     announce(&node.status, context)?;
     node.serve(signals)?;
     Ok(Exit::Ok)

@@ -19,10 +19,6 @@ use crate::cli::failure::{Explain, Result, fail_because, from_sentence};
 use crate::settings::{Settings, node as convert};
 use crate::web;
 
-/// With peers to join, the addresses are told when the seat is there, or after this long: then the network is slow, and it
-/// goes on in the background.
-const SEAT_PATIENCE: Duration = Duration::from_secs(5);
-
 /// Exit status after an interrupt: 128 and the signal's number.
 const INTERRUPTED: i32 = 130;
 
@@ -97,20 +93,6 @@ impl Embedded {
             embedded.file = Some(write_status(&settings.data, &embedded.status)?);
         }
         Ok(embedded)
-    }
-
-    /// Waits until the node has its seat, for a moment.
-    pub fn wait_for_seat(&self) {
-        let Some(runtime) = &self.runtime else { return };
-        runtime.block_on(async {
-            let joined = async {
-                while self.handle.query(|node, _| node.is_joining()).await.unwrap_or(false) {
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                }
-            };
-            // Late is not wrong: it goes on in the background.
-            let _ = tokio::time::timeout(SEAT_PATIENCE, joined).await;
-        });
     }
 
     /// Lets an interrupt end the whole process in order: the node closes, its file goes away, and the exit status is the

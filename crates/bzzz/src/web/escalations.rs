@@ -64,11 +64,10 @@ pub async fn list(State(app): State<App>, Params(filter): Params<Filter>) -> Ans
     let (project, rows) = app
         .handle
         .project(None, move |p, _| {
-            let wanted = p
-                .state
-                .escalations
-                .keys()
-                .filter(|id| all || p.state.escalation_status(id) != EscalationStatus::Answered);
+            let wanted = p.state.escalations.keys().filter(|id| {
+                let closed = [EscalationStatus::Answered, EscalationStatus::Void];
+                all || !closed.contains(&p.state.escalation_status(id))
+            });
             (p.id(), wanted.filter_map(|id| row(p, id)).collect::<Vec<_>>())
         })
         .await?;

@@ -3,7 +3,11 @@
 use minicbor::{Decode, Encode};
 
 use super::{MAX_LIST, Signed, Statement, name_ok};
+use crate::codec;
 use crate::crypto::{Context, Hash, PublicKey};
+
+/// The whole of an endorsement, encoded: a proposal carries one for each voter, and must stay below an event's limit.
+pub const MAX_ENDORSEMENT_BYTES: usize = 2_048;
 
 /// A node says: this key speaks for this agent, which I host.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -46,6 +50,7 @@ impl Endorsement {
             && self.capabilities.len() <= MAX_LIST
             && self.capabilities.iter().all(|c| name_ok(c))
             && self.specialization.len() <= 1024
+            && codec::encode(self).len() <= MAX_ENDORSEMENT_BYTES
             && self.model.as_deref().is_none_or(name_ok)
     }
 }

@@ -7,6 +7,9 @@ use crate::blob::BlobRef;
 use crate::crypto::{Hash, PublicKey};
 use crate::event::FeedId;
 
+/// No lease is longer, milliseconds: thirty days.
+pub const MAX_LEASE_MS: u64 = 30 * 24 * 60 * 60_000;
+
 /// Announces a task. The event's hash is the task's id; its author is the task's home.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
@@ -36,7 +39,7 @@ impl TaskAnnounced {
         (self.role.is_empty() || name_ok(&self.role))
             && self.capabilities.len() <= MAX_LIST
             && self.capabilities.iter().all(|c| name_ok(c))
-            && self.lease_ms > 0
+            && (1..=MAX_LEASE_MS).contains(&self.lease_ms)
     }
 }
 

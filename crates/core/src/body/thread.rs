@@ -48,9 +48,22 @@ pub struct ThreadOpened {
 
 impl ThreadOpened {
     pub(super) fn is_bounded(&self) -> bool {
-        name_ok(&self.task) && self.roles.len() <= MAX_LIST && self.roles.iter().all(|r| name_ok(r))
+        let parts = [
+            self.timing.findings_ms,
+            self.timing.commit_ms,
+            self.timing.reveal_ms,
+            self.timing.evidence_ms,
+            self.timing.final_ms,
+        ];
+        parts.iter().all(|part| *part <= MAX_PHASE_MS)
+            && name_ok(&self.task)
+            && self.roles.len() <= MAX_LIST
+            && self.roles.iter().all(|r| name_ok(r))
     }
 }
+
+/// No phase of a decision is longer, milliseconds: thirty days.
+pub const MAX_PHASE_MS: u64 = 30 * 24 * 60 * 60_000;
 
 /// Lengths of a decision's phases, milliseconds, each counted from the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]

@@ -124,12 +124,11 @@ impl Project {
         let wanted = agent.endorsement(self.id);
         let known = self.state.agents.get(&self.me.node, &agent.key.public());
         let stands = known.is_some_and(|r| !r.retired && r.endorsement.statement == wanted);
-        // The id may be another node's: then this agent stays down, and the node says so.
-        let taken = self
-            .state
-            .agents
-            .holder(id)
-            .is_some_and(|(node, _)| node != self.me.node);
+        // The id may be another node's: then this agent stays down, and the node says so. What this node has declared and not taken
+        // back, it stands by: somebody may say later that it was first.
+        let holder = self.state.agents.holder(id);
+        let own = known.is_some_and(|r| !r.retired && r.endorsement.statement.id == id);
+        let taken = !own && holder.is_some_and(|(node, _)| node != self.me.node);
         if taken {
             return self.set_status(ctx, id, AgentStatus::Stopped, None);
         }

@@ -171,7 +171,7 @@ impl Project {
                     };
                     ctx.out.speak(Effect::Send { to: *to, message });
                 }
-                want.tries = want.tries.wrapping_add(1);
+                want.tries = want.tries.saturating_add(1);
                 want.next_ms = ctx.now + RETRY_MS * u64::from(want.tries.min(30));
             }
             wake = wake.min(want.next_ms);

@@ -56,6 +56,12 @@ impl Project {
             }
             Wire::Presence(presence) => self.presence_received(ctx, from, presence),
             Wire::Fork { a, b, .. } => self.fork_found(ctx, &a, &b),
+            // Who was removed is shown why it is not answered any more.
+            Wire::Digest { .. } | Wire::Heads { .. } | Wire::WantRosters { .. }
+                if !gossip && !member && self.rosters.latest().was_removed(&from) =>
+            {
+                self.show_rosters(ctx, from);
+            }
             _ if gossip || !member => {
                 let why = "only members may ask this, and not over a topic".to_owned();
                 self.notify(ctx, Notice::Refused { from, why });

@@ -221,7 +221,13 @@ impl Project {
 
     /// Whether this node is a member now.
     pub fn is_member(&self) -> bool {
-        self.state.rosters.latest().is_member(&self.me.node)
+        self.state.rosters.latest().is_member(&self.me.node) && !self.is_removed()
+    }
+
+    /// Whether a roster that this node was shown removes it. What others write after that does not reach it any more, so the event
+    /// that brings the roster may not come.
+    pub fn is_removed(&self) -> bool {
+        self.rosters.latest().was_removed(&self.me.node)
     }
 
     /// Whether this node may write: it is a member, and its feed has not ended.
@@ -231,7 +237,7 @@ impl Project {
 
     /// Whether this node has a vote.
     pub fn is_seat(&self) -> bool {
-        self.state.rosters.latest().owner(&self.me.node).is_some()
+        self.state.rosters.latest().owner(&self.me.node).is_some() && !self.is_removed()
     }
 
     /// Whether something with this home is no business of ours: we have no vote, no agent, and did not begin it.

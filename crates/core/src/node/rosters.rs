@@ -45,6 +45,30 @@ impl Project {
             }
         }
         wake.min(self.complete_roster(ctx, &roster))
+            .min(self.repeat_change(ctx, &roster))
+    }
+
+    /// Puts the change that brought the latest roster into this node's own feed, unless seats with more than a third of the weight have
+    /// it in theirs: were it only in a feed that is excluded later, everybody would fall back to the roster before.
+    fn repeat_change(&mut self, ctx: &mut Ctx<'_>, roster: &Roster) -> u64 {
+        let Some(change) = self.state.rosters.changes_to(roster.epoch).last() else {
+            return u64::MAX;
+        };
+        let none = BTreeSet::new();
+        let holders = self.state.roster_holders.get(&roster.epoch).unwrap_or(&none);
+        let weights = roster.weights();
+        let weight: u64 = holders.iter().filter_map(|node| weights.get(node)).sum();
+        if weight * 3 > roster.total_weight() || holders.contains(&self.me.node) {
+            return u64::MAX;
+        }
+        let change = change.clone();
+        let rank = self.rank_of(ctx.now, |node| !holders.contains(node));
+        let due = self.epoch_began.ms() + (rank + 1) * 2 * ctx.cfg.pace.backup_ms;
+        if ctx.now < due {
+            return due;
+        }
+        self.append(ctx, Body::RosterChanged(change), vec![], vec![]);
+        u64::MAX
     }
 
     /// Proposals that are one step from the latest roster, whoever made them.
@@ -55,14 +79,15 @@ impl Project {
         open.map(|(hash, _)| *hash).collect()
     }
 
-    /// Whether so much weight has signed a roster that no other can follow any more: then it, or none for ever. Among so many is an
-    /// honest seat, which signs only what enough were ready for; that this seat does not see it may be for a feed that was excluded since.
+    /// Whether more than a third of the weight, and not one seat alone, has signed a roster: then no other can follow any more, so it
+    /// is this one or none for ever. Among so many is an honest seat, which signs only what enough were ready for; that this
+    /// seat does not see it may be for a feed that was excluded since.
     fn is_bound_to(&self, roster: &Roster, hash: &Hash) -> bool {
-        let (weights, total) = (roster.weights(), roster.total_weight());
+        let weights = roster.weights();
         let votes = self.state.roster_votes.get(&(roster.epoch + 1));
         let signers = votes.and_then(|v| v.get(hash)).into_iter().flat_map(BTreeMap::keys);
-        let signed: u64 = signers.filter_map(|node| weights.get(node)).sum();
-        !is_quorum(total - signed, total)
+        let signed: Vec<u64> = signers.filter_map(|node| weights.get(node)).copied().collect();
+        signed.len() > 1 && signed.iter().sum::<u64>() * 3 > roster.total_weight()
     }
 
     fn wants(&mut self, roster: &Roster, hash: &Hash) -> bool {

@@ -142,6 +142,7 @@ impl Project {
         };
         let mut granted = None;
         for _ in 0..2 {
+            self.state.shares.settle();
             let account = self.state.shares.account(&self.me);
             let (me, now, worst) = (self.me.node, ctx.now, model.worst_microusd);
             match self

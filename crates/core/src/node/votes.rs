@@ -73,10 +73,15 @@ impl Project {
 
     /// Whether a proposal has the form to be voted on: right subject, right roster, and a seat made it.
     fn is_sound(&self, thread: &Hash, meta: &Meta, proposed: &crate::body::Proposed) -> bool {
-        let Some((_, opened)) = self.state.threads.get(thread).and_then(|t| t.opened.as_ref()) else {
+        let Some((home, opened)) = self.state.threads.get(thread).and_then(|t| t.opened.as_ref()) else {
             return false;
         };
-        let Some(roster) = self.state.rosters.epoch(meta.epoch) else {
+        let Some(roster) = self
+            .state
+            .rosters
+            .epoch(meta.epoch)
+            .filter(|_| meta.epoch >= home.epoch)
+        else {
             return false;
         };
         opened.subject.is_some_and(|s| s.hash == proposed.subject)

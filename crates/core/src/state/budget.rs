@@ -6,6 +6,7 @@
 
 #![deny(clippy::float_arithmetic)]
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::Meta;
@@ -64,15 +65,27 @@ enum Step {
 }
 
 /// The shares of all holders.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Shares {
     first: BTreeMap<FeedId, u64>,
     steps: BTreeMap<OrderKey, (FeedId, Step)>,
     charged: BTreeMap<FeedId, u64>,
     /// What the steps come to. It follows from them.
     accounts: BTreeMap<FeedId, Account>,
+    /// Whether a step came late in the order, so that the accounts are to be settled anew when they are asked for.
+    is_late: bool,
     total_microusd: u64,
 }
+
+impl PartialEq for Shares {
+    /// By what they follow from: whether they are settled yet makes no difference.
+    fn eq(&self, other: &Self) -> bool {
+        (&self.first, &self.steps, &self.charged, self.total_microusd)
+            == (&other.first, &other.steps, &other.charged, other.total_microusd)
+    }
+}
+
+impl Eq for Shares {}
 
 impl Shares {
     pub(super) fn new(policy: &Policy) -> Self {
@@ -86,7 +99,7 @@ impl Shares {
             *first = first.saturating_add(share.amount_microusd);
             shares.total_microusd = shares.total_microusd.saturating_add(share.amount_microusd);
         }
-        shares.settle_all();
+        shares.accounts = shares.settled();
         shares
     }
 
@@ -112,40 +125,49 @@ impl Shares {
         self.accounts.entry(meta.feed()).or_default().charged_microusd = *charged;
     }
 
-    /// Enters a step. What comes late in the order changes what came after it, so all are settled again: shares move seldom.
+    /// Enters a step. What comes late in the order changes what came after it: then all are settled anew, once, when an account is
+    /// asked for.
     fn step(&mut self, meta: &Meta, step: Step) {
-        let late = self
-            .steps
-            .last_key_value()
-            .is_some_and(|(last, _)| *last > meta.order());
+        let last = self.steps.last_key_value().map(|(last, _)| *last);
+        self.is_late |= last.is_some_and(|last| last > meta.order());
         self.steps.insert(meta.order(), (meta.feed(), step));
-        match late {
-            true => self.settle_all(),
-            false => settle(&mut self.accounts, meta.feed(), step),
+        if !self.is_late {
+            settle(&mut self.accounts, meta.feed(), step);
         }
     }
 
-    fn settle_all(&mut self) {
-        self.accounts.clear();
+    fn settled(&self) -> BTreeMap<FeedId, Account> {
+        let mut accounts: BTreeMap<FeedId, Account> = BTreeMap::new();
         for (holder, amount) in &self.first {
-            self.accounts.entry(*holder).or_default().received_microusd = *amount;
+            accounts.entry(*holder).or_default().received_microusd = *amount;
         }
         for (holder, step) in self.steps.values() {
-            settle(&mut self.accounts, *holder, *step);
+            settle(&mut accounts, *holder, *step);
         }
         for (holder, charged) in &self.charged {
-            self.accounts.entry(*holder).or_default().charged_microusd = *charged;
+            accounts.entry(*holder).or_default().charged_microusd = *charged;
+        }
+        accounts
+    }
+
+    /// Settles what came late, so that accounts can be looked up at once from here on.
+    pub fn settle(&mut self) {
+        if std::mem::take(&mut self.is_late) {
+            self.accounts = self.settled();
         }
     }
 
     /// A holder's account.
     pub fn account(&self, holder: &FeedId) -> Account {
-        self.accounts.get(holder).copied().unwrap_or_default()
+        self.accounts().get(holder).copied().unwrap_or_default()
     }
 
     /// Every account.
-    pub fn accounts(&self) -> impl Iterator<Item = (&FeedId, &Account)> {
-        self.accounts.iter()
+    pub fn accounts(&self) -> Cow<'_, BTreeMap<FeedId, Account>> {
+        match self.is_late {
+            true => Cow::Owned(self.settled()),
+            false => Cow::Borrowed(&self.accounts),
+        }
     }
 
     /// The network's limit.

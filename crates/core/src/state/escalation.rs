@@ -7,10 +7,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Meta, State, ThreadStatus};
+use super::{Meta, State, Thread, ThreadStatus};
 use crate::body::{
     Answer, Answers, Escalated, EscalationAcked, EscalationAnswered, EscalationReminded, REVIEW_OPTIONS, Signed,
-    ThreadKind,
+    ThreadKind, ThreadOpened,
 };
 use crate::crypto::Hash;
 use crate::event::OrderKey;
@@ -79,9 +79,13 @@ impl Escalation {
         self.timed_out.insert(meta.order());
     }
 
-    /// Whether the question counts in a thread of this kind.
-    pub fn counts(&self, rosters: &RosterChain, kind: Option<ThreadKind>) -> bool {
+    /// Whether the question counts in its thread, as that was opened: a seat asked it, under a roster that is not older than the thread.
+    pub fn counts(&self, rosters: &RosterChain, thread: Option<&(Meta, ThreadOpened)>) -> bool {
+        let kind = thread.map(|(_, opened)| opened.kind);
         self.opened.as_ref().is_some_and(|(meta, asked)| {
+            if thread.is_some_and(|(opened, _)| meta.epoch < opened.epoch) {
+                return false;
+            }
             let seat = rosters
                 .epoch(meta.epoch)
                 .is_some_and(|r| r.owner(&meta.node()).is_some());
@@ -117,10 +121,17 @@ impl Escalation {
         pools.collect()
     }
 
-    /// The option that was chosen, if enough owners have answered.
-    pub fn chosen(&self, rosters: &RosterChain, answers: Answers) -> Option<u32> {
+    /// The option that was chosen, if enough owners have answered. `first`: each owner's first answer in the thread, whichever
+    /// question it was to; only that one counts, so that nobody settles again what is settled by answering another question.
+    fn chosen(&self, rosters: &RosterChain, answers: Answers, first: &BTreeMap<String, OrderKey>) -> Option<u32> {
         let voices = self.voices(rosters);
-        let said = || voices.iter().filter_map(|v| Some((v, v.answer.as_ref()?)));
+        let is_first = |v: &&Voice<'_>| v.answer.is_some_and(|(order, _)| first.get(v.owner) == Some(&order));
+        let said = || {
+            voices
+                .iter()
+                .filter(is_first)
+                .filter_map(|v| Some((v, v.answer.as_ref()?)))
+        };
         if answers == Answers::AnyOwner || plant::active("one_answer_decides") {
             let first = said().min_by_key(|(_, (order, _))| *order);
             return first.map(|(_, (_, a))| a.statement.option);
@@ -153,15 +164,42 @@ impl State {
             .opened
             .as_ref()
             .and_then(|(_, b)| self.threads.get(&b.thread));
-        let kind = thread.and_then(|t| t.opened.as_ref()).map(|(_, o)| o.kind);
-        escalation.counts(&self.rosters, kind)
+        escalation.counts(&self.rosters, thread.and_then(|t| t.opened.as_ref()))
     }
 
     /// The option that people chose, if the question counts and enough of them have answered.
     pub fn chosen(&self, escalation: &Escalation) -> Option<u32> {
-        self.escalation_counts(escalation)
-            .then(|| escalation.chosen(&self.rosters, self.policy.answers))
-            .flatten()
+        if !self.escalation_counts(escalation) {
+            return None;
+        }
+        let (_, asked) = escalation.opened.as_ref()?;
+        let first = self.first_answers(self.threads.get(&asked.thread)?);
+        escalation.chosen(&self.rosters, self.policy.answers, &first)
+    }
+
+    /// When each owner first answered a question of a thread that counts.
+    fn first_answers(&self, thread: &Thread) -> BTreeMap<String, OrderKey> {
+        let mut first: BTreeMap<String, OrderKey> = BTreeMap::new();
+        let asked = thread.escalations.values().filter_map(|id| self.escalations.get(id));
+        for escalation in asked.filter(|e| e.counts(&self.rosters, thread.opened.as_ref())) {
+            for voice in escalation.voices(&self.rosters) {
+                if let Some((order, _)) = voice.answer {
+                    let known = first.entry(voice.owner.to_owned()).or_insert(order);
+                    *known = order.min(*known);
+                }
+            }
+        }
+        first
+    }
+
+    /// Whether a question's thread was settled without it: by votes, or by what people answered to another one.
+    fn is_settled_otherwise(&self, id: &Hash, escalation: &Escalation) -> bool {
+        let thread = escalation.opened.as_ref().map(|(_, asked)| asked.thread);
+        match thread.and_then(|t| self.thread_status(&t)) {
+            Some(ThreadStatus::Decided { .. }) => true,
+            Some(ThreadStatus::Answered { escalation, .. }) => escalation != *id,
+            _ => false,
+        }
     }
 
     /// How far a question is.
@@ -172,6 +210,7 @@ impl State {
         match () {
             () if !self.escalation_counts(e) => EscalationStatus::Void,
             () if self.chosen(e).is_some() => EscalationStatus::Answered,
+            () if self.is_settled_otherwise(id, e) => EscalationStatus::Void,
             () if !e.timed_out.is_empty() => EscalationStatus::TimedOut,
             () if !e.acknowledged.is_empty() => EscalationStatus::Acknowledged,
             () => EscalationStatus::Open,

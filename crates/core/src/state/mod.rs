@@ -95,6 +95,8 @@ pub struct State {
     rosters_ahead: BTreeMap<OrderKey, (Meta, RosterChanged)>,
     /// Behind which event of a node a roster came into force, the last one: its feed is never cut before that.
     pub roster_places: BTreeMap<PublicKey, Place>,
+    /// In whose feeds the change that brought each epoch is.
+    pub roster_holders: BTreeMap<u32, BTreeSet<PublicKey>>,
     /// Rosters that were proposed, by hash, and by whom.
     pub roster_proposals: BTreeMap<Hash, (crate::body::Roster, BTreeSet<PublicKey>)>,
     /// Who wants whom in or out.
@@ -143,6 +145,7 @@ impl State {
             roster_prepares: BTreeMap::new(),
             rosters_ahead: BTreeMap::new(),
             roster_places: BTreeMap::new(),
+            roster_holders: BTreeMap::new(),
             roster_proposals: BTreeMap::new(),
             membership: Membership::default(),
             agents: Agents::default(),
@@ -302,6 +305,8 @@ impl State {
             let place = (meta.feed().incarnation, meta.reference.seq + 1);
             let known = self.roster_places.entry(meta.node()).or_default();
             *known = place.max(*known);
+            let holders = self.roster_holders.entry(change.roster.epoch).or_default();
+            holders.insert(meta.node());
         }
         if self.rosters.latest().epoch > known {
             for (meta, change) in std::mem::take(&mut self.rosters_ahead).into_values() {

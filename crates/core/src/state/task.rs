@@ -146,9 +146,13 @@ impl Task {
             return acks.get(&home).map(|ack| lease(ack, &home));
         }
         let mut by_owner: BTreeMap<(FeedId, PublicKey), BTreeMap<PublicKey, u64>> = BTreeMap::new();
+        let mut heard: BTreeSet<PublicKey> = BTreeSet::new();
         for (by, ack) in acks {
+            // A node has one say on a token, that of its first life, however many lives it has had.
+            if !heard.insert(by.node) {
+                continue;
+            }
             let granted = by_owner.entry((ack.owner, ack.agent)).or_default();
-            // A node has one say, however many lives it has had.
             let until = granted.entry(by.node).or_default();
             *until = lease(ack, by).until_ms.max(*until);
         }

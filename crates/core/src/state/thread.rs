@@ -128,14 +128,13 @@ impl Thread {
                 choice: d.decided.choice,
             };
         }
-        let kind = self.opened.as_ref().map(|(_, o)| o.kind);
         let asked = || {
             self.escalations
                 .values()
                 .filter_map(|id| state.escalations.get(id).map(|e| (*id, e)))
-                .filter(|(_, e)| e.counts(&state.rosters, kind))
+                .filter(|(_, e)| e.counts(&state.rosters, self.opened.as_ref()))
         };
-        let chosen = |e: &Escalation| e.chosen(&state.rosters, state.policy.answers);
+        let chosen = |e: &Escalation| state.chosen(e);
         if let Some((id, option)) = asked().find_map(|(id, e)| chosen(e).map(|option| (id, option))) {
             return ThreadStatus::Answered { escalation: id, option };
         }
@@ -163,6 +162,10 @@ impl Thread {
         let Some(roster) = rosters.epoch(meta.epoch) else {
             return false;
         };
+        // Under a roster from before the thread, those who decided alone then would decide alone for ever.
+        if self.opened.as_ref().is_none_or(|(opened, _)| meta.epoch < opened.epoch) {
+            return false;
+        }
         if proposed.thread != decided.thread || decided.choice == Choice::Abstain || proposed.roster != roster.hash() {
             return false;
         }

@@ -83,7 +83,7 @@ impl Project {
             EscalationStatus::Answered => return Err(conflict("the question is answered already")),
             EscalationStatus::Void => {
                 return Err(conflict(
-                    "the question does not count: its author had no seat, or its options are not a review's",
+                    "the question does not count: its thread is settled already, its author had no seat, or its options are not a review's",
                 ));
             }
             _ => {}

@@ -91,7 +91,7 @@ impl World {
             return;
         };
         let held = |a: &Account| u128::from(a.received_microusd).saturating_sub(u128::from(a.moved_microusd));
-        let sum: u128 = p.state.shares.accounts().map(|(_, a)| held(a)).sum();
+        let sum: u128 = p.state.shares.accounts().values().map(held).sum();
         let total = p.state.shares.total_microusd();
         if sum > u128::from(total) {
             let what = format!("{} believes in {sum} µ$ of {total}", self.name(n));
