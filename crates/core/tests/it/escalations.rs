@@ -97,6 +97,36 @@ fn an_operators_answer_to_this_very_question_counts() {
     assert!(matches!(q.thread_status(), ThreadStatus::Answered { option: 1, .. }));
 }
 
+/// Also a node that comes back and asks again does not open what people have settled.
+#[test]
+fn a_thread_that_people_have_settled_is_not_settled_again_by_another_question() {
+    for answers in [Answers::AnyOwner, Answers::Majority] {
+        let mut q = Question::new(World::with_policy(&[("ann", 1, 2)], 0, Authority::Home, answers));
+        let again = Escalated {
+            thread: q.thread,
+            reason: Reason::Failures,
+            question: q.w.text(QUESTION),
+            options: REVIEW_OPTIONS.map(Into::into).into(),
+            remind_ms: 1_000,
+            timeout_ms: 10_000,
+        };
+        let second = q.w.append(1, Body::Escalated(again)).hash();
+        q.operator_says(0, 1);
+        let first = std::mem::replace(&mut q.escalation, second);
+        assert_eq!(
+            q.status(),
+            EscalationStatus::Void,
+            "{answers:?}: nothing is open any more"
+        );
+        q.operator_says(1, 0);
+        q.operator_says(0, 0);
+        assert_eq!(q.chosen(), None, "{answers:?}: an owner has one voice in a thread");
+        let settled =
+            matches!(q.thread_status(), ThreadStatus::Answered { escalation, option: 1 } if escalation == first);
+        assert!(settled, "{answers:?}: {:?}", q.thread_status());
+    }
+}
+
 #[test]
 fn more_than_half_of_the_owners_weight_has_to_choose_one_option() {
     // Pools of weight 2, 1, 1; ann's has two seats with an operator each: still one voice.
