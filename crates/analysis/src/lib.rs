@@ -91,6 +91,22 @@ pub fn analyse(role: &str, change: &ChangeSet) -> Analysis {
     analysis
 }
 
+/// What no rule over syntax trees looks at in a change, whatever the role: a report names it, since nothing was found there for want of
+/// looking.
+pub fn unread(change: &ChangeSet) -> Vec<Skipped> {
+    let mut skipped = Vec::new();
+    match change.change() {
+        Ok(parsed) => drop(files::prepare(change, &parsed, &mut skipped)),
+        Err(error) => skipped.push(Skipped {
+            file: String::new(),
+            why: error.to_string(),
+        }),
+    }
+    skipped.sort();
+    skipped.dedup();
+    skipped
+}
+
 fn run(rule: &Rule, changed: &files::Changed<'_>, sink: &mut Sink<'_>) {
     let languages = rule.info.languages;
     let reads = |file: &files::File<'_>| languages.is_empty() || file.lang.is_some_and(|l| languages.contains(&l));

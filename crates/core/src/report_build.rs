@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::body::{Body, Choice, MessageKind, Reason};
+use crate::body::{Body, Choice, MessageKind, Reason, SECURITY};
 use crate::change::ChangeSet;
 use crate::crypto::{Hash, PublicKey};
 use crate::finding::{self, Finding};
@@ -176,6 +176,10 @@ pub fn build(project: &Project, thread: &Hash, blobs: &BTreeMap<Hash, Vec<u8>>, 
     }
     let notes = notes_on_people(&report, &status, project.sits_out(thread));
     report.notes.extend(notes);
+    if !opened.roles.iter().any(|role| role == SECURITY) {
+        let note = "No security agent was asked: nobody looked for weaknesses, and nobody could raise a veto.";
+        report.notes.push(note.to_owned());
+    }
     Some(report)
 }
 

@@ -18,6 +18,7 @@ use bzzz_net::{Multiaddr, Net, PeerId};
 use bzzz_store::{Manifest, Store};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
+use crate::analyse;
 use crate::boot::unix_ms;
 use crate::effects::{feed_of, read_blob};
 use crate::error::NodeError;
@@ -288,8 +289,22 @@ impl Handle {
                 blobs.insert(hash, bytes);
             }
         }
-        self.project(Some(id), move |p, now| report_build::build(p, &thread, &blobs, now))
-            .await
+        let (report, subject) = self
+            .project(Some(id), move |p, now| {
+                let opened = p.state.threads.get(&thread).and_then(|t| t.opened.as_ref());
+                let subject = opened
+                    .and_then(|(_, o)| o.subject)
+                    .and_then(|s| blobs.get(&s.hash).cloned());
+                (report_build::build(p, &thread, &blobs, now), subject)
+            })
+            .await?;
+        let Some((mut report, subject)) = report.zip(subject) else {
+            return Ok(None);
+        };
+        // Away from the loop: it reads the whole change.
+        let unread = tokio::task::spawn_blocking(move || analyse::unread(&subject)).await;
+        report.notes.extend(unread.into_iter().flatten());
+        Ok(Some(report))
     }
 
     /// The certificate of a decided thread.
