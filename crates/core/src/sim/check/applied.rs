@@ -21,7 +21,9 @@ impl World {
         let Some(p) = self.project_of(n) else { return };
         let author = self.index.get(&meta.node()).copied();
         // Liars rest on whatever they like, and what was excluded is not there any more.
-        let reliable = author.is_some_and(|a| self.honest(a)) && p.feeds.ends().next().is_none();
+        let reliable = author.is_some_and(|a| self.honest(a))
+            && p.feeds.ends().next().is_none()
+            && p.newest_roster().cuts.is_empty();
         let state = &p.state;
         let task = |id: &Hash| state.tasks.get(id).is_some_and(|t| t.announced.is_some());
         let ballot = |id: &Hash| state.ballots.get(id).is_some_and(|b| b.proposed.is_some());
