@@ -224,7 +224,11 @@ fn already_connected(error: &SwarmDialError) -> Option<PeerId> {
 
 /// Whether somebody was there and the handshake failed, as opposed to the operating system's refusals.
 fn is_handshake(error: &SwarmDialError, reason: &str) -> bool {
-    matches!(error, SwarmDialError::Transport(_)) && !reason.contains("os error")
+    // A side that has waited long enough for bytes that make sense closes: then the other one sees a reset, which is of the system.
+    let began = ["Multistream", "reset by peer"]
+        .iter()
+        .any(|word| reason.contains(word));
+    matches!(error, SwarmDialError::Transport(_)) && (began || !reason.contains("os error"))
 }
 
 /// The reason of a failed dial in one line, with the causes that the library keeps behind it.
