@@ -73,14 +73,14 @@ impl Config {
 
 impl Config {
     /// So many nodes, nothing but a liar wrong, and verdicts that are contested: security's analysers are slow, so that vetoes come
-    /// after others have voted, and liars raise vetoes with nothing behind them.
+    /// after others have voted, and liars raise vetoes whose lists they withhold.
     pub fn contested(nodes: usize, seed: u64, minutes: u64) -> Self {
         Config {
             faults: FaultProfile {
                 byzantine: 1,
                 lie_every_ms: 3_000,
                 equivocation: 0,
-                only_lies: "a veto with nothing behind it".into(),
+                only_lies: liars::decisions::NAME.into(),
                 ..FaultProfile::none()
             },
             work: Work {

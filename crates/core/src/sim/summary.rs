@@ -14,7 +14,6 @@ pub const EXPECTED: &[&str] = &[
     "evidence round",
     "veto raised",
     "veto against an approval",
-    "veto lifted",
     "veto lifted by a person",
     "abstention",
     "lease expired and granted anew",

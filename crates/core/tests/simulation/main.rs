@@ -134,7 +134,11 @@ fn the_first_seeds_hold_and_see_everything_that_is_claimed() {
         let nodes = [3, 5, 8, 4][seed as usize % 4];
         totals.add(&check(&Config::of_seed(nodes, seed, 2)));
     }
-    for seed in 1..=CONTESTED {
+    // What is rare is looked for in more seeds, until it was seen.
+    for seed in 1..=CONTESTED * if cfg!(debug_assertions) { 1 } else { 8 } {
+        if seed > CONTESTED && totals.missing().is_empty() {
+            break;
+        }
         totals.add(&check(&Config::contested(5, seed, 2)));
     }
     println!("{totals}");
