@@ -170,8 +170,9 @@ impl Parser<'_> {
 
     /// Extended git headers and binary markers; anything else is prose and passed over.
     fn extended(&mut self, text: &[u8], no: usize) -> Result<(), DiffError> {
-        if text.starts_with(b"Binary files ") && text.ends_with(b" differ") {
-            return self.binary_marker(text, no);
+        let named = text.strip_prefix(b"Binary files ");
+        if let Some(names) = named.and_then(|rest| rest.strip_suffix(b" differ")) {
+            return self.binary_marker(names, no);
         }
         let Some(open) = &mut self.open else {
             return Ok(());
@@ -222,8 +223,7 @@ impl Parser<'_> {
     }
 
     /// `Binary files OLD and NEW differ`, inside a git section or on its own as `diff -r` writes it.
-    fn binary_marker(&mut self, text: &[u8], no: usize) -> Result<(), DiffError> {
-        let inner = &text[b"Binary files ".len()..text.len() - b" differ".len()];
+    fn binary_marker(&mut self, inner: &[u8], no: usize) -> Result<(), DiffError> {
         let Some(and) = inner.windows(5).position(|w| w == b" and ") else {
             return Ok(());
         };

@@ -448,3 +448,12 @@ proptest! {
         }
     }
 }
+
+/// Found by the fuzzer: the words before and after the names overlap where there are none.
+#[test]
+fn a_binary_marker_without_names_is_prose() {
+    for text in ["Binary files differ\n", "diff --git a/x b/x\nBinary files differ\n"] {
+        let parsed = Change::parse(text.as_bytes());
+        assert!(parsed.is_err() || parsed.is_ok_and(|c| c.files.iter().all(|f| !f.binary)));
+    }
+}
