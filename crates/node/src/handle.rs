@@ -298,12 +298,12 @@ impl Handle {
                 (report_build::build(p, &thread, &blobs, now), subject)
             })
             .await?;
-        let Some((mut report, subject)) = report.zip(subject) else {
-            return Ok(None);
-        };
-        // Away from the loop: it reads the whole change.
-        let unread = tokio::task::spawn_blocking(move || analyse::unread(&subject)).await;
-        report.notes.extend(unread.into_iter().flatten());
+        let Some(mut report) = report else { return Ok(None) };
+        if let Some(subject) = subject {
+            // Away from the loop: it reads the whole change.
+            let unread = tokio::task::spawn_blocking(move || analyse::unread(&subject)).await;
+            report.notes.extend(unread.into_iter().flatten());
+        }
         Ok(Some(report))
     }
 
