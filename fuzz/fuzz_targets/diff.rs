@@ -15,10 +15,10 @@ fuzz_target!(|data: &[u8]| {
     };
     assert!(change.files.len() <= MAX_DIFF_FILES);
     for file in &change.files {
-        let mut old_end = 0;
-        let mut new_end = 0;
+        // Numbers of lines, not where hunks begin: a side without lines begins after the line that it names.
+        let mut last_old = None;
+        let mut last_new = None;
         for hunk in &file.hunks {
-            assert!(hunk.old_start >= old_end && hunk.new_start >= new_end, "hunks ascend");
             let count = |kind| hunk.lines.iter().filter(|line| line.kind != kind).count() as u64;
             assert_eq!(
                 count(LineKind::Added),
@@ -33,9 +33,11 @@ fuzz_target!(|data: &[u8]| {
             for line in &hunk.lines {
                 assert_eq!(line.old_no.is_none(), line.kind == LineKind::Added);
                 assert_eq!(line.new_no.is_none(), line.kind == LineKind::Removed);
+                for (no, last) in [(line.old_no, &mut last_old), (line.new_no, &mut last_new)] {
+                    assert!(no.is_none() || no > *last, "lines ascend");
+                    *last = no.or(*last);
+                }
             }
-            old_end = hunk.old_start.saturating_add(hunk.old_len);
-            new_end = hunk.new_start.saturating_add(hunk.new_len);
         }
     }
     let stats = change.stats();

@@ -8,6 +8,8 @@ use super::check;
 pub const DEFAULT_MAX_TASKS: u32 = 3;
 /// Most tasks at once that may be configured.
 pub const MOST_TASKS: u32 = 1_000;
+/// Most bytes in an agent's words about itself: what nodes tell each other of it has 2,048, and names and lengths take some.
+pub const MOST_AGENT_BYTES: usize = 1_600;
 /// Most agents on one node.
 pub const MOST_AGENTS: usize = 256;
 /// Keys of an `[[agent]]` table.

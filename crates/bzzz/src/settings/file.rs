@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::agents::{AGENT_KEYS, AgentSetting, DEFAULT_MAX_TASKS, MOST_AGENTS, MOST_TASKS};
+use super::agents::{AGENT_KEYS, AgentSetting, DEFAULT_MAX_TASKS, MOST_AGENT_BYTES, MOST_AGENTS, MOST_TASKS};
 use super::check;
 use super::keys::{KEYS, Kind, MAX_LIST, find};
 use super::problem::{Problem, nearest};
@@ -238,6 +238,15 @@ impl Reader<'_> {
         }
         if agent.capabilities.is_empty() {
             agent.capabilities = vec![agent.role.clone()];
+        }
+        let words = [&agent.id, &agent.role].into_iter().chain(&agent.capabilities);
+        let bytes: usize = words.chain(&agent.specialization).map(String::len).sum();
+        if bytes > MOST_AGENT_BYTES {
+            let what =
+                format!("what this agent says of itself takes {bytes} bytes, and {MOST_AGENT_BYTES} go to others");
+            let problem =
+                Problem::error(at.clone(), "agent", what).hint("name fewer capabilities, or use shorter names");
+            self.problems.push(problem);
         }
         if self.problems.len() == before {
             self.found.agents.push((agent, at));

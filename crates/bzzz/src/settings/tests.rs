@@ -133,6 +133,18 @@ fn bad_agents_are_refused() {
 }
 
 #[test]
+fn an_agent_that_says_too_much_of_itself_is_refused() {
+    let names = |n: usize| (0..n).map(|i| format!("'{i:0>40}'")).collect::<Vec<_>>().join(",");
+    let file = |n| format!("[[agent]]\nrole = 'x'\ncapabilities = [{}]\n", names(n));
+    assert_eq!(problems(&read(&file(30), &[], |_| {})), Vec::<String>::new());
+    let said = problems(&read(&file(60), &[], |_| {})).join("\n");
+    assert!(
+        said.contains("1600 go to others") && said.contains("fewer capabilities"),
+        "{said}"
+    );
+}
+
+#[test]
 fn the_example_file_is_valid_as_it_stands_and_with_every_key_in_use() {
     let example = super::example::example(&[("node.owner", "Ada \"Co\"".to_owned())]);
     let case = read(&example, &[], |_| {});

@@ -167,6 +167,14 @@ bodies! {
     71 WriteOrdered |_| true,
 }
 
+impl Body {
+    /// Whether others can read it: an event whose body they cannot has no effect anywhere.
+    pub fn is_readable(&self) -> bool {
+        let (kind, bytes) = self.to_kind_and_bytes();
+        Body::from_kind_and_bytes(kind, &bytes).is_some()
+    }
+}
+
 /// Whether a name is short enough and not empty.
 pub(crate) fn name_ok(name: &str) -> bool {
     !name.is_empty() && name.len() <= MAX_NAME_BYTES && !name.chars().any(char::is_control)

@@ -134,7 +134,12 @@ impl Project {
         }
         if !stands {
             let endorsement = Signed::new(&ctx.cfg.key, wanted);
-            self.append(ctx, Body::AgentEndorsed(AgentEndorsed { endorsement }), vec![], vec![]);
+            let body = Body::AgentEndorsed(AgentEndorsed { endorsement });
+            if !body.is_readable() {
+                // Its words are longer than an endorsement may be: nobody would know of it.
+                return self.set_status(ctx, id, AgentStatus::Stopped, None);
+            }
+            self.append(ctx, body, vec![], vec![]);
         }
         self.set_status(ctx, id, AgentStatus::Idle, None);
         self.next_heartbeat_ms = ctx.now;

@@ -10,8 +10,10 @@ mod tasks;
 mod threads;
 
 use super::{Command, CommandError, Ctx, Effect, Node, Outcome, Project};
+use crate::blob::Blob;
 use crate::body::*;
 use crate::crypto::Hash;
+use crate::event::EventRef;
 
 type Result<T = Outcome> = std::result::Result<T, CommandError>;
 
@@ -254,6 +256,24 @@ impl Project {
             } => self.move_share(ctx, &to, amount_microusd),
             Command::CreateProject { .. } | Command::Drain | Command::Kill => Ok(Outcome::Done),
         }
+    }
+
+    /// Writes what somebody asked for, if it keeps within the format's bounds: what others cannot read would have its effect here
+    /// alone.
+    fn append_asked(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        body: Body,
+        deps: Vec<EventRef>,
+        blobs: Vec<Blob>,
+    ) -> Result<EventRef> {
+        if !body.is_readable() {
+            return Err(CommandError::Invalid(format!(
+                "what is asked does not fit into a {}: a list is too long, a time longer than thirty days, or a number beyond 2^53 - 1",
+                body.name()
+            )));
+        }
+        Ok(self.append(ctx, body, deps, blobs))
     }
 
     /// Writes an administrative act into the log.

@@ -509,3 +509,36 @@ fn a_cut_below_what_was_accepted_is_not_made() {
     assert!(!latest.is_member(&victim), "enough want it");
     assert!((written..1_000).contains(&latest.cuts[0].events), "{:?}", latest.cuts);
 }
+
+#[test]
+fn what_the_format_cannot_say_is_refused_instead_of_written_for_oneself() {
+    let mut mesh = Mesh::of(&four(), Admit::Ask, &[]);
+    let project = mesh.project;
+    let before = mesh.p(0).feeds.total();
+    let far = MAX_PHASE_MS + 1;
+    let timing = Timing {
+        findings_ms: far,
+        commit_ms: 1,
+        reveal_ms: 1,
+        evidence_ms: 1,
+        final_ms: 1,
+    };
+    let opened = mesh.command(
+        0,
+        Command::OpenThread {
+            project,
+            kind: ThreadKind::Discussion,
+            task: "t".into(),
+            title: "t".into(),
+            subject: None,
+            roles: vec![],
+            timing,
+            budget_microusd: 0,
+        },
+    );
+    assert!(
+        matches!(&opened, Err(CommandError::Invalid(why)) if why.contains("thirty days")),
+        "{opened:?}"
+    );
+    assert_eq!(mesh.p(0).feeds.total(), before, "nothing was written");
+}

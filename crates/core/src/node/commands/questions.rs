@@ -44,7 +44,7 @@ impl Project {
             remind_ms,
             timeout_ms,
         });
-        let reference = self.append(ctx, body, deps, vec![blob]);
+        let reference = self.append_asked(ctx, body, deps, vec![blob])?;
         let delivery = Delivery::Escalation {
             project: self.id,
             escalation: reference.hash,

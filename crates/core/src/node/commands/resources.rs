@@ -52,6 +52,6 @@ impl Project {
             idempotency_key,
         });
         let deps = latest.map(|m| m.reference).into_iter().collect();
-        Ok(Outcome::Event(self.append(ctx, body, deps, vec![blob])))
+        Ok(Outcome::Event(self.append_asked(ctx, body, deps, vec![blob])?))
     }
 }

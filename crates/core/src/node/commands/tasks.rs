@@ -50,7 +50,7 @@ impl Project {
             lease_ms,
             priority,
         });
-        Ok(Outcome::Event(self.append(ctx, body, vec![], vec![blob])))
+        Ok(Outcome::Event(self.append_asked(ctx, body, vec![], vec![blob])?))
     }
 
     pub(super) fn claim_task(&mut self, ctx: &mut Ctx<'_>, task: Hash, agent: &str) -> Result {

@@ -54,7 +54,7 @@ impl Project {
             timing,
             budget_microusd,
         });
-        Ok(Outcome::Event(self.append(ctx, body, vec![], blobs)))
+        Ok(Outcome::Event(self.append_asked(ctx, body, vec![], blobs)?))
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -113,7 +113,7 @@ impl Project {
         let body = Body::MessagePosted(MessagePosted {
             message: Signed::new(&key, message),
         });
-        Ok(Outcome::Event(self.append(ctx, body, deps, vec![blob])))
+        Ok(Outcome::Event(self.append_asked(ctx, body, deps, vec![blob])?))
     }
 
     pub(super) fn posted_before(&self, thread: &Hash, key: &str, by: &PublicKey) -> Option<EventRef> {
