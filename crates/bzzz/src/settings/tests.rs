@@ -135,7 +135,7 @@ fn bad_agents_are_refused() {
 #[test]
 fn an_agent_that_says_too_much_of_itself_is_refused() {
     let names = |n: usize| (0..n).map(|i| format!("'{i:0>40}'")).collect::<Vec<_>>().join(",");
-    let file = |n| format!("[[agent]]\nrole = 'x'\ncapabilities = [{}]\n", names(n));
+    let file = |n| format!("[[agent]]\nrole = 'security'\ncapabilities = [{}]\n", names(n));
     assert_eq!(problems(&read(&file(30), &[], |_| {})), Vec::<String>::new());
     let said = problems(&read(&file(60), &[], |_| {})).join("\n");
     assert!(
