@@ -21,7 +21,7 @@ pub use escalation::{Escalation, EscalationStatus, Voice};
 pub use membership::{Consent, MAX_CONSENTS, MAX_VOUCHED_SEATS, Membership, Place, Question, Wish};
 pub use resource::{Resource, Version, WriteEntry};
 pub use task::{Lease, Task, TaskStatus};
-pub use thread::{DecidedEntry, FindingsEntry, MessageEntry, Thread, ThreadStatus, lift_weight};
+pub use thread::{DecidedEntry, FindingsEntry, MessageEntry, Thread, ThreadStatus, lift_weight, unheard_roles};
 
 use std::collections::{BTreeMap, BTreeSet};
 
