@@ -291,8 +291,7 @@ impl State {
     /// same on every node as long as the change is at most one epoch on from there.
     fn extend_roster(&mut self, meta: &Meta, change: &RosterChanged) {
         // Said by a node that it removes, it would cut itself off.
-        let stays = change.roster.is_member(&meta.node());
-        if !stays || change.roster.epoch > meta.epoch.saturating_add(1) {
+        if change.roster.was_removed(&meta.node()) || change.roster.epoch > meta.epoch.saturating_add(1) {
             return;
         }
         let known = self.rosters.latest().epoch;
