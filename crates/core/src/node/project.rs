@@ -7,7 +7,7 @@ use super::agents::LocalAgent;
 use super::turn::Turn;
 use super::{Ctx, Effect, Notice};
 use crate::blob::Blob;
-use crate::body::{Body, Choice};
+use crate::body::{Body, Choice, ThreadKind};
 use crate::change::ChangeSet;
 use crate::crypto::{Hash, PublicKey};
 use crate::diff::Change;
@@ -49,6 +49,8 @@ pub struct Project {
     pub(super) insights: BTreeMap<Hash, super::proposals::Insight>,
     pub(super) open_threads: BTreeSet<Hash>,
     pub(super) open_tasks: BTreeSet<Hash>,
+    /// Questions to people that may want a reminder or an end.
+    pub(super) open_questions: BTreeSet<Hash>,
     pub(super) ready_since: BTreeMap<Hash, u64>,
     /// The open questions of membership, while they are as they were looked up last.
     pub(super) questions: Option<Arc<[Question]>>,
@@ -86,6 +88,7 @@ impl Project {
             insights: BTreeMap::new(),
             open_threads: BTreeSet::new(),
             open_tasks: BTreeSet::new(),
+            open_questions: BTreeSet::new(),
             ready_since: BTreeMap::new(),
             questions: None,
             epoch_began: genesis.header().hlc,
@@ -146,8 +149,20 @@ impl Project {
             _ => {}
         }
         match body {
-            Body::ThreadOpened(_) => {
+            // Nobody drives a discussion.
+            Body::ThreadOpened(b) if b.kind == ThreadKind::Review => {
                 self.open_threads.insert(meta.hash());
+            }
+            Body::Escalated(_) => {
+                self.open_questions.insert(meta.hash());
+            }
+            // An earlier answer to one question may open another of its thread again.
+            Body::EscalationAnswered(b) => {
+                let question = self.state.escalations.get(&b.answer.statement.escalation);
+                let asked = question.and_then(|e| e.opened.as_ref()).map(|(_, asked)| asked.thread);
+                let thread = asked.and_then(|id| self.state.threads.get(&id));
+                self.open_questions
+                    .extend(thread.into_iter().flat_map(|t| t.escalations.values()));
             }
             Body::TaskAnnounced(_) => {
                 self.open_tasks.insert(meta.hash());

@@ -134,7 +134,8 @@ impl Thread {
                 .filter_map(|id| state.escalations.get(id).map(|e| (*id, e)))
                 .filter(|(_, e)| e.counts(&state.rosters, self.opened.as_ref()))
         };
-        let chosen = |e: &Escalation| state.chosen(e);
+        let first = state.first_answers(self);
+        let chosen = |e: &Escalation| e.chosen(&state.rosters, state.policy.answers, &first);
         if let Some((id, option)) = asked().find_map(|(id, e)| chosen(e).map(|option| (id, option))) {
             return ThreadStatus::Answered { escalation: id, option };
         }
