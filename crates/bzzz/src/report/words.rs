@@ -241,13 +241,22 @@ pub fn tally(report: &Report) -> String {
     )
 }
 
+/// A word as a shell takes it: quoted where it has to be.
+pub fn shell_word(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:=@%,".contains(&byte);
+    if !word.is_empty() && word.bytes().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
 /// The command that checks the certificate.
 pub fn verify_command(path: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:=@%,".contains(&byte);
-    if !path.is_empty() && !path.starts_with('-') && path.bytes().all(plain) {
-        format!("bzzz verify {path}")
-    } else {
-        format!("bzzz verify -- '{}'", path.replace('\'', "'\\''"))
+    let word = shell_word(path);
+    match word == path && !path.starts_with('-') {
+        true => format!("bzzz verify {word}"),
+        false => format!("bzzz verify -- '{}'", path.replace('\'', "'\\''")),
     }
 }
 

@@ -7,7 +7,7 @@ use bzzz_core::node::CommandError;
 use bzzz_node::{NodeError, StoreError};
 
 use crate::cli::exit::Exit;
-use crate::client::wire::Fault;
+use crate::client::wire::{Fault, code};
 
 /// An answer that is not 2xx.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub struct Refusal {
     /// HTTP status.
     pub status: StatusCode,
     /// Body.
-    pub fault: Fault,
+    pub fault: Box<Fault>,
 }
 
 impl Refusal {
@@ -26,7 +26,10 @@ impl Refusal {
             kind: Some(exit.word().to_owned()),
             ..Fault::default()
         };
-        Refusal { status, fault }
+        Refusal {
+            status,
+            fault: Box::new(fault),
+        }
     }
 
     /// What was asked cannot be understood.
@@ -47,6 +50,18 @@ impl Refusal {
             format!("there is no {what} {id}"),
             Some(hint),
         )
+        .with_code(code::NOT_FOUND)
+    }
+
+    /// The node is about to stop, and has begun nothing for this request.
+    pub fn stopping() -> Self {
+        Refusal::from(NodeError::Stopped(None))
+    }
+
+    /// The same with a word for programs.
+    pub fn with_code(mut self, code: &str) -> Self {
+        self.fault.code = Some(code.to_owned());
+        self
     }
 
     /// It may not ask.
@@ -90,18 +105,28 @@ impl From<NodeError> for Refusal {
                 (StatusCode::CONFLICT, Exit::Local, None)
             }
             NodeError::Store(_) => (StatusCode::INSUFFICIENT_STORAGE, Exit::Local, None),
+            NodeError::Stopped(_) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                Exit::Node,
+                Some("ask another node, or this one when it runs again"),
+            ),
             _ => (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 Exit::Node,
                 Some("see the node's log"),
             ),
         };
-        Refusal::new(status, exit, error.to_string(), hint)
+        let refusal = Refusal::new(status, exit, error.to_string(), hint);
+        match &error {
+            NodeError::Stopped(_) => refusal.with_code(code::STOPPING),
+            NodeError::Command(CommandError::NotFound { .. }) => refusal.with_code(code::NOT_FOUND),
+            _ => refusal,
+        }
     }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        (self.status, Json(self.fault)).into_response()
+        (self.status, Json(*self.fault)).into_response()
     }
 }

@@ -6,6 +6,7 @@
 mod address;
 mod damage;
 mod escalate;
+mod follow;
 mod hostile;
 mod kill;
 mod membership;
