@@ -19,7 +19,8 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    fn new(status: StatusCode, exit: Exit, because: impl Into<String>, hint: Option<&str>) -> Self {
+    /// A refusal with its reason.
+    pub fn new(status: StatusCode, exit: Exit, because: impl Into<String>, hint: Option<&str>) -> Self {
         let fault = Fault {
             because: vec![because.into()],
             hint: hint.map(str::to_owned),

@@ -15,6 +15,7 @@ mod ids;
 mod members;
 mod resources;
 mod reviews;
+mod roles;
 mod tasks;
 mod threads;
 

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::asked::Asked;
 use super::follow::{self, Beginning};
-use super::{Answer, App, Refusal, ok, threads};
+use super::{Answer, App, Refusal, ok, roles, threads};
 use crate::client::wire::ReviewRequest;
 use crate::progress::ProgressEvent;
 
@@ -19,6 +19,7 @@ use crate::progress::ProgressEvent;
 pub async fn open(State(app): State<App>, Asked(request): Asked<ReviewRequest>) -> Result<Response, Refusal> {
     let change = request.change.change().map_err(|e| Refusal::bad(e.to_string()))?;
     let files = change.files.len() as u32;
+    let warnings = roles::check(&app.handle, &request.roles).await?;
     let spec = ReviewSpec {
         change: request.change,
         roles: request.roles,
@@ -30,7 +31,7 @@ pub async fn open(State(app): State<App>, Asked(request): Asked<ReviewRequest>) 
     let notices = app.handle.subscribe();
     let title = spec.change.title.clone();
     let thread = app.handle.review(None, spec).await?;
-    let (project, name, roles) = app
+    let (project, name, asked) = app
         .handle
         .project(None, move |p, _| {
             let opened = p.state.threads.get(&thread).and_then(|t| t.opened.as_ref());
@@ -45,14 +46,16 @@ pub async fn open(State(app): State<App>, Asked(request): Asked<ReviewRequest>) 
         thread: format!("bzzz://*:*@{name}:review/thread/{thread}"),
         title,
         files,
-        roles,
+        roles: asked,
         deadline_s: request.deadline_s,
     };
+    let mut before = vec![first];
+    before.extend(warnings.into_iter().map(|text| ProgressEvent::Warning { text }));
     let beginning = Beginning {
         project,
         thread,
         started: Some(started),
-        before: vec![first],
+        before,
         proposals: vec![],
     };
     Ok(follow::answer(app.handle, beginning, notices))

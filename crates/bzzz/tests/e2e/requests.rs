@@ -78,6 +78,36 @@ fn bad_changes_are_refused_and_the_node_goes_on() {
 }
 
 #[test]
+fn roles_without_an_agent_are_refused_at_once_and_absent_ones_are_named() {
+    let place = Place::new();
+    let node = Start::new("a", "security,reviewer").up(&place);
+    until_live(&[&node], 1);
+    let change = json!({ "title": "x", "diff": crate::support::DIFF, "files": {}, "old_files": {} });
+    let body = json!({ "change": change, "roles": ["reviewer", "bogus"], "deadline_s": 20 });
+    let (status, fault) = node.post("reviews", &body);
+    assert_eq!((status, &fault["code"]), (422, &json!("unknown_role")), "{fault}");
+    assert!(fault["because"].to_string().contains("bogus"), "{fault}");
+    assert!(fault["try"].to_string().contains("reviewer, security"), "{fault}");
+    assert_eq!(node.threads(), [], "nothing was opened");
+    let http = node.http();
+    let asked = |roles: &str, extra: &[&str]| {
+        let example = example();
+        let args = ["review", &example, "--node", &http, "--roles", roles];
+        place.run(&[&args[..], extra].concat())
+    };
+    asked("securty", &[]).fails(2, &["no agent of the role \"securty\"", "did you mean \"security\"?"]);
+    let security = node.get("agents?role=security")["agents"][0]["id"].clone();
+    let security = security.as_str().expect("an id");
+    place.run(&["agents", "pause", security, "--node", &http]).ok();
+    let ran = asked("reviewer,security", &["--deadline", "10"]);
+    assert!(
+        ran.err.contains("warning: no agent of the role security is here now"),
+        "{ran:?}"
+    );
+    assert!(matches!(ran.code, Some(1 | 3)), "{ran:?}");
+}
+
+#[test]
 fn strange_requests_are_refused_in_words() {
     let place = Place::new();
     let node = Start::new("a", "security").up(&place);
