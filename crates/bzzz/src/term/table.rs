@@ -40,7 +40,7 @@ pub fn table(screen: Screen, head: &[&str], rows: &[Vec<String>], none: &str) ->
         for (at, wide) in widths.iter().enumerate() {
             let cell = row.get(at).map_or("", String::as_str);
             let cell = if at == last {
-                truncate(cell, room)
+                last_cell(screen, cell, room)
             } else {
                 cell.to_owned()
             };
@@ -56,6 +56,14 @@ pub fn table(screen: Screen, head: &[&str], rows: &[Vec<String>], none: &str) ->
         out.push('\n');
     }
     out
+}
+
+/// In as much room as there is on a terminal; programs get all of it.
+fn last_cell(screen: Screen, cell: &str, room: usize) -> String {
+    match screen.terminal {
+        true => truncate(cell, room),
+        false => cell.to_owned(),
+    }
 }
 
 fn stacked(screen: Screen, head: &[&str], rows: &[Vec<String>]) -> String {
@@ -88,6 +96,11 @@ pub fn pair(screen: Screen, name: &str, value: &str) -> String {
         out.push('\n');
     }
     out
+}
+
+/// `name: command` on one line, however wide: it is there to be copied.
+pub fn command(screen: Screen, name: &str, command: &str) -> String {
+    format!("{}: {}\n", screen.paint.ink(Ink::Faint, name), clean::line(command))
 }
 
 #[cfg(test)]
