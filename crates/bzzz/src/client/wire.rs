@@ -68,9 +68,9 @@ pub enum ReviewLine {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Fault {
-    /// What was attempted, `could not …`.
+    /// The reason in one sentence. Never empty in what a node sends.
     pub error: String,
-    /// Causes, nearest first.
+    /// The reason and its causes, nearest first.
     pub because: Vec<String>,
     /// What to do.
     #[serde(rename = "try", skip_serializing_if = "Option::is_none")]

@@ -80,7 +80,7 @@ pub struct Lookup {
 
 /// Reads an address and checks that it is about this project.
 pub async fn address(app: &App, text: &str) -> Result<Address, Refusal> {
-    let address = Address::parse(text).map_err(|e| Refusal::bad(e.to_string()))?;
+    let address = Address::parse(text).map_err(|e| Refusal::bad(e.to_string(), super::ADDRESS_HINT))?;
     let (name, id) = app
         .handle
         .project(None, |p, _| (p.state.name.clone(), p.id().to_string()))
@@ -135,7 +135,7 @@ pub async fn lookup(State(app): State<App>, Params(query): Params<Lookup>) -> An
     let threshold = match query.performance.as_deref().map(str::parse::<f64>) {
         None => 0.0,
         Some(Ok(share)) if (0.0..=1.0).contains(&share) => share,
-        Some(_) => return Err(Refusal::bad("performance is a share from 0 to 1")),
+        Some(_) => return Err(Refusal::bad("performance is no share", "give a number from 0 to 1")),
     };
     let only_free = query.available.as_deref() == Some("true");
     let pattern = address.clone();

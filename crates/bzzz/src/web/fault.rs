@@ -1,9 +1,9 @@
 //! Refusals: the one mapping from the node's errors to HTTP.
 
-use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use bzzz_core::node::CommandError;
+use axum::{Extension, Json};
+use bzzz_core::node::{CommandError, Thing};
 use bzzz_node::{NodeError, StoreError};
 
 use crate::cli::exit::Exit;
@@ -20,10 +20,12 @@ pub struct Refusal {
 
 impl Refusal {
     /// A refusal with its reason.
-    pub fn new(status: StatusCode, exit: Exit, because: impl Into<String>, hint: Option<&str>) -> Self {
+    pub fn new(status: StatusCode, exit: Exit, because: impl Into<String>, hint: &str) -> Self {
+        let because = because.into();
         let fault = Fault {
-            because: vec![because.into()],
-            hint: hint.map(str::to_owned),
+            error: because.clone(),
+            because: vec![because],
+            hint: Some(hint.to_owned()),
             kind: Some(exit.word().to_owned()),
             ..Fault::default()
         };
@@ -34,13 +36,8 @@ impl Refusal {
     }
 
     /// What was asked cannot be understood.
-    pub fn bad(because: impl Into<String>) -> Self {
-        Refusal::new(StatusCode::BAD_REQUEST, Exit::Usage, because, None)
-    }
-
-    /// [`Refusal::bad`], with what to do.
-    pub fn bad_try(because: impl Into<String>, hint: &str) -> Self {
-        Refusal::new(StatusCode::BAD_REQUEST, Exit::Usage, because, Some(hint))
+    pub fn bad(because: impl Into<String>, hint: &str) -> Self {
+        Refusal::new(StatusCode::BAD_REQUEST, Exit::Usage, because, hint)
     }
 
     /// There is no such thing.
@@ -49,7 +46,7 @@ impl Refusal {
             StatusCode::NOT_FOUND,
             Exit::Usage,
             format!("there is no {what} {id}"),
-            Some(hint),
+            hint,
         )
         .with_code(code::NOT_FOUND)
     }
@@ -71,51 +68,46 @@ impl Refusal {
             StatusCode::FORBIDDEN,
             Exit::Node,
             because,
-            Some("ask from this machine, by a loopback address"),
+            "ask from this machine, by a loopback address",
         )
     }
 }
 
 /// Which command lists what was not found.
-fn where_to_look(what: &str) -> &'static str {
-    match what.split(' ').next() {
-        Some("agent") => "`bzzz agents` lists them; ask the node that hosts it",
-        Some("thread") => "`bzzz thread list` shows them",
-        Some("task") => "`bzzz task list` shows them",
-        Some("escalation") => "`bzzz escalations list --all` shows them",
-        Some("member" | "word") => "`bzzz members` lists them",
-        _ => "`bzzz admit` lists the nodes that wait for a seat",
+pub fn where_to_look(what: Thing) -> &'static str {
+    match what {
+        Thing::LocalAgent => "`bzzz agents` lists them; ask the node that hosts it",
+        Thing::Thread => "`bzzz thread list` shows them",
+        Thing::Task => "`bzzz task list` shows them",
+        Thing::Escalation => "`bzzz escalations list --all` shows them",
+        Thing::Member | Thing::Word => "`bzzz members` lists them",
+        Thing::SeatRequest => "`bzzz admit` lists the nodes that wait for a seat",
     }
 }
 
 impl From<NodeError> for Refusal {
     fn from(error: NodeError) -> Self {
         let (status, exit, hint) = match &error {
-            NodeError::Command(CommandError::NotFound { what, .. }) => {
-                (StatusCode::NOT_FOUND, Exit::Usage, Some(where_to_look(what)))
-            }
-            NodeError::Command(CommandError::NoProject(_)) => (StatusCode::NOT_FOUND, Exit::Usage, None),
-            NodeError::Command(CommandError::Invalid(_)) => (StatusCode::BAD_REQUEST, Exit::Usage, None),
-            NodeError::Command(CommandError::Conflict(_)) => (StatusCode::CONFLICT, Exit::No, None),
-            NodeError::Command(_) | NodeError::NoProject => (
+            NodeError::Command(why) => command(why),
+            NodeError::NoProject => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 Exit::Node,
-                Some("`bzzz agents` shows the network; on a member, `bzzz admit` lists the nodes that wait"),
+                "on a member, `bzzz admit` lists the nodes that wait for a seat",
             ),
             NodeError::Store(e) if matches!(**e, StoreError::Exists { .. } | StoreError::Invalid { .. }) => {
-                (StatusCode::CONFLICT, Exit::Local, None)
+                (StatusCode::CONFLICT, Exit::Local, "name another file or folder")
             }
-            NodeError::Store(_) => (StatusCode::INSUFFICIENT_STORAGE, Exit::Local, None),
+            NodeError::Store(_) => (
+                StatusCode::INSUFFICIENT_STORAGE,
+                Exit::Local,
+                "see to the disk of the node's data folder; `bzzz doctor` looks at it",
+            ),
             NodeError::Stopped(_) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 Exit::Node,
-                Some("ask another node, or this one when it runs again"),
+                "ask another node, or this one when it runs again",
             ),
-            _ => (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                Exit::Node,
-                Some("see the node's log"),
-            ),
+            _ => (StatusCode::INTERNAL_SERVER_ERROR, Exit::Node, "see the node's log"),
         };
         let refusal = Refusal::new(status, exit, error.to_string(), hint);
         match &error {
@@ -126,8 +118,43 @@ impl From<NodeError> for Refusal {
     }
 }
 
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        (self.status, Json(*self.fault)).into_response()
+fn command(why: &CommandError) -> (StatusCode, Exit, &'static str) {
+    match why {
+        CommandError::NotFound { what, .. } => (StatusCode::NOT_FOUND, Exit::Usage, where_to_look(*what)),
+        CommandError::NoProject(_) => (
+            StatusCode::NOT_FOUND,
+            Exit::Usage,
+            "`bzzz members` shows the project of this node",
+        ),
+        CommandError::Invalid(_) => (
+            StatusCode::BAD_REQUEST,
+            Exit::Usage,
+            "correct what the reason names, and ask again",
+        ),
+        CommandError::Conflict(_) => (
+            StatusCode::CONFLICT,
+            Exit::No,
+            "look at how it stands now, and ask again if it is still wanted",
+        ),
+        CommandError::NotMember => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            Exit::Node,
+            "on a member, `bzzz admit` lists the nodes that wait for a seat",
+        ),
+        CommandError::Draining => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            Exit::Node,
+            "start the node again, or ask another one",
+        ),
     }
 }
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        (self.status, Extension(Told), Json(*self.fault)).into_response()
+    }
+}
+
+/// Marks a response that explains itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Told;

@@ -6,6 +6,7 @@
 
 mod admin;
 mod agents;
+mod answers;
 mod asked;
 mod doors;
 mod escalations;
@@ -34,6 +35,8 @@ use crate::client::wire::Status;
 pub use doors::Doors;
 pub use fault::Refusal;
 
+/// What to do about an address that cannot be read.
+const ADDRESS_HINT: &str = "an address reads bzzz://agent:role@project:task/path; `*` stands for any name";
 /// Largest body: a change set with its files as JSON.
 const MAX_BODY_BYTES: usize = 96 << 20;
 
@@ -82,6 +85,7 @@ pub fn router(app: App) -> Router {
         .fallback(|uri: Uri| async move { Refusal::not_found("page", uri.path(), "the API is under /v1") })
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(middleware::from_fn_with_state(app.clone(), guard))
+        .layer(middleware::from_fn(answers::in_one_form))
         .with_state(app)
 }
 

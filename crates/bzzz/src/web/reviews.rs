@@ -17,7 +17,10 @@ use crate::progress::ProgressEvent;
 
 /// `POST reviews`.
 pub async fn open(State(app): State<App>, Asked(request): Asked<ReviewRequest>) -> Result<Response, Refusal> {
-    let change = request.change.change().map_err(|e| Refusal::bad(e.to_string()))?;
+    let change = request
+        .change
+        .change()
+        .map_err(|e| Refusal::bad(e.to_string(), "send the output of `git diff` or `diff -u`"))?;
     let files = change.files.len() as u32;
     let warnings = roles::check(&app.handle, &request.roles).await?;
     let spec = ReviewSpec {
@@ -85,7 +88,7 @@ pub async fn follow(State(app): State<App>, Path(id): Path<String>) -> Result<Re
     };
     let (kind, roles, timing, proposals) = seen.ok_or_else(not_here)?;
     if kind != ThreadKind::Review {
-        return Err(Refusal::bad_try(
+        return Err(Refusal::bad(
             format!("thread {thread} is a discussion, and no review"),
             "`bzzz thread show` shows what was said in it",
         ));

@@ -103,5 +103,5 @@ fn refuse(unknown: &str, known: &BTreeSet<String>) -> Refusal {
         ),
     };
     let because = format!("no agent of the role {unknown:?} is known in the network");
-    Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, Exit::Usage, because, Some(&hint)).with_code(code::UNKNOWN_ROLE)
+    Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, Exit::Usage, because, &hint).with_code(code::UNKNOWN_ROLE)
 }
