@@ -527,7 +527,7 @@ pub enum CommandError {
     /// What was given is out of bounds.
     #[error("{0}")]
     Invalid(String),
-    /// The node is draining or stopped.
-    #[error("this node is draining and takes nothing new")]
+    /// The node was drained or killed.
+    #[error("this node was told to take nothing new (drain or kill)")]
     Draining,
 }

@@ -377,6 +377,11 @@ impl Node {
             .map(|(_, r)| r)
     }
 
+    /// Whether it was told to take nothing new, by drain or kill.
+    pub fn is_draining(&self) -> bool {
+        self.draining
+    }
+
     /// Whether it still waits for a seat.
     pub fn is_joining(&self) -> bool {
         self.joining.is_some()
