@@ -85,7 +85,7 @@ fn draw(screen: Screen, escalations: &[EscalationRow]) -> String {
                 short(&item.id),
                 item.state.clone(),
                 answered(item),
-                item.reason.clone(),
+                words::escalation_reason(&item.reason),
                 item.question.clone(),
             ]
         })

@@ -140,7 +140,7 @@ impl Page {
             2,
             "why:",
             Ink::Faint,
-            &words::escalation_reason(&clean::line(&escalation.reason)),
+            &words::escalation_why(report, &clean::line(&escalation.reason)),
         );
         self.field(2, "question:", Ink::Faint, &escalation.question);
         for (name, text) in words::escalation_rows(escalation) {

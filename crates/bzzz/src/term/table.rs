@@ -29,10 +29,11 @@ pub fn table(screen: Screen, head: &[&str], rows: &[Vec<String>], none: &str) ->
         })
         .collect();
     let before: usize = widths.iter().take(last).map(|wide| wide + GAP).sum();
-    if before + LEAST_LAST.min(widths.get(last).copied().unwrap_or(0)) > screen.columns {
+    // Programs read lines, however wide.
+    if screen.terminal && before + LEAST_LAST.min(widths.get(last).copied().unwrap_or(0)) > screen.columns {
         return stacked(screen, head, &rows);
     }
-    let room = screen.columns - before;
+    let room = screen.columns.saturating_sub(before);
     let mut out = String::new();
     let head: Vec<String> = head.iter().map(|cell| (*cell).to_owned()).collect();
     for (number, row) in std::iter::once(&head).chain(&rows).enumerate() {
@@ -117,10 +118,16 @@ mod tests {
             table(Screen::plain(80), &["id", "status"], &rows, "none"),
             "id          status\nsecurity-1  idle ␛[2J\nr           working\n"
         );
+        let narrow = Screen {
+            terminal: true,
+            ..Screen::plain(20)
+        };
         assert_eq!(
-            table(Screen::plain(20), &["id", "status"], &rows, "none"),
+            table(narrow, &["id", "status"], &rows, "none"),
             "id: security-1\nstatus: idle ␛[2J\n\nid: r\nstatus: working\n"
         );
+        let piped = table(Screen::plain(20), &["id", "status"], &rows, "none");
+        assert_eq!(piped.lines().count(), 3, "a program gets a line for each row");
         assert_eq!(table(Screen::plain(80), &["id"], &[], "none here"), "none here\n");
     }
 }

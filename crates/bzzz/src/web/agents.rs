@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use axum::extract::{Path, State};
 use bzzz_core::address::{Address, Name};
-use bzzz_core::node::{Command, Project};
+use bzzz_core::node::{Command, CommandError, Project};
 use bzzz_core::wire::AgentStatus;
+use bzzz_node::NodeError;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -217,6 +218,10 @@ fn success_shares(p: &Project, now: u64) -> BTreeMap<bzzz_core::crypto::PublicKe
 /// `POST agents/{id}/pause`, `…/resume`, `…/retire`.
 pub async fn act(State(app): State<App>, Path((agent, action)): Path<(String, String)>) -> Answer {
     let project = app.handle.default_project().await?;
+    if action == "resume" && app.handle.query(|node, _| node.is_draining()).await? {
+        // It would be idle and never get a task.
+        return Err(NodeError::Command(CommandError::Draining).into());
+    }
     let command = match action.as_str() {
         "pause" => Command::PauseAgent {
             project,

@@ -144,7 +144,7 @@ fn command(why: &CommandError) -> (StatusCode, Exit, &'static str) {
         CommandError::Draining => (
             StatusCode::SERVICE_UNAVAILABLE,
             Exit::Node,
-            "start the node again, or ask another one",
+            "ask another node, or this one after it was started anew: then it takes work again",
         ),
     }
 }
