@@ -13,30 +13,30 @@ def item(b, at):  # one item of deterministic CBOR (RFC 8949, 4.2.1): number, by
     if major < 4: return (b[at:at + n] if major == 2 else b[at:at + n].decode(), at + n) if major else (n, at)
     for _ in range(n): value, at = item(b, at); array.append(value)
     array.raw = b[start:at]; return array, at
-def read(b):
-    check(item(b, 0)[1] == len(b), "something follows its end"); return item(b, 0)[0]
+def read(b): check(item(b, 0)[1] == len(b), "something follows its end"); return item(b, 0)[0]
 def digest(context, b): return hashlib.sha256(b"bzzz/" + context + b"/v1\0" + b).digest()
 def verify(context, key, b, sig): Ed25519PublicKey.from_public_bytes(key).verify(sig, b"bzzz/" + context + b"/v1\0" + b)
 def event(b, its_kind):
     signed, signature = read(b); version, project, node, life, seq, prev, _, epoch, _, kind, body = read(signed)
     check((version, kind, seq == 0) == (1, its_kind, prev == bytes(32)), "an event has another form")
-    verify(b"event", node, signed, signature)
-    return project, epoch, node, life or seq, digest(b"event", signed), read(body)
+    verify(b"event", node, signed, signature); return project, epoch, node, life or seq, digest(b"event", signed), read(body)
 def weights(roster):  # of every member: the seats of a pool share its weight, readers have none
-    seats = {node: weight * 1_000_000 // len(seats) for _, weight, seats in roster[2] for node, _ in seats}
-    return {**dict.fromkeys(roster[3], 0), **seats}
+    return {**dict.fromkeys(roster[3], 0), **{n: w * 1_000_000 // len(s) for _, w, s in roster[2] for n, _ in s}}
 def quorum(roster, weight): check(weight * 3 > sum(weights(roster).values()) * 2, "no more than two thirds stand for it")
 def certificate(b, pin):
-    version, genesis, changes, proposal, choice, votes, receipts = read(b)
+    version, genesis, changes, opening, proposal, choice, votes, receipts = read(b)
     zero, epoch, founder, place, project, (name, _, roster, _) = event(genesis, 1)
     check([version, zero, epoch, place, *roster[:2]] == [1, bytes(32), 0, 0, 0, bytes(32)], "its genesis is none")
     check(pin in ([], ["--project", project.hex()]) and founder in weights(roster), "it is another project's")
+    chain = [roster, *(after for after, _ in changes)]
     for after, sigs in changes:  # what members sign is [project, hash of the roster]
         check(after[:2] == [roster[0] + 1, digest(b"roster", roster.raw)], "its rosters do not follow each other")
         for n, s in sigs: verify(b"roster-change", n, b"\x82X " + project + b"X " + digest(b"roster", after.raw), s)
         quorum(roster, sum(weights(roster)[n] for n in {n for n, _ in sigs})); roster = after
     where, epoch, author, _, its_hash, (thread, subject, its_roster, panel, _, vetoes) = event(proposal, 40)
     check([where, epoch, its_roster] == [project, roster[0], digest(b"roster", roster.raw)], "its proposal is another's")
+    where, since, opener, _, opened, (_, _, _, what, asked, *_) = event(opening, 20)
+    check([where, opened, what[0]] == [project, thread, subject] and opener in weights(chain[since]), "its thread is none")
     for context, part in zip((b"endorsement", b"findings", b"final-vote", b"receipt"), (panel, vetoes, votes, receipts)):
         for said, by, signature in part: verify(context, by, said.raw, signature)
         check(part is panel or len({by for _, by, _ in part}) == len(part), "somebody speaks twice")
@@ -47,6 +47,8 @@ def certificate(b, pin):
     check(all(v[:6] == about and by in voters for v, by, _ in votes), "a vote is another's or about something else")
     check(all(r[:2] == about[:2] and by in held for r, by, _ in receipts), "a receipt is another's")
     check(all(v[:2] == about[:2] and v[4] is True for v, _, _ in vetoes), "a veto is another's")
+    heard = {seat[3] for seat, _, _ in panel for v, by, _ in votes if by == seat[1] and v[6] < 2 and voters[by]}
+    check(choice or heard >= {*asked}, "an asked role has no voter in it")
     quorum(roster, sum(voters[by] for v, by, _ in votes if v[6] == choice))
     security = {seat[1]: seat[2] for seat, _, _ in panel if seat[3] == "security"}
     lifts = {by: security[by] for v, by, _ in votes if by in security and v[6:] == [0, True]}

@@ -3,9 +3,10 @@
 //! `cargo run --manifest-path fuzz/Cargo.toml --example seeds` in the root of the repository. The fuzzer cannot guess an
 //! encoding of many nested lists, so without these it would stay at the door for long.
 
+use bzzz_core::blob::BlobRef;
 use bzzz_core::body::{
     AgentRetired, Answers, Authority, Body, Choice, Endorsement, FinalVote, Genesis, Policy, Pool, Proposed, Roster,
-    Seat, Share, Signed,
+    Seat, Share, Signed, ThreadKind, ThreadOpened, Timing,
 };
 use bzzz_core::certificate::{CERTIFICATE_VERSION, Certificate, Receipt};
 use bzzz_core::crypto::{Hash, Keypair};
@@ -67,10 +68,31 @@ fn main() -> std::io::Result<()> {
         max_tasks: 3,
         model: None,
     };
-    let (thread, subject) = (Hash([8; 32]), Hash([9; 32]));
-    let proposal = Event::sign(
+    let subject = Hash([9; 32]);
+    let text = |hash| BlobRef { hash, len: 10 };
+    let opening = Event::sign(
         &node,
         draft(project, 1, genesis.hash()),
+        &Body::ThreadOpened(ThreadOpened {
+            kind: ThreadKind::Review,
+            task: "review".into(),
+            title: text(Hash([8; 32])),
+            subject: Some(text(subject)),
+            roles: vec!["reviewer".into()],
+            timing: Timing {
+                findings_ms: 1_000,
+                commit_ms: 1_000,
+                reveal_ms: 1_000,
+                evidence_ms: 1_000,
+                final_ms: 1_000,
+            },
+            budget_microusd: 0,
+        }),
+    );
+    let thread = opening.hash();
+    let proposal = Event::sign(
+        &node,
+        draft(project, 2, opening.hash()),
         &Body::Proposed(Proposed {
             thread,
             subject,
@@ -84,7 +106,7 @@ fn main() -> std::io::Result<()> {
         &node,
         Draft {
             deps: vec![genesis.reference()],
-            ..draft(project, 2, proposal.hash())
+            ..draft(project, 3, proposal.hash())
         },
         &Body::AgentRetired(AgentRetired { agent: agent.public() }),
     );
@@ -102,6 +124,7 @@ fn main() -> std::io::Result<()> {
         version: CERTIFICATE_VERSION,
         genesis: genesis.encode().into(),
         rosters: vec![],
+        opening: opening.encode().into(),
         proposal: proposal.encode().into(),
         choice: Choice::Approve,
         votes: vec![Signed::new(&agent, vote)],

@@ -1,9 +1,10 @@
 //! Decision certificates: everything that a stranger needs to check a decision, in one file, offline.
 //!
-//! A certificate holds the genesis event, every roster change up to the decision's epoch, the proposal event with its
-//! panel and the vetoes that it names, and the final votes as their agents signed them. It is valid when the rosters follow from the
-//! genesis, the votes for the outcome carry more than two thirds of the roster's weight, and, for an approval, security voters
-//! have lifted every veto that the proposal names. Endorsements by nodes without a seat give no weight. It is final by these
+//! A certificate holds the genesis event, every roster change up to the decision's epoch, the event that opened the thread with the
+//! roles that it asks, the proposal event with its panel and the vetoes that it names, and the final votes as their agents
+//! signed them. It is valid when the rosters follow from the genesis, the proposal's roster is not older than the thread, the votes
+//! for the outcome carry more than two thirds of the roster's weight, and, for an approval, every asked role has
+//! voted and security voters have lifted every veto that the proposal names. Endorsements by nodes without a seat give no weight. It is final by these
 //! signatures, whatever arrives later. With the project's id known beforehand (`--project`), the
 //! chain is pinned; without it the answer is "valid, issuer not pinned".
 //!
@@ -15,13 +16,13 @@ use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 
 use crate::body::{
-    Body, Choice, Endorsement, FinalVote, Findings, Proposed, RosterChanged, SECURITY, Signed, Statement,
+    Body, Choice, Endorsement, FinalVote, Findings, Proposed, RosterChanged, SECURITY, Signed, Statement, ThreadOpened,
 };
 use crate::codec::{self, CodecError};
 use crate::crypto::{Context, Hash, PublicKey};
 use crate::event::{Event, EventError};
 use crate::roster::{RosterChain, RosterError, is_quorum};
-use crate::state::{State, lift_weight};
+use crate::state::{State, lift_weight, unheard_roles};
 
 /// The version of the form.
 pub const CERTIFICATE_VERSION: u8 = 1;
@@ -62,17 +63,20 @@ pub struct Certificate {
     /// Roster changes from epoch 1 to the decision's.
     #[n(2)]
     pub rosters: Vec<RosterChanged>,
-    /// The proposal event's wire form.
+    /// The wire form of the event that opened the thread.
     #[n(3)]
+    pub opening: ByteVec,
+    /// The proposal event's wire form.
+    #[n(4)]
     pub proposal: ByteVec,
     /// The outcome.
-    #[n(4)]
+    #[n(5)]
     pub choice: Choice,
     /// Final votes, for and against, sorted by agent key.
-    #[n(5)]
+    #[n(6)]
     pub votes: Vec<Signed<FinalVote>>,
     /// What was spent, by those nodes whose receipts were there.
-    #[n(6)]
+    #[n(7)]
     pub receipts: Vec<Signed<Receipt>>,
 }
 
@@ -90,6 +94,10 @@ pub enum CertificateError {
     Genesis(String),
     #[error("the certificate's roster chain breaks at epoch {epoch}: {why}")]
     Roster { epoch: u32, why: RosterError },
+    #[error("the certificate's opening of the thread does not hold: {0}")]
+    Opening(String),
+    #[error("the approval has not heard every asked role: no voter with a weight voted as {0}")]
+    Unheard(String),
     #[error("the certificate's proposal does not hold: {0}")]
     Proposal(String),
     #[error("the vote of agent {agent} does not hold: {why}")]
@@ -165,6 +173,12 @@ pub struct Verified {
     pub epoch: u32,
     /// The thread.
     pub thread: Hash,
+    /// When it was opened, Unix milliseconds, by its author's clock.
+    pub opened_ms: u64,
+    /// The roles that it asks.
+    pub asked: Vec<String>,
+    /// Those of them for which nobody with a weight has voted one way or the other.
+    pub unheard: Vec<String>,
     /// Hash of what was decided on.
     pub subject: Hash,
     /// The proposal.
@@ -194,12 +208,13 @@ pub struct Verified {
 
 impl Certificate {
     /// Gathers the certificate of a thread's decision from the state; `None` when there is none.
-    pub fn gather(state: &State, proposal_event: &Event, thread: &Hash) -> Option<Certificate> {
+    pub fn gather(state: &State, opening: &Event, proposal: &Event) -> Option<Certificate> {
+        let thread = opening.hash();
         let decision = state
             .threads
-            .get(thread)?
+            .get(&thread)?
             .decision(&state.ballots, &state.finals, &state.rosters)?;
-        if proposal_event.hash() != decision.decided.proposal {
+        if proposal.hash() != decision.decided.proposal {
             return None;
         }
         let (meta, proposed) = state.ballots.get(&decision.decided.proposal)?.proposed.as_ref()?;
@@ -222,7 +237,8 @@ impl Certificate {
             version: CERTIFICATE_VERSION,
             genesis: state.rosters.genesis().encode().into(),
             rosters: state.rosters.changes_to(meta.epoch).to_vec(),
-            proposal: proposal_event.encode().into(),
+            opening: opening.encode().into(),
+            proposal: proposal.encode().into(),
             choice: decision.decided.choice,
             votes,
             receipts: Vec::new(),
@@ -291,6 +307,8 @@ impl Certificate {
         if self.choice == Choice::Abstain {
             return refuse("an abstention is no outcome");
         }
+        let opening = Event::decode(&self.opening).map_err(|e| CertificateError::Opening(e.to_string()))?;
+        let opened = verify_opening(&chain, &opening, &proposed)?;
         for seat in &proposed.panel {
             if seat.statement.project != chain.project() || !seat.verify() {
                 return refuse("an endorsement in its panel does not hold");
@@ -312,6 +330,11 @@ impl Certificate {
             .sum();
         if !is_quorum(weight, total) {
             return Err(CertificateError::NoQuorum { weight, total });
+        }
+        let unheard = unheard_roles(&opened.roles, &proposed, &weights, self.votes.iter());
+        let unheard: Vec<String> = unheard.into_iter().map(str::to_owned).collect();
+        if self.choice == Choice::Approve && !unheard.is_empty() {
+            return Err(CertificateError::Unheard(unheard.join(", ")));
         }
         let (lifting, security) = lift_weight(&proposed, &weights, self.votes.iter());
         let lifted = lifting * 2 > security;
@@ -359,6 +382,9 @@ impl Certificate {
             pinned: project.is_some(),
             epoch: roster.epoch,
             thread: proposed.thread,
+            opened_ms: opening.header().hlc.ms(),
+            asked: opened.roles,
+            unheard,
             subject: proposed.subject,
             proposal: proposal.hash(),
             choice: self.choice,
@@ -437,6 +463,27 @@ impl Certificate {
             return Err(CertificateError::Vote { agent: vote.by, why });
         }
         Ok(cast)
+    }
+}
+
+/// What the thread asks: its opening is the one that the proposal is about, by a member, under a roster that is not newer.
+fn verify_opening(chain: &RosterChain, opening: &Event, proposed: &Proposed) -> Result<ThreadOpened, CertificateError> {
+    let refuse = |why: &str| Err(CertificateError::Opening(why.into()));
+    let Some(Body::ThreadOpened(opened)) = opening.body() else {
+        return refuse("it is another kind of event");
+    };
+    if opening.project() != chain.project() || opening.hash() != proposed.thread {
+        return refuse("it opens another thread");
+    }
+    if opened.subject.is_none_or(|s| s.hash != proposed.subject) {
+        return refuse("it is about something else");
+    }
+    let Some(roster) = chain.epoch(opening.header().epoch) else {
+        return refuse("its roster is newer than the proposal's");
+    };
+    match roster.is_member(&opening.node()) {
+        true => Ok(opened),
+        false => refuse("its author is not a member"),
     }
 }
 

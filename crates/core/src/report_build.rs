@@ -315,6 +315,7 @@ pub fn reason_word(reason: Reason) -> &'static str {
         Reason::Veto => "veto",
         Reason::Request => "request",
         Reason::Failures => "failures",
+        Reason::Unheard => "unheard",
     }
 }
 

@@ -92,6 +92,17 @@ impl Roster {
         out
     }
 
+    /// The weight of some nodes together, each of them named once.
+    pub fn weight_of_all<'a>(&self, nodes: impl IntoIterator<Item = &'a PublicKey>) -> u64 {
+        let weights = self.weights();
+        nodes.into_iter().filter_map(|node| weights.get(node)).sum()
+    }
+
+    /// Whether a weight is more than a third of the roster's: an honest seat is among so many, as long as the rules hold at all.
+    pub fn is_third(&self, weight: u64) -> bool {
+        u128::from(weight) * 3 > u128::from(self.total_weight())
+    }
+
     /// The sum of the seats' weights.
     pub fn total_weight(&self) -> u64 {
         let of_pool = |p: &Pool| {

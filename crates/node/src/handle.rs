@@ -9,7 +9,7 @@ use bzzz_core::body::{ThreadKind, Timing};
 use bzzz_core::certificate::Certificate;
 use bzzz_core::change::ChangeSet;
 use bzzz_core::crypto::{Hash, PublicKey};
-use bzzz_core::event::Event;
+use bzzz_core::event::{Event, EventRef};
 use bzzz_core::node::{Command, CommandError, Node, Notice, Outcome, Project};
 use bzzz_core::report::Report;
 use bzzz_core::report_build;
@@ -309,22 +309,31 @@ impl Handle {
 
     /// The certificate of a decided thread.
     pub async fn certificate(&self, project: Option<Hash>, thread: Hash) -> Result<Option<Certificate>, NodeError> {
-        let (id, proposal) = self
+        let (id, opening, proposal) = self
             .project(project, move |p, _| {
-                (p.id(), report_build::decided_proposal(p, &thread))
+                let opened = p.state.threads.get(&thread).and_then(|t| t.opened.as_ref());
+                let opening = opened.map(|(meta, _)| meta.reference);
+                (p.id(), opening, report_build::decided_proposal(p, &thread))
             })
             .await?;
-        let Some(reference) = proposal else { return Ok(None) };
-        let rows = self
-            .store
-            .events(feed_of(&id, &reference.feed), reference.seq, 1)
-            .await?;
-        let Some(row) = rows.into_iter().next() else {
+        let (Some(opening), Some(proposal)) = (opening, proposal) else {
             return Ok(None);
         };
-        let event = Event::decode_trusted(&row.bytes).map_err(|e| NodeError::Stored(e.to_string()))?;
-        self.project(Some(id), move |p, _| Certificate::gather(&p.state, &event, &thread))
+        let (opening, proposal) = (self.event(&id, opening).await?, self.event(&id, proposal).await?);
+        let (Some(opening), Some(proposal)) = (opening, proposal) else {
+            return Ok(None);
+        };
+        self.project(Some(id), move |p, _| Certificate::gather(&p.state, &opening, &proposal))
             .await
+    }
+
+    /// One event, if it is stored here.
+    async fn event(&self, project: &Hash, reference: EventRef) -> Result<Option<Event>, NodeError> {
+        let feed = feed_of(project, &reference.feed);
+        let rows = self.store.events(feed, reference.seq, 1).await?;
+        let row = rows.into_iter().next();
+        row.map(|row| Event::decode_trusted(&row.bytes).map_err(|e| NodeError::Stored(e.to_string())))
+            .transpose()
     }
 
     /// Every event of a project in wire form, feed by feed in order, page by page: for export and verification.

@@ -1,7 +1,9 @@
 //! `bzzz verify` on a real certificate: two nodes of two owners, three voters, signed as the core signs.
 
+use bzzz_core::blob::BlobRef;
 use bzzz_core::body::{
     Answers, Authority, Body, Choice, Endorsement, FinalVote, Genesis, Policy, Pool, Proposed, Roster, Seat, Signed,
+    ThreadKind, ThreadOpened, Timing,
 };
 use bzzz_core::certificate::{CERTIFICATE_VERSION, Certificate};
 use bzzz_core::crypto::{Hash, Keypair};
@@ -10,7 +12,6 @@ use bzzz_core::hlc::Hlc;
 
 use crate::support::Place;
 
-const THREAD: Hash = Hash([5; 32]);
 const SUBJECT: Hash = Hash([6; 32]);
 
 /// A certificate for approval with these votes of the three agents, and the project's id.
@@ -75,11 +76,32 @@ fn certificate(votes: [Choice; 3]) -> (Certificate, Hash) {
         })
         .collect();
     seats.sort_by_key(|(key, ..)| key.public());
-    let proposal = Event::sign(
+    let text = |hash| BlobRef { hash, len: 10 };
+    let opening = Event::sign(
         &nodes[0],
         draft(project, 1, genesis.hash()),
+        &Body::ThreadOpened(ThreadOpened {
+            kind: ThreadKind::Review,
+            task: "review".into(),
+            title: text(Hash([5; 32])),
+            subject: Some(text(SUBJECT)),
+            roles: vec!["security".into(), "reviewer".into()],
+            timing: Timing {
+                findings_ms: 1,
+                commit_ms: 1,
+                reveal_ms: 1,
+                evidence_ms: 1,
+                final_ms: 1,
+            },
+            budget_microusd: 0,
+        }),
+    );
+    let thread = opening.hash();
+    let proposal = Event::sign(
+        &nodes[0],
+        draft(project, 2, opening.hash()),
         &Body::Proposed(Proposed {
-            thread: THREAD,
+            thread,
             subject: SUBJECT,
             roster: roster.hash(),
             panel: seats.iter().map(|(_, seat, _)| seat.clone()).collect(),
@@ -90,7 +112,7 @@ fn certificate(votes: [Choice; 3]) -> (Certificate, Hash) {
     let vote = |(key, _, choice): &(Keypair, Signed<Endorsement>, Choice)| {
         let vote = FinalVote {
             project,
-            thread: THREAD,
+            thread,
             epoch: 0,
             roster: roster.hash(),
             subject: SUBJECT,
@@ -104,6 +126,7 @@ fn certificate(votes: [Choice; 3]) -> (Certificate, Hash) {
         version: CERTIFICATE_VERSION,
         genesis: genesis.encode().into(),
         rosters: Vec::new(),
+        opening: opening.encode().into(),
         proposal: proposal.encode().into(),
         choice: Choice::Approve,
         votes: seats.iter().map(vote).collect(),

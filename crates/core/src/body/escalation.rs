@@ -33,6 +33,9 @@ pub enum Reason {
     /// The work failed too often.
     #[n(5)]
     Failures,
+    /// The others approve, and for an asked role nobody has voted.
+    #[n(6)]
+    Unheard,
 }
 
 /// Asks a person. The event's hash is the escalation's id.

@@ -27,8 +27,9 @@ use crate::body::{
 };
 use crate::crypto::{Hash, PublicKey};
 use crate::event::EventRef;
-use crate::finding::{Finding, Severity};
+use crate::finding::{self, Finding, Severity};
 use crate::plant;
+use crate::report::Verdict;
 use crate::state::{FindingsEntry, Meta};
 
 /// Findings that a node has known for so long when a proposal comes must be named by it: five comparisons of feeds, so that what was
@@ -447,6 +448,16 @@ impl Project {
         u64::MAX
     }
 
+    /// Whether all asked roles have spoken, or a change is wanted anyhow: an approval needs them all, so one that is away is waited for
+    /// as long as findings may come.
+    fn is_no_role_missed(&mut self, ctx: &mut Ctx<'_>, id: &Hash, opened: &ThreadOpened) -> bool {
+        if opened.roles.iter().all(|role| self.role_is_settled(id, role)) {
+            return true;
+        }
+        let found: Vec<Finding> = self.findings(ctx, id).0.into_iter().map(|(_, f)| f).collect();
+        finding::verdict_by_severity(&found) != Verdict::Approve
+    }
+
     /// When this node puts a proposal: when all have spoken or their time is over, and whoever comes before it in rank has not. After
     /// a refused proposal those in rank have their time again, and a proposal that came early is waited for.
     fn proposal_due(&mut self, ctx: &mut Ctx<'_>, id: &Hash, home: &Meta, opened: &ThreadOpened) -> u64 {
@@ -457,7 +468,7 @@ impl Project {
             .saturating_add(opened.timing.findings_ms)
             .saturating_add(step);
         let mut due = deadline;
-        if self.roles_are_settled(id, opened, ctx.now) {
+        if self.roles_are_settled(id, opened, ctx.now) && self.is_no_role_missed(ctx, id, opened) {
             let since = *self.ready_since.entry(*id).or_insert(ctx.now);
             // A veto whose list is on its way is waited for, for less than the next in rank waits.
             let lists = self

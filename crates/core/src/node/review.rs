@@ -96,7 +96,7 @@ impl Project {
     }
 
     /// Whether findings of a role are there.
-    fn role_is_done(&self, id: &Hash, role: &str) -> bool {
+    pub(super) fn role_is_done(&self, id: &Hash, role: &str) -> bool {
         let Some(thread) = self.state.threads.get(id) else {
             return false;
         };

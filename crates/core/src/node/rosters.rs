@@ -18,6 +18,9 @@ use crate::roster::is_quorum;
 /// A round grows no longer than this many doublings of the first.
 const MAX_DOUBLINGS: u32 = 6;
 
+/// The changes to so many of the latest rosters are kept in enough feeds.
+const REPEATED_EPOCHS: u32 = 16;
+
 impl Project {
     /// Proposes, prepares, signs and completes roster changes. Returns when to look again.
     pub(super) fn drive_roster(&mut self, ctx: &mut Ctx<'_>) -> u64 {
@@ -45,20 +48,27 @@ impl Project {
             }
         }
         wake.min(self.complete_roster(ctx, &roster))
-            .min(self.repeat_change(ctx, &roster))
+            .min(self.repeat_changes(ctx, &roster))
     }
 
-    /// Puts the change that brought the latest roster into this node's own feed, unless seats with more than a third of the weight have
-    /// it in theirs: were it only in a feed that is excluded later, everybody would fall back to the roster before.
-    fn repeat_change(&mut self, ctx: &mut Ctx<'_>, roster: &Roster) -> u64 {
-        let Some(change) = self.state.rosters.changes_to(roster.epoch).last() else {
+    /// Puts the changes that brought the latest rosters into this node's own feed, unless seats with more than a third of the weight
+    /// have them in theirs: were one only in feeds that are excluded later, everybody would fall back to the roster before it.
+    fn repeat_changes(&mut self, ctx: &mut Ctx<'_>, roster: &Roster) -> u64 {
+        let first = roster.epoch.saturating_sub(REPEATED_EPOCHS - 1).max(1);
+        let epochs = first..=roster.epoch;
+        epochs
+            .map(|epoch| self.repeat_change(ctx, roster, epoch))
+            .min()
+            .unwrap_or(u64::MAX)
+    }
+
+    fn repeat_change(&mut self, ctx: &mut Ctx<'_>, roster: &Roster, epoch: u32) -> u64 {
+        let Some(change) = self.state.rosters.changes_to(epoch).last() else {
             return u64::MAX;
         };
         let none = BTreeSet::new();
-        let holders = self.state.roster_holders.get(&roster.epoch).unwrap_or(&none);
-        let weights = roster.weights();
-        let weight: u64 = holders.iter().filter_map(|node| weights.get(node)).sum();
-        if weight * 3 > roster.total_weight() || holders.contains(&self.me.node) {
+        let holders = self.state.roster_holders.get(&epoch).unwrap_or(&none);
+        if roster.is_third(roster.weight_of_all(holders)) || holders.contains(&self.me.node) {
             return u64::MAX;
         }
         let change = change.clone();
@@ -83,11 +93,10 @@ impl Project {
     /// is this one or none for ever. Among so many is an honest seat, which signs only what enough were ready for; that this
     /// seat does not see it may be for a feed that was excluded since.
     fn is_bound_to(&self, roster: &Roster, hash: &Hash) -> bool {
-        let weights = roster.weights();
         let votes = self.state.roster_votes.get(&(roster.epoch + 1));
         let signers = votes.and_then(|v| v.get(hash)).into_iter().flat_map(BTreeMap::keys);
-        let signed: Vec<u64> = signers.filter_map(|node| weights.get(node)).copied().collect();
-        signed.len() > 1 && signed.iter().sum::<u64>() * 3 > roster.total_weight()
+        let seats: Vec<&PublicKey> = signers.filter(|node| roster.owner(node).is_some()).collect();
+        seats.len() > 1 && roster.is_third(roster.weight_of_all(seats))
     }
 
     fn wants(&mut self, roster: &Roster, hash: &Hash) -> bool {
@@ -100,15 +109,15 @@ impl Project {
     /// consents is never ready, those who wait for it come to another change that is carried without it.
     fn furthest_along(&self, roster: &Roster, open: &[Hash], round: u32) -> Option<Hash> {
         let next = roster.epoch + 1;
-        let weights = roster.weights();
-        let weigh = |nodes: &mut dyn Iterator<Item = &PublicKey>| nodes.filter_map(|n| weights.get(n)).sum::<u64>();
         let votes = self.state.roster_votes.get(&next);
         let rounds = self.state.roster_prepares.get(&next);
         let key = |hash: &&Hash| {
-            let signed = votes.and_then(|v| v.get(hash)).map_or(0, |s| weigh(&mut s.keys()));
+            let signed = votes
+                .and_then(|v| v.get(hash))
+                .map_or(0, |s| roster.weight_of_all(s.keys()));
             let last = rounds.and_then(|r| r.values().next_back()).and_then(|r| r.get(hash));
             let ready = match round % 2 {
-                0 => last.map_or(0, |s| weigh(&mut s.iter())),
+                0 => last.map_or(0, |s| roster.weight_of_all(s)),
                 _ => u64::from(hash.0[(round / 2) as usize % hash.0.len()]),
             };
             (signed, ready, std::cmp::Reverse(**hash))
@@ -136,7 +145,6 @@ impl Project {
     /// Whether more than two thirds by weight were ready for a roster in some round. Who has signed it is ready for it in every
     /// round, for it signs no other.
     fn is_prepared_by_quorum(&self, roster: &Roster, next: &Hash) -> bool {
-        let (weights, total) = (roster.weights(), roster.total_weight());
         let votes = self.state.roster_votes.get(&(roster.epoch + 1));
         let signers: BTreeSet<&PublicKey> = votes
             .and_then(|v| v.get(next))
@@ -148,7 +156,7 @@ impl Project {
         rounds.any(|round| {
             let ready = round.get(next).unwrap_or(&none).iter();
             let all: BTreeSet<&PublicKey> = ready.chain(signers.iter().copied()).collect();
-            is_quorum(all.into_iter().filter_map(|n| weights.get(n)).sum(), total)
+            is_quorum(roster.weight_of_all(all), roster.total_weight())
         })
     }
 
@@ -215,7 +223,7 @@ impl Project {
         let mut weight = 0;
         let reached = rounds.into_iter().find(|(_, w)| {
             weight += w;
-            weight * 3 > roster.total_weight()
+            roster.is_third(weight)
         });
         reached.map_or(0, |(round, _)| round)
     }
@@ -226,9 +234,7 @@ impl Project {
         let Some((proposed, by)) = self.state.roster_proposals.get(next) else {
             return;
         };
-        let weights = roster.weights();
-        let weight: u64 = by.iter().filter_map(|node| weights.get(node)).sum();
-        if weight * 3 > roster.total_weight() || by.contains(&self.me.node) {
+        if roster.is_third(roster.weight_of_all(by)) || by.contains(&self.me.node) {
             return;
         }
         let again = RosterProposed {

@@ -17,7 +17,7 @@ use crate::finding::{self, Finding, Severity};
 use crate::plant;
 use crate::report::Verdict;
 use crate::roster::is_quorum;
-use crate::state::{Meta, lift_weight};
+use crate::state::{Meta, lift_weight, unheard_roles};
 
 /// When the phases of a ballot end, Unix milliseconds.
 #[derive(Debug, Clone, Copy)]
@@ -216,11 +216,11 @@ impl Project {
             .filter(|(agent, _)| *agent == voter.id)
             .map(|(_, f)| f.clone())
             .collect();
-        let choice = self
-            .opinions
-            .get(&(*id, voter.key))
-            .copied()
-            .unwrap_or_else(|| by_severity(&own));
+        let choice = match self.opinions.get(&(*id, voter.key)) {
+            Some(opinion) => *opinion,
+            None if own.is_empty() && !self.has_looked(id, voter) => Choice::Abstain,
+            None => by_severity(&own),
+        };
         let commitment = self.reveal_of(ctx, proposal, voter, choice).commitment(&voter.key);
         let body = Committed {
             proposal: *proposal,
@@ -229,6 +229,11 @@ impl Project {
         };
         self.append(ctx, Body::Committed(body), vec![meta.reference], vec![]);
         phases.commit
+    }
+
+    /// Whether anybody with a voter's role has said what it found. Who has not looked does not approve.
+    fn has_looked(&self, id: &Hash, voter: &Voter) -> bool {
+        self.role_is_done(id, &voter.role)
     }
 
     fn reveal_of(&self, ctx: &Ctx<'_>, proposal: &Hash, voter: &Voter, choice: Choice) -> Reveal {
@@ -308,6 +313,9 @@ impl Project {
             Some(opinion) if rule == Choice::Approve => opinion,
             _ => rule,
         };
+        if choice == Choice::Approve && opinion.is_none() && !self.has_looked(id, voter) {
+            choice = Choice::Abstain;
+        }
         if choice == Choice::Approve {
             let over = home.hlc.ms().saturating_add(opened.timing.findings_ms);
             if ctx.now < over && !self.roles_are_settled(id, opened, ctx.now) {
@@ -453,8 +461,25 @@ impl Project {
             .iter()
             .find(|(c, w)| **c != Choice::Abstain && enough(**w))
             .map(|(c, _)| *c);
+        let asked = self.state.threads[id]
+            .opened
+            .as_ref()
+            .map_or(&[][..], |(_, o)| &o.roles);
+        let unheard = match (winner, &ballot.proposed) {
+            (Some(Choice::Approve), Some((_, proposed))) if !plant::active("unheard_role_approves") => {
+                unheard_roles(asked, proposed, &weights, votes.values().map(|v| &v.vote))
+            }
+            _ => BTreeSet::new(),
+        };
+        // Who is on the panel and away may come back in time to speak for its role.
+        let may_be_heard = ballot
+            .proposed
+            .iter()
+            .flat_map(|(_, p)| &p.panel)
+            .any(|s| unheard.contains(s.statement.role.as_str()) && !votes.contains_key(&s.statement.agent));
+        let unheard = unheard.into_iter().collect::<Vec<_>>().join(", ");
         let step = ctx.cfg.pace.backup_ms * self.rank(id, &home.node(), ctx.now);
-        let done = all_in && (winner.is_some() || everyone);
+        let done = all_in && (winner.is_some() && !may_be_heard || everyone);
         let due = match done {
             true => self.ready_since_votes(proposal, ctx.now) + step,
             false => phases.last + step,
@@ -466,6 +491,10 @@ impl Project {
             Some(Choice::Approve) if self.veto_stands(proposal) && !plant::active("ignored_veto") => {
                 let question = "a critical security finding stands against the approval; shall the change land?";
                 self.escalate(ctx, id, Reason::Veto, question);
+            }
+            Some(_) if !unheard.is_empty() => {
+                let question = format!("the others approve, and nobody has voted as {unheard}; shall the change land?");
+                self.escalate(ctx, id, Reason::Unheard, &question);
             }
             Some(choice) => self.decide(ctx, id, proposal, choice, refs),
             None if everyone && is_quorum(sums.values().sum(), total) => {

@@ -14,6 +14,7 @@ pub const EXPECTED: &[&str] = &[
     "evidence round",
     "veto raised",
     "veto against an approval",
+    "approval without an asked role",
     "veto lifted by a person",
     "abstention",
     "lease expired and granted anew",

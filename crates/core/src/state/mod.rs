@@ -21,7 +21,7 @@ pub use escalation::{Escalation, EscalationStatus, Voice};
 pub use membership::{Consent, MAX_CONSENTS, MAX_VOUCHED_SEATS, Membership, Place, Question, Wish};
 pub use resource::{Resource, Version, WriteEntry};
 pub use task::{Lease, Task, TaskStatus};
-pub use thread::{DecidedEntry, FindingsEntry, MessageEntry, Thread, ThreadStatus, lift_weight};
+pub use thread::{DecidedEntry, FindingsEntry, MessageEntry, Thread, ThreadStatus, lift_weight, unheard_roles};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -291,8 +291,7 @@ impl State {
     /// same on every node as long as the change is at most one epoch on from there.
     fn extend_roster(&mut self, meta: &Meta, change: &RosterChanged) {
         // Said by a node that it removes, it would cut itself off.
-        let stays = change.roster.is_member(&meta.node());
-        if !stays || change.roster.epoch > meta.epoch.saturating_add(1) {
+        if change.roster.was_removed(&meta.node()) || change.roster.epoch > meta.epoch.saturating_add(1) {
             return;
         }
         let known = self.rosters.latest().epoch;

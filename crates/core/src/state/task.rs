@@ -153,8 +153,7 @@ impl Task {
                 continue;
             }
             let granted = by_owner.entry((ack.owner, ack.agent)).or_default();
-            let until = granted.entry(by.node).or_default();
-            *until = lease(ack, by).until_ms.max(*until);
+            granted.insert(by.node, lease(ack, by).until_ms);
         }
         by_owner.into_iter().find_map(|((owner, agent), granted)| {
             Some(Lease {

@@ -162,8 +162,11 @@ impl Thread {
         let Some(roster) = rosters.epoch(meta.epoch) else {
             return false;
         };
+        let Some((opened, asked)) = &self.opened else {
+            return false;
+        };
         // Under a roster from before the thread, those who decided alone then would decide alone for ever.
-        if self.opened.as_ref().is_none_or(|(opened, _)| meta.epoch < opened.epoch) {
+        if meta.epoch < opened.epoch || asked.subject.is_none_or(|s| s.hash != proposed.subject) {
             return false;
         }
         if proposed.thread != decided.thread || decided.choice == Choice::Abstain || proposed.roster != roster.hash() {
@@ -183,12 +186,39 @@ impl Thread {
         ) {
             return false;
         }
-        // An approval has to deal with every veto that the proposal names.
-        decided.choice != Choice::Approve || proposed.vetoes.is_empty() || {
+        if decided.choice != Choice::Approve {
+            return true;
+        }
+        // An approval has heard every asked role, and has dealt with every veto that the proposal names.
+        if !unheard_roles(&asked.roles, proposed, &weights, votes.iter().map(|f| &f.vote)).is_empty() {
+            return false;
+        }
+        proposed.vetoes.is_empty() || {
             let (lifting, all) = lift_weight(proposed, &weights, votes.iter().map(|f| &f.vote));
             lifting * 2 > all
         }
     }
+}
+
+/// The asked roles for which no voter with a weight has voted one way or the other: an approval needs them all, for silence is not
+/// assent, and neither is abstaining.
+pub fn unheard_roles<'a>(
+    asked: &'a [String],
+    proposed: &Proposed,
+    weights: &BTreeMap<PublicKey, u64>,
+    votes: impl Iterator<Item = &'a Signed<FinalVote>>,
+) -> BTreeSet<&'a str> {
+    let voted: BTreeSet<PublicKey> = votes
+        .filter(|v| v.statement.choice != Choice::Abstain && weights.get(&v.by).is_some_and(|w| *w > 0))
+        .map(|v| v.by)
+        .collect();
+    let speakers = proposed.panel.iter().filter(|s| voted.contains(&s.statement.agent));
+    let heard: BTreeSet<&str> = speakers.map(|s| s.statement.role.as_str()).collect();
+    asked
+        .iter()
+        .map(String::as_str)
+        .filter(|r| !heard.contains(r))
+        .collect()
 }
 
 /// The weight of the panel's security voters, and of those among them whose votes lift the vetoes. Vetoes are lifted by more than

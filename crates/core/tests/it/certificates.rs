@@ -1,14 +1,14 @@
 //! Decision certificates: real ones hold, and every other one is refused for the right reason.
 
 use bzzz_core::body::*;
-use bzzz_core::certificate::{Certificate, CertificateError, Receipt};
+use bzzz_core::certificate::{CERTIFICATE_VERSION, Certificate, CertificateError, Receipt};
 use bzzz_core::codec;
 use bzzz_core::crypto::Hash;
 use bzzz_core::event::{Draft, Event};
 use bzzz_core::roster::{RosterError, UNITS_PER_WEIGHT};
 use proptest::prelude::*;
 
-use crate::voting::{FIVE, Round, Voter};
+use crate::voting::{FIVE, ROLES, Round, Voter};
 use crate::world::World;
 
 /// A finished ballot with its certificate: three nodes, five agents, one roster change before it, one dissent.
@@ -28,7 +28,7 @@ pub fn decision() -> Decision {
     let change = w.change(&next, &[0, 1, 2]);
     w.append(0, Body::RosterChanged(change));
     w.rosters.push(next);
-    let thread = w.thread(0);
+    let thread = w.thread_asking(0, &ROLES);
     // A veto stands in its way, which ann's security agent no longer stands by.
     let veto = w.veto(thread, FIVE[1]);
     let round = w.propose_against(0, thread, &FIVE, vec![veto]);
@@ -50,7 +50,7 @@ pub fn decision() -> Decision {
         .collect();
     w.decide(1, &round, Choice::Approve, &votes);
     let state = w.state();
-    let mut certificate = Certificate::gather(&state, &round.proposal, &thread).expect("a decision");
+    let mut certificate = Certificate::gather(&state, w.opening(thread), &round.proposal).expect("a decision");
     for (i, spent_microusd) in [(0, 1_250), (2, 40)] {
         let receipt = Receipt {
             project: w.project(),
@@ -140,6 +140,7 @@ fn more_agents_on_a_node_give_it_no_more_weight() {
         version: 1,
         genesis: wire(&w.genesis),
         rosters: vec![],
+        opening: wire(w.opening(thread)),
         proposal: wire(&round.proposal),
         choice: Choice::Approve,
         votes: voters
@@ -273,10 +274,10 @@ fn too_few_votes_and_abstentions_are_no_quorum() {
         d.world.vote(&d.round, Choice::Abstain),
     );
     assert!(matches!(c.verify(None), Err(CertificateError::NoQuorum { .. })));
-    // A dissent may be left out: it does not count for the outcome.
+    // The only vote of an asked role cannot be left out, a dissent least of all.
     let mut c = d.certificate.clone();
     c.votes.retain(|v| v.statement.choice == Choice::Approve);
-    assert_eq!(c.verify(None).unwrap().weight, 4 * UNITS_PER_WEIGHT);
+    assert_eq!(c.verify(None), Err(CertificateError::Unheard("documentation".into())));
 }
 
 #[test]
@@ -507,7 +508,7 @@ fn an_equivocator_does_not_spoil_the_certificate() {
     votes.push(w.cast(FIVE[0], aside));
     w.decide(0, &round, Choice::Approve, &votes);
     let state = w.state();
-    let certificate = Certificate::gather(&state, &round.proposal, &thread).expect("a decision");
+    let certificate = Certificate::gather(&state, w.opening(thread), &round.proposal).expect("a decision");
     assert_eq!(certificate.verify(None).unwrap().weight, 3 * UNITS_PER_WEIGHT);
 }
 
@@ -521,7 +522,7 @@ fn one_node_or_no_model_is_a_report_and_not_a_consensus() {
         let vote = w.vote(&round, Choice::Approve);
         let votes: Vec<Event> = panel.iter().map(|v| w.cast(*v, vote.clone())).collect();
         w.decide(0, &round, Choice::Approve, &votes);
-        let certificate = Certificate::gather(&w.state(), &round.proposal, &thread).expect("a decision");
+        let certificate = Certificate::gather(&w.state(), w.opening(thread), &round.proposal).expect("a decision");
         assert_eq!(certificate.verify(None).unwrap().consensus, consensus);
     };
     check(&[(0, "a"), (1, "b")], &[("ann", 1, 1), ("bob", 1, 1)], true);
@@ -575,6 +576,78 @@ fn an_approval_that_leaves_a_veto_standing_is_refused() {
 }
 
 #[test]
+fn an_approval_hears_every_asked_role() {
+    use Choice::{Abstain, Approve, RequestChanges};
+    let decided = |security: Voter, says: Choice| {
+        let mut w = World::new(&[("ann", 1, 1), ("bob", 1, 1), ("cat", 1, 1)], 1, Authority::Home);
+        let thread = w.thread_asking(0, &["reviewer", "security"]);
+        let panel = [(0, "reviewer-1"), (1, "architect-1"), (2, "performance-1"), security];
+        let round = w.propose(0, thread, &panel);
+        let choices = panel.map(|voter| if voter == security { says } else { Approve });
+        let said: Vec<FinalVote> = choices.iter().map(|c| w.vote(&round, *c)).collect();
+        let votes: Vec<Event> = panel.iter().zip(&said).map(|(p, v)| w.cast(*p, v.clone())).collect();
+        w.decide(0, &round, Approve, &votes);
+        let gathered = Certificate::gather(&w.state(), w.opening(thread), &round.proposal);
+        // What a liar would hand out, whatever the fold says.
+        let mut votes: Vec<_> = panel
+            .iter()
+            .zip(said)
+            .map(|((n, id), vote)| Signed::new(&w.agent(*n, id), vote))
+            .collect();
+        votes.sort_by_key(|v| v.by);
+        let certificate = Certificate {
+            version: CERTIFICATE_VERSION,
+            genesis: wire(&w.genesis),
+            rosters: vec![],
+            opening: wire(w.opening(thread)),
+            proposal: wire(&round.proposal),
+            choice: Approve,
+            votes,
+            receipts: vec![],
+        };
+        (gathered.is_some(), certificate.verify(None).map(|v| v.unheard))
+    };
+    let unheard = (false, Err(CertificateError::Unheard("security".into())));
+    assert_eq!(decided((3, "security-1"), Approve), unheard, "on a node without a seat");
+    assert_eq!(decided((0, "security-1"), Abstain), unheard, "abstaining is not assent");
+    assert_eq!(decided((0, "someone-1"), Approve), unheard, "in another role");
+    assert_eq!(decided((0, "security-1"), RequestChanges), (true, Ok(vec![])));
+}
+
+#[test]
+fn the_opening_is_that_of_the_thread_and_its_roster_is_known() {
+    let d = decision();
+    let w = &d.world;
+    let with = |event: &Event| {
+        let mut c = d.certificate.clone();
+        c.opening = wire(event);
+        c.verify(None)
+    };
+    let refused = |r: Result<_, CertificateError>, word: &str| match r {
+        Err(CertificateError::Opening(why)) => assert!(why.contains(word), "{why}"),
+        other => panic!("{other:?}"),
+    };
+    let h = w.opening(d.round.thread).header();
+    let draft = |epoch| Draft {
+        project: h.project,
+        incarnation: h.incarnation,
+        seq: h.seq,
+        prev: h.prev,
+        hlc: h.hlc,
+        epoch,
+        deps: vec![],
+    };
+    let body = w.opening(d.round.thread).body().expect("a body");
+    refused(
+        with(&Event::sign(&w.members[0].key, draft(h.epoch + 1), &body)),
+        "another thread",
+    );
+    refused(with(&d.round.proposal), "another kind");
+    let verified = d.certificate.verify(None).unwrap();
+    assert_eq!((verified.asked.len(), verified.unheard.len()), (5, 0));
+}
+
+#[test]
 fn a_voter_without_a_seat_is_said_to_have_none() {
     let mut w = World::new(&[("ann", 1, 1), ("bob", 1, 1)], 1, Authority::Home);
     let thread = w.thread(0);
@@ -583,7 +656,7 @@ fn a_voter_without_a_seat_is_said_to_have_none() {
     let vote = w.vote(&round, Choice::Approve);
     let votes: Vec<Event> = panel.iter().map(|v| w.cast(*v, vote.clone())).collect();
     w.decide(0, &round, Choice::Approve, &votes);
-    let certificate = Certificate::gather(&w.state(), &round.proposal, &thread).expect("a decision");
+    let certificate = Certificate::gather(&w.state(), w.opening(thread), &round.proposal).expect("a decision");
     let voters = certificate.verify(None).unwrap().voters;
     let seats: Vec<_> = voters.iter().map(|v| (v.id.as_str(), v.seat, v.weight > 0)).collect();
     assert!(

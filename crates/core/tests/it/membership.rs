@@ -323,6 +323,50 @@ fn an_owner_lets_its_own_in_by_one_word() {
     assert_eq!(mesh.p(0).state.rosters.latest().total_weight(), total);
 }
 
+/// Whether seats with more than a third of the weight of the latest roster have each change of the last epochs in their feeds.
+fn every_change_is_kept(mesh: &Mesh, i: usize) -> bool {
+    let state = &mesh.p(i).state;
+    let roster = state.rosters.latest();
+    (1..=roster.epoch).all(|epoch| {
+        let holders = state.roster_holders.get(&epoch).into_iter().flatten();
+        roster.is_third(roster.weight_of_all(holders))
+    })
+}
+
+#[test]
+fn the_changes_of_earlier_epochs_are_kept_where_more_than_a_third_of_the_weight_is() {
+    let mut mesh = Mesh::of(&four(), Admit::Ask, &[]);
+    let project = mesh.project;
+    for (seed, owner) in [(50, "eve"), (51, "fay"), (52, "gus")] {
+        let new = mesh.newcomer(seed, owner);
+        let node = mesh.me(new);
+        let count = mesh.p(0).state.rosters.latest().seat_count();
+        for i in (0..count).take_while(|i| *i <= count * 2 / 3) {
+            let admit = Command::Admit {
+                project,
+                node,
+                owner: None,
+            };
+            mesh.command(i, admit).expect("it has asked");
+        }
+        assert!(mesh.has(0, &node), "{owner}");
+    }
+    mesh.pass(60_000);
+    assert_eq!(mesh.p(0).state.rosters.latest().epoch, 3);
+    assert!(every_change_is_kept(&mesh, 0));
+    // Who holds the first change goes: those who stay repeat it.
+    let holders = mesh.p(0).state.roster_holders[&1].clone();
+    let gone = (0..7).find(|i| holders.contains(&mesh.me(*i))).expect("a holder");
+    let node = mesh.me(gone);
+    let stay: Vec<usize> = (0..7).filter(|i| *i != gone).collect();
+    for i in &stay[..5] {
+        mesh.command(*i, Command::Remove { project, node }).expect("a word");
+    }
+    assert!(!mesh.has(stay[0], &node));
+    mesh.pass(60_000);
+    assert!(every_change_is_kept(&mesh, stay[0]));
+}
+
 #[test]
 fn a_person_lets_in_by_the_request_that_was_seen() {
     let mut w = four();

@@ -166,6 +166,33 @@ fn the_script_refuses_what_we_refuse() {
         }),
         ("outcome-turned", &|c| c.choice = Choice::RequestChanges),
         ("outcome-abstain", &|c| c.choice = Choice::Abstain),
+        ("dissent-removed", &|c| {
+            c.votes.retain(|v| v.statement.choice == Choice::Approve)
+        }),
+        ("opening-of-another-thread", &|c| {
+            let mut opened = match w.opening(d.round.thread).body() {
+                Some(Body::ThreadOpened(opened)) => opened,
+                _ => panic!("no opening"),
+            };
+            opened.roles.pop();
+            let h = w.opening(d.round.thread).header();
+            let draft = Draft {
+                project: h.project,
+                incarnation: h.incarnation,
+                seq: h.seq,
+                prev: h.prev,
+                hlc: h.hlc,
+                epoch: h.epoch,
+                deps: vec![],
+            };
+            let event = Event::sign(&w.members[0].key, draft, &Body::ThreadOpened(opened));
+            c.opening = event.encode().into();
+        }),
+        ("opening-forged", &|c| {
+            let last = c.opening.len() - 1;
+            c.opening[last] ^= 1;
+        }),
+        ("opening-is-no-opening", &|c| c.opening = c.proposal.clone()),
         ("roster-missing", &|c| c.rosters.clear()),
         ("roster-quorum", &|c| c.rosters[0] = w.change(&w.rosters[1], &[0, 2])),
         ("roster-signature", &|c| c.rosters[0].signatures[0].signature.0[0] ^= 1),

@@ -19,6 +19,9 @@ pub const FIVE: [Voter; 5] = [
     (2, "documentation-1"),
 ];
 
+/// Their roles.
+pub const ROLES: [&str; 5] = ["reviewer", "security", "architect", "performance", "documentation"];
+
 /// A proposal and the thread that it is in.
 #[derive(Clone)]
 pub struct Round {

@@ -239,13 +239,18 @@ impl World {
     }
 
     pub fn thread(&mut self, home: usize) -> Hash {
+        self.thread_asking(home, &[])
+    }
+
+    /// A review that asks these roles.
+    pub fn thread_asking(&mut self, home: usize, roles: &[&str]) -> Hash {
         let (title, subject) = (self.text("title"), Some(self.text("change")));
         let body = ThreadOpened {
             kind: ThreadKind::Review,
             task: "review".into(),
             title,
             subject,
-            roles: vec!["reviewer".into()],
+            roles: roles.iter().map(|r| (*r).to_owned()).collect(),
             timing: Timing {
                 findings_ms: 1_000,
                 commit_ms: 1_000,
@@ -256,6 +261,14 @@ impl World {
             budget_microusd: 0,
         };
         self.append(home, Body::ThreadOpened(body)).hash()
+    }
+
+    /// The event that opened a thread.
+    pub fn opening(&self, thread: Hash) -> &Event {
+        self.events
+            .iter()
+            .find(|e| e.hash() == thread)
+            .expect("an opened thread")
     }
 
     /// The state of one who has received everything in the order of writing.

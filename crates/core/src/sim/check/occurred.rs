@@ -14,6 +14,7 @@ impl World {
             Body::FindingsPosted(b) if b.findings.statement.veto => "veto raised",
             Body::FinalVoted(b) if b.vote.statement.choice == Choice::Abstain => "abstention",
             Body::Escalated(b) if b.reason == Reason::Veto => "veto against an approval",
+            Body::Escalated(b) if b.reason == Reason::Unheard => "approval without an asked role",
             Body::RosterProposed(_) if !founder => "steward stands in",
             Body::EscalationAnswered(b) => {
                 let about = p.and_then(|p| p.state.escalations.get(&b.answer.statement.escalation));

@@ -47,16 +47,29 @@ impl World {
         let weights = roster.voter_weights(&panel);
         let mut by_choice: BTreeMap<Choice, u64> = BTreeMap::new();
         let mut lifting: BTreeSet<PublicKey> = BTreeSet::new();
+        let mut spoken: BTreeSet<PublicKey> = BTreeSet::new();
         let mut seen = BTreeSet::new();
         for entry in decided.votes.iter().filter_map(|v| state.finals.get(&v.hash)) {
             let s = &entry.vote.statement;
             if s.proposal == decided.proposal && seen.insert(entry.vote.by) {
                 *by_choice.entry(s.choice).or_default() += weights.get(&entry.vote.by).copied().unwrap_or(0);
+                if s.choice != Choice::Abstain {
+                    spoken.insert(entry.vote.by);
+                }
                 if s.lifts_veto {
                     lifting.insert(entry.vote.by);
                 }
             }
         }
+        let asked = state.threads.get(&decided.thread).and_then(|t| t.opened.as_ref());
+        let asked: Vec<String> = asked.map(|(_, o)| o.roles.clone()).unwrap_or_default();
+        let spoke = |role: &String| {
+            proposed
+                .panel
+                .iter()
+                .any(|s| s.statement.role == *role && spoken.contains(&s.statement.agent))
+        };
+        let missing: Vec<&String> = asked.iter().filter(|role| !spoke(role)).collect();
         let weight = by_choice.get(&decided.choice).copied().unwrap_or(0);
         let carries = u128::from(weight) * 3 > u128::from(roster.total_weight()) * 2;
         let vetoed = !proposed.vetoes.is_empty();
@@ -80,6 +93,13 @@ impl World {
                 decided.thread.short()
             );
             self.violate("decision", what);
+        } else if decided.choice == Choice::Approve && !missing.is_empty() {
+            let what = format!(
+                "{} approves thread {}, and nobody has voted as {missing:?}",
+                self.name(n),
+                decided.thread.short()
+            );
+            self.violate("heard", what);
         } else if decided.choice == Choice::Approve && vetoed && lifted * 2 <= all {
             let what = format!(
                 "{} approves thread {} against a veto: {lifted} of {all} security weight lifts it, the node says {}",
@@ -118,7 +138,12 @@ impl World {
                 problems.push(format!("the proposal of thread {} is not on the disk", id.short()));
                 continue;
             };
-            match Certificate::gather(&p.state, event, id)
+            let opened = p.state.threads[id].opened.as_ref().map(|(m, _)| m.reference);
+            let Some(opening) = opened.and_then(|r| disk.event(project, r.feed, r.seq)) else {
+                problems.push(format!("the opening of thread {} is not on the disk", id.short()));
+                continue;
+            };
+            match Certificate::gather(&p.state, opening, event)
                 .map(|c| Certificate::from_pem(&c.to_pem()).and_then(|c| c.verify(Some(project))))
             {
                 Some(Ok(verified)) if verified.choice == choice => {}
