@@ -1,7 +1,7 @@
 //! From what is on the disk to a running core.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bzzz_core::body::Body;
 use bzzz_core::crypto::{Hash, Keypair};
@@ -36,22 +36,51 @@ pub struct Keys {
     pub operator: Keypair,
 }
 
-/// Loads or makes the keys.
-pub fn keys(data: Option<&Path>) -> Result<Keys, NodeError> {
-    let (node, operator) = match data {
-        Some(folder) => {
-            make_folder(folder)?;
-            (
-                identity::load_or_create(&folder.join(IDENTITY_FILE))?,
-                identity::load_or_create(&folder.join(OPERATOR_FILE))?,
-            )
+/// Loads the keys, or makes them for a folder that holds no log yet: a new key over a log would be a stranger's, and the
+/// log's own node would be gone without a word. A restored store may come up as a stranger, and says so.
+pub async fn keys(data: Option<PathBuf>, store: &Store) -> Result<Keys, NodeError> {
+    let restored = store.meta(bzzz_store::META_RESTORED).await?.is_some();
+    let wrote = store.meta(META_NODE).await?;
+    let wrote: Option<[u8; 32]> = wrote.and_then(|key| key.as_slice().try_into().ok());
+    let has_log = wrote.is_some() || !store.heads().await?.is_empty();
+    let loaded = tokio::task::spawn_blocking(move || {
+        let Some(folder) = data else {
+            return Ok((Identity::generate()?, Identity::generate()?));
+        };
+        for file in [IDENTITY_FILE, OPERATOR_FILE].map(|name| folder.join(name)) {
+            let missing = matches!(file.symlink_metadata(), Err(e) if e.kind() == std::io::ErrorKind::NotFound);
+            if missing && has_log && restored {
+                let file = file.display();
+                tracing::warn!(%file, "the restored folder has no such key: a new one is made, and this node is a stranger");
+            } else if missing && has_log {
+                return Err(NodeError::KeyLost {
+                    path: file,
+                    log: whose(wrote),
+                });
+            }
         }
-        None => (Identity::generate()?, Identity::generate()?),
-    };
+        let node = identity::load_or_create(&folder.join(IDENTITY_FILE))?;
+        let other = wrote.is_some_and(|key| key != node.public_key());
+        if other && !restored {
+            return Err(NodeError::KeyChanged {
+                path: folder.join(IDENTITY_FILE),
+                key: node.peer_id().to_string(),
+                log: whose(wrote),
+            });
+        }
+        Ok((node, identity::load_or_create(&folder.join(OPERATOR_FILE))?))
+    });
+    let (node, operator) = loaded.await.map_err(|e| NodeError::Stopped(Some(e.to_string())))??;
     Ok(Keys {
         operator: Keypair::from_seed(*operator.seed()),
         node,
     })
+}
+
+/// The node that wrote a log, for people.
+fn whose(key: Option<[u8; 32]>) -> String {
+    let peer = key.and_then(|key| identity::peer_id_of(&key));
+    peer.map_or_else(|| "a node".to_owned(), |peer| format!("node {peer}"))
 }
 
 fn make_folder(folder: &Path) -> Result<(), NodeError> {
@@ -65,12 +94,19 @@ fn make_folder(folder: &Path) -> Result<(), NodeError> {
 
 /// Opens the store.
 pub async fn open(settings: &Settings) -> Result<Store, NodeError> {
-    let config = match &settings.data {
-        Some(folder) => StoreConfig::sqlite(folder),
-        None => StoreConfig::Memory,
-    };
-    let opened = tokio::task::spawn_blocking(move || Store::open(config)).await;
-    Ok(opened.map_err(|e| NodeError::Stopped(Some(e.to_string())))??)
+    let data = settings.data.clone();
+    let opened = tokio::task::spawn_blocking(move || {
+        let config = match &data {
+            Some(folder) => {
+                make_folder(folder)?;
+                StoreConfig::sqlite(folder)
+            }
+            None => StoreConfig::Memory,
+        };
+        Store::open(config).map_err(NodeError::from)
+    })
+    .await;
+    opened.map_err(|e| NodeError::Stopped(Some(e.to_string())))?
 }
 
 /// Which life of the node this is. A restored store begins a new one before anything is said.

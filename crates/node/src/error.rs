@@ -12,6 +12,30 @@ pub enum NodeError {
     /// The node's or its operator's key.
     #[error("could not load the identity: {0}")]
     Identity(String),
+    /// A key is gone whose node has written a log.
+    #[error(
+        "the key file {} is missing, and the folder holds the log of {log}, which nobody can go on with under another key; \
+         put the file back from a copy, or move the folder away and start with an empty one", path.display()
+    )]
+    KeyLost {
+        /// The file.
+        path: PathBuf,
+        /// Whose log it is.
+        log: String,
+    },
+    /// The key is not that of the node that wrote the log.
+    #[error(
+        "the key file {} is that of node {key}, and the folder holds the log of {log}; put that node's own file back from a \
+         copy, or move the folder away and start with an empty one", path.display()
+    )]
+    KeyChanged {
+        /// The file.
+        path: PathBuf,
+        /// Peer id of the key in it.
+        key: String,
+        /// Whose log it is.
+        log: String,
+    },
     /// The store.
     #[error("{0}")]
     Store(std::sync::Arc<StoreError>),

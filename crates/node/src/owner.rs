@@ -65,11 +65,8 @@ pub(crate) struct Owner {
 
 /// Starts everything and leaves the owner running.
 pub(crate) async fn start(settings: Settings) -> Result<Handle, NodeError> {
-    let data = settings.data.clone();
-    let keys = tokio::task::spawn_blocking(move || boot::keys(data.as_deref()))
-        .await
-        .map_err(|e| NodeError::Stopped(Some(e.to_string())))??;
     let store = boot::open(&settings).await?;
+    let keys = boot::keys(settings.data.clone(), &store).await?;
     let incarnation = boot::incarnation(&store, keys.node.public_key()).await?;
     let mut config = NodeConfig {
         key: bzzz_core::crypto::Keypair::from_seed(*keys.node.seed()),

@@ -31,7 +31,7 @@ pub fn run(args: BackupArgs, context: &mut Context) -> Result<Exit> {
             Some("name another file; a backup never replaces one"),
         ));
     }
-    if context.global.node.is_none()
+    if context.global.node.is_empty()
         && let Some(store) = offline::open(&context.settings()?, ATTEMPT)?
     {
         let manifest = offline::backup(store, to.clone(), ATTEMPT)?;

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::failure::Result;
+use super::exit::Exit;
+use super::failure::{Result, fail};
 use crate::client::{Http, find};
 use crate::settings::{self, Flags, Settings};
 use crate::term::{ColorChoice, Out, Screen, Stream};
@@ -18,9 +19,9 @@ pub struct Global {
     /// Settings file [default: bzzz.toml in the data folder]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
     pub config: Option<PathBuf>,
-    /// HTTP address of a running node, as `bzzz up` prints it [default: the node on the data folder]
+    /// HTTP address of a running node, as `bzzz up` prints it; a review takes several [default: the node on the data folder]
     #[arg(long, global = true, value_name = "ADDRESS", help_heading = "Global options")]
-    pub node: Option<String>,
+    pub node: Vec<String>,
     /// Write answers as JSON, and errors as one JSON object on standard error
     #[arg(long, global = true, help_heading = "Global options")]
     pub json: bool,
@@ -76,9 +77,14 @@ impl Context {
 
     /// The node to talk to. With `--node` the settings are not needed, so their faults do not matter.
     pub fn client(&self) -> Result<Http> {
-        match self.global.node.as_deref() {
-            Some(node) => find::find(Some(node), std::path::Path::new("")),
-            None => find::find(None, &self.settings()?.data),
+        match &self.global.node[..] {
+            [] => find::find(None, &self.settings()?.data),
+            [node] => find::named(node),
+            _ => Err(fail(
+                Exit::Usage,
+                "could not tell which node to ask: --node was given more than once",
+                Some("name one; only `bzzz review` goes on at a second node when the first goes away"),
+            )),
         }
     }
 

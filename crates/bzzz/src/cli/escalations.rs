@@ -10,7 +10,7 @@ use crate::client::http::segment;
 use crate::client::wire::EscalationRow;
 use crate::report::words;
 use crate::term::Screen;
-use crate::term::table::{pair, table};
+use crate::term::table::{command, pair, table};
 
 /// Arguments of `bzzz escalations`.
 #[derive(Debug, clap::Args)]
@@ -85,7 +85,7 @@ fn draw(screen: Screen, escalations: &[EscalationRow]) -> String {
                 short(&item.id),
                 item.state.clone(),
                 answered(item),
-                item.reason.clone(),
+                words::escalation_reason(&item.reason),
                 item.question.clone(),
             ]
         })
@@ -115,7 +115,7 @@ fn draw_one(screen: Screen, item: &EscalationRow) -> String {
     }
     match &item.answer {
         Some(answer) => out.push_str(&pair(screen, "answer", answer)),
-        None => out.push_str(&pair(
+        None => out.push_str(&command(
             screen,
             "answer with",
             &format!("bzzz escalations answer {} {}", item.id, choices(&item.options)),

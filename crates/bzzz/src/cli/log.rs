@@ -32,7 +32,7 @@ enum Action {
 /// Runs the command.
 pub fn run(args: LogArgs, context: &mut Context) -> Result<Exit> {
     let Action::Verify { feed } = args.action;
-    if context.global.node.is_none() {
+    if context.global.node.is_empty() {
         let settings = context.settings()?;
         if let Some(report) = stopped(&settings, feed.as_deref())? {
             let answer = serde_json::to_value(&report).explain(Exit::Local, ATTEMPT, None)?;

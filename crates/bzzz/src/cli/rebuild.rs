@@ -17,7 +17,7 @@ pub struct RebuildArgs {}
 
 /// Runs the command.
 pub fn run(RebuildArgs {}: RebuildArgs, context: &mut Context) -> Result<Exit> {
-    if context.global.node.is_none()
+    if context.global.node.is_empty()
         && let Some(store) = offline::open(&context.settings()?, ATTEMPT)?
     {
         let feeds = offline::rebuild(store, ATTEMPT)?;

@@ -4,25 +4,19 @@ use std::path::{Path, PathBuf};
 
 use super::context::Context;
 use super::exit::Exit;
-use super::failure::{Result, fail};
-use crate::client::embedded::Embedded;
-use crate::client::http::fault_to_error;
-use crate::client::stream::Lines;
-use crate::client::wire::{ReviewLine, ReviewRequest};
-use crate::client::{Http, find};
+use super::failure::{Result, fail, fail_because};
+use crate::client::place::{ATTEMPT, Place};
+use crate::client::trail::Trail;
+use crate::client::wire::ReviewRequest;
+use crate::client::{find, following};
 use crate::input::{Change, file, git};
 use crate::progress::{Display, Mode, ProgressEvent};
 use crate::report::{self, Format};
-use crate::settings::problem::nearest;
 use crate::settings::typed::severity;
 use crate::settings::value::Value;
 use crate::settings::{self, Settings, check};
-use crate::term::Screen;
-use crate::term::wrap::width;
+use crate::term::{Screen, Stream};
 use bzzz_core::report::Report;
-
-/// What a failure of the whole is called.
-const ATTEMPT: &str = "could not review the change";
 
 /// Arguments of `bzzz review`.
 #[derive(Debug, clap::Args)]
@@ -31,6 +25,9 @@ pub struct ReviewArgs {
     /// File with a unified diff; `-` reads standard input
     #[arg(value_name = "DIFF", conflicts_with = "repo")]
     diff: Option<PathBuf>,
+    /// Follow a review that is open, or over, instead of opening one
+    #[arg(long, value_name = "THREAD", conflicts_with_all = ["diff", "repo", "deadline", "roles"])]
+    follow: Option<String>,
     /// Review a git repository instead
     #[arg(long, value_name = "PATH")]
     repo: Option<PathBuf>,
@@ -67,23 +64,32 @@ pub struct ReviewArgs {
 pub fn run(args: ReviewArgs, context: &mut Context) -> Result<Exit> {
     let settings = settings(&args, context)?;
     check_roles(&args.roles)?;
-    let change = read_change(&args)?;
+    let (request, warnings) = match args.follow {
+        Some(_) => (None, vec![]),
+        None => {
+            let change = read_change(&args)?;
+            let request = ReviewRequest {
+                change: change.set,
+                roles: args.roles.clone(),
+                deadline_s: settings.review.deadline_s,
+            };
+            (Some(request), change.warnings)
+        }
+    };
     let format = args.format.unwrap_or(if context.global.json {
         Format::Json
     } else {
         Format::Text
     });
-    let (client, _embedded) = node(&settings, context)?;
     let mut display = Display::new(args.progress, context.global.json, context.global.color);
-    for text in &change.warnings {
-        display.show(&ProgressEvent::Warning { text: text.clone() });
+    for text in warnings {
+        display.show(&ProgressEvent::Warning { text });
     }
-    let request = ReviewRequest {
-        change: change.set,
-        roles: args.roles.clone(),
-        deadline_s: settings.review.deadline_s,
-    };
-    let outcome = ask(&client, &request, &mut display);
+    let mut place = place(&args, &settings, context)?;
+    let trail = Trail::new(&settings.data, args.follow.clone());
+    let paint = Screen::of(Stream::Err, context.global.color).paint;
+    trail.end_on_signals(ATTEMPT, context.global.json, paint);
+    let outcome = following::run(&mut place, &trail, request.as_ref(), &mut display);
     display.finish();
     let (mut report, certificate) = outcome?;
     report.certificate = match certificate {
@@ -100,7 +106,28 @@ pub fn run(args: ReviewArgs, context: &mut Context) -> Result<Exit> {
         Some(path) => super::text::write_file(path, text.as_bytes())?,
         None => context.out.text(&text)?,
     }
+    context.out.flush()?;
+    trail.over();
     Ok(report::exit(&report, settings.review.fail_on))
+}
+
+/// Where the review runs: at the nodes that `--node` names, or on the data folder.
+fn place(args: &ReviewArgs, settings: &Settings, context: &Context) -> Result<Place> {
+    if !context.global.node.is_empty() {
+        return Place::named(&context.global.node);
+    }
+    super::logging::init(&settings.log, context.global.verbose);
+    // To start a node in an empty folder would help nobody who looks for a review.
+    let kept = crate::offline::folder(settings).is_none_or(|folder| folder.join(bzzz_store::DATABASE_FILE).is_file());
+    if args.follow.is_some() && !kept && find::running(&settings.data)?.is_none() {
+        return Err(fail_because(
+            Exit::Usage,
+            "could not follow the review",
+            format!("no node has run on {} yet", settings.data.display()),
+            Some("name its data folder with --data DIR, or a node that knows the review with --node ADDRESS"),
+        ));
+    }
+    Ok(Place::folder(settings))
 }
 
 fn settings(args: &ReviewArgs, context: &Context) -> Result<Settings> {
@@ -117,22 +144,10 @@ fn settings(args: &ReviewArgs, context: &Context) -> Result<Settings> {
     Ok(settings)
 }
 
-/// Roles may be anybody's own, so an unknown one is refused only when it is a slip of a built-in one.
+/// Roles may be anybody's own: whether there are agents of them is for the node to say.
 fn check_roles(roles: &[String]) -> Result<()> {
     for role in roles {
         check::name(role).map_err(|because| fail(Exit::Usage, format!("could not use --roles: {because}"), None))?;
-        if !check::ROLES.contains(&role.as_str())
-            && let Some(near) = nearest(role, check::ROLES)
-            && strsim::damerau_levenshtein(role, near) <= 2
-            && width(role) + 2 >= width(near)
-        {
-            let hint = format!("did you mean {near:?}?");
-            return Err(fail(
-                Exit::Usage,
-                format!("could not use --roles: {role:?} is no role"),
-                Some(&hint),
-            ));
-        }
     }
     Ok(())
 }
@@ -145,45 +160,11 @@ fn read_change(args: &ReviewArgs) -> Result<Change> {
         (None, None) => Err(fail(
             Exit::Usage,
             "could not tell what to review",
-            Some("name a diff file, `-` for standard input, or a repository with --repo PATH"),
+            Some(
+                "name a diff file, `-` for standard input, a repository with --repo PATH, or an open review with --follow THREAD",
+            ),
         )),
     }
-}
-
-/// The node that `--node` names, the one that runs on the data folder, or one that lives as long as this command.
-fn node(settings: &Settings, context: &Context) -> Result<(Http, Option<Embedded>)> {
-    if context.global.node.is_some() {
-        return Ok((find::find(context.global.node.as_deref(), &settings.data)?, None));
-    }
-    if let Some(client) = find::answering(&settings.data)? {
-        return Ok((client, None));
-    }
-    super::logging::init(&settings.log, context.global.verbose);
-    let mut own = settings.clone();
-    // For one review nobody else has to reach this node.
-    own.p2p.listen = vec!["/ip4/127.0.0.1/tcp/0".to_owned()];
-    own.p2p.mdns = false;
-    own.http_listen = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
-    let embedded = Embedded::start(&own)?;
-    embedded.end_on_interrupt(ATTEMPT);
-    Ok((find::find(Some(&embedded.status.http), &own.data)?, Some(embedded)))
-}
-
-fn ask(client: &Http, request: &ReviewRequest, display: &mut Display) -> Result<(Report, Option<String>)> {
-    let stream = client.post_stream("reviews", request, ATTEMPT)?;
-    let mut lines = Lines::new(stream, ATTEMPT);
-    while let Some(line) = lines.next_value::<ReviewLine>()? {
-        match line {
-            ReviewLine::Progress { event } => display.show(&event),
-            ReviewLine::Report { report, certificate } => return Ok((*report, certificate)),
-            ReviewLine::Error { fault } => return Err(fault_to_error(fault, 500, ATTEMPT)),
-        }
-    }
-    Err(fail(
-        Exit::Node,
-        format!("{ATTEMPT}: the node stopped before the end"),
-        Some("the thread is kept: look at it with `bzzz thread list` when the node runs again"),
-    ))
 }
 
 /// Writes the certificate and gives its path.
@@ -221,13 +202,5 @@ mod tests {
         assert_eq!(certificate_name("bzzz://*:*@p:t/thread/9b1c"), "9b1c");
         assert_eq!(certificate_name("x/../../etc/..passwd\0"), "passwd");
         assert_eq!(certificate_name("x/.."), "review");
-    }
-
-    #[test]
-    fn slips_of_roles_are_named() {
-        let roles = |list: &[&str]| check_roles(&list.iter().map(|role| (*role).to_owned()).collect::<Vec<_>>());
-        assert!(roles(&["security", "own-role"]).is_ok());
-        assert!(roles(&["secrity"]).is_err());
-        assert!(roles(&["a b"]).is_err());
     }
 }

@@ -27,7 +27,9 @@ pub fn kill(_: StopArgs, context: &mut Context) -> Result<Exit> {
         .client()?
         .post("node/kill", &json!({}), "could not stop the node's agents")?;
     context.show(&answer, |_| {
-        "stopped: the agents have dropped their work; the node stays in the network until it is restarted\n".to_owned()
+        "stopped: the agents have dropped their work and take nothing new until the node is started anew; \
+         it stays in the network\n"
+            .to_owned()
     })?;
     Ok(Exit::Ok)
 }

@@ -53,7 +53,7 @@ impl UpArgs {
 pub fn run(args: UpArgs, context: &mut Context) -> Result<Exit> {
     let settings = settings::load(&args.into_flags(context.flags()))?;
     super::logging::init(&settings.log, context.global.verbose);
-    let node = Embedded::start(&settings)?;
+    let node = Embedded::start(&settings, false)?;
     let signals = node.signals()?;
     // Before anything is waited for: whoever is to admit this node reads its peer id here.
     announce(&node.status, context)?;

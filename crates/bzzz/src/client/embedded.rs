@@ -11,24 +11,78 @@ use bzzz_node::{Handle, NodeError, StoreError};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 
 use super::find::NODE_FILE;
 use super::wire::Status;
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Explain, Result, fail_because, from_sentence};
+use crate::cli::failure::{Explain, Explained, Result, fail_because, from_sentence};
 use crate::settings::{Settings, node as convert};
 use crate::web;
 
-/// Exit status after an interrupt: 128 and the signal's number.
-const INTERRUPTED: i32 = 130;
+/// Time for requests that are inside when a node is to stop.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
+/// Time for their answers to be written.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Another process has the data folder open.
+#[derive(Debug)]
+struct FolderInUse(String);
+
+impl std::fmt::Display for FolderInUse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for FolderInUse {}
+
+/// Whether a node could not start because another process has its data folder open.
+pub fn is_in_use(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.is::<FolderInUse>())
+}
 
 /// A node that lives as long as this value.
 pub struct Embedded {
     /// Its addresses.
     pub status: Status,
-    handle: Handle,
     runtime: Option<Runtime>,
+    closer: Closer,
+}
+
+/// Ends a node in order, from wherever.
+#[derive(Clone)]
+pub struct Closer {
+    handle: Handle,
+    doors: web::Doors,
     file: Option<PathBuf>,
+    quit: watch::Sender<bool>,
+    served: watch::Receiver<bool>,
+}
+
+impl std::fmt::Debug for Closer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Closer")
+            .field("file", &self.file)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Closer {
+    /// Lets nobody in any more, answers who is inside, stops the node, and lets those who follow it hear of it.
+    pub async fn close(&self) {
+        if let Some(file) = &self.file {
+            // First, while the folder is still locked: the file that is there later is that of the next node. One that
+            // stays behind does no harm: nobody answers at its address.
+            let _ = std::fs::remove_file(file);
+        }
+        self.doors.close();
+        self.doors.emptied(LAST_ANSWERS).await;
+        self.handle.stop().await;
+        self.quit.send_replace(true);
+        let mut served = self.served.clone();
+        let _ = tokio::time::timeout(LAST_WORDS, served.wait_for(|done| *done)).await;
+    }
 }
 
 impl std::fmt::Debug for Embedded {
@@ -40,8 +94,8 @@ impl std::fmt::Debug for Embedded {
 }
 
 impl Embedded {
-    /// Starts a node with `settings`.
-    pub fn start(settings: &Settings) -> Result<Self> {
+    /// Starts a node with `settings`; `brief` says that it lives no longer than the command's own work.
+    pub fn start(settings: &Settings, brief: bool) -> Result<Self> {
         let attempt = format!("could not start a node on {}", settings.data.display());
         if !settings.http_listen.ip().is_loopback() {
             return Err(fail_because(
@@ -61,7 +115,7 @@ impl Embedded {
             .enable_all()
             .build()
             .explain(Exit::Local, attempt.clone(), Some("the system refuses more threads"))?;
-        let (handle, status) = runtime.block_on(async {
+        let (mut closer, status) = runtime.block_on(async {
             let listener = bind(settings).await?;
             let http = listener.local_addr().explain(Exit::Local, attempt.clone(), None)?;
             let handle = bzzz_node::start(wanted).await.map_err(|e| refused(&attempt, &e))?;
@@ -70,53 +124,43 @@ impl Embedded {
                 p2p: handle.addresses().iter().map(ToString::to_string).collect(),
                 http: format!("http://{http}"),
                 data: settings.data.display().to_string(),
+                brief,
             };
+            let doors = web::Doors::default();
             let app = web::App {
                 handle: handle.clone(),
                 status: Arc::new(status.clone()),
+                doors: doors.clone(),
             };
-            let router = web::router(app);
-            tokio::spawn(async move {
-                if let Err(e) = axum::serve(listener, router).await {
-                    tracing::error!(error = %e, "the local API ended");
-                }
-            });
-            Ok::<_, anyhow::Error>((handle, status))
+            let (quit, served) = serve(listener, web::router(app));
+            let closer = Closer {
+                handle,
+                doors,
+                file: None,
+                quit,
+                served,
+            };
+            Ok::<_, anyhow::Error>((closer, status))
         })?;
-        let mut embedded = Embedded {
-            status,
-            handle,
-            runtime: Some(runtime),
-            file: None,
-        };
         if !in_memory {
-            embedded.file = Some(write_status(&settings.data, &embedded.status)?);
+            match write_status(&settings.data, &status) {
+                Ok(file) => closer.file = Some(file),
+                Err(error) => {
+                    runtime.block_on(closer.close());
+                    return Err(error);
+                }
+            }
         }
-        Ok(embedded)
+        Ok(Embedded {
+            status,
+            runtime: Some(runtime),
+            closer,
+        })
     }
 
-    /// Lets an interrupt end the whole process in order: the node closes, its file goes away, and the exit status is the
-    /// one that shells give to an interrupted program. A second interrupt does not wait.
-    pub fn end_on_interrupt(&self, what: &'static str) {
-        let Some(runtime) = &self.runtime else { return };
-        let (handle, file) = (self.handle.clone(), self.file.clone());
-        runtime.spawn(async move {
-            if tokio::signal::ctrl_c().await.is_err() {
-                return;
-            }
-            eprintln!(
-                "\nerror: {what}: it was interrupted\n  try: run it again; what was done so far is kept in the data folder"
-            );
-            tokio::select! {
-                () = handle.stop() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-            if let Some(file) = file {
-                // A file that stays behind does no harm: nobody answers at its address.
-                let _ = std::fs::remove_file(file);
-            }
-            std::process::exit(INTERRUPTED);
-        });
+    /// What ends it, for whoever hears of a signal.
+    pub fn closer(&self) -> Closer {
+        self.closer.clone()
     }
 
     /// From here on a signal ends the node in order, and no longer the process at once. To be called before anybody is
@@ -140,7 +184,7 @@ impl Embedded {
             tokio::select! {
                 _ = signals.interrupt.recv() => None,
                 _ = signals.terminate.recv() => None,
-                why = self.handle.wait() => Some(why.unwrap_or_else(|| "it ended by itself".to_owned())),
+                why = self.closer.handle.wait() => Some(why.unwrap_or_else(|| "it ended by itself".to_owned())),
             }
         });
         match ended {
@@ -159,15 +203,28 @@ pub struct Signals {
 
 impl Drop for Embedded {
     fn drop(&mut self) {
-        if let Some(file) = self.file.take() {
-            // A file that stays behind does no harm: nobody answers at its address.
-            let _ = std::fs::remove_file(file);
-        }
         if let Some(runtime) = self.runtime.take() {
-            runtime.block_on(self.handle.stop());
-            runtime.shutdown_timeout(Duration::from_secs(1));
+            runtime.block_on(self.closer.close());
+            runtime.shutdown_timeout(LAST_WORDS);
         }
     }
+}
+
+/// Serves until it is told to quit and everybody has the rest of an answer; says when that is so.
+fn serve(listener: TcpListener, router: axum::Router) -> (watch::Sender<bool>, watch::Receiver<bool>) {
+    let (quit, mut told) = watch::channel(false);
+    let (done, served) = watch::channel(false);
+    tokio::spawn(async move {
+        let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
+            // Without a sender there is nobody left who could say so.
+            let _ = told.wait_for(|quit| *quit).await;
+        });
+        if let Err(e) = serving.await {
+            tracing::error!(error = %e, "the local API ended");
+        }
+        done.send_replace(true);
+    });
+    (quit, served)
 }
 
 async fn bind(settings: &Settings) -> Result<TcpListener> {
@@ -191,6 +248,19 @@ fn write_status(data: &Path, status: &Status) -> Result<PathBuf> {
 }
 
 fn refused(attempt: &str, error: &NodeError) -> anyhow::Error {
+    if let NodeError::Store(e) = error
+        && matches!(**e, StoreError::Locked { .. })
+    {
+        let sentence = error.to_string();
+        let (cause, hint) = sentence
+            .split_once("; ")
+            .unwrap_or((&sentence, "choose another folder with --data"));
+        return anyhow::Error::new(FolderInUse(cause.to_owned())).context(Explained {
+            what: attempt.to_owned(),
+            hint: Some(hint.to_owned()),
+            exit: Exit::Local,
+        });
+    }
     let exit = match error {
         NodeError::Store(e) if matches!(**e, StoreError::Unsupported { .. }) => Exit::Usage,
         NodeError::Store(e) if matches!(**e, StoreError::Corrupt { .. }) => Exit::Verify,

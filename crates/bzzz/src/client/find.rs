@@ -18,7 +18,7 @@ const MAX_NODE_FILE_BYTES: u64 = 64 << 10;
 /// The node of `--node` or of `data`.
 pub fn find(node: Option<&str>, data: &Path) -> Result<Http> {
     if let Some(node) = node {
-        return base_of(node).map(|base| Http::new(&base));
+        return named(node);
     }
     match running(data)? {
         Some(status) => base_of(&status.http).map(|base| Http::new(&base)),
@@ -31,14 +31,19 @@ pub fn find(node: Option<&str>, data: &Path) -> Result<Http> {
     }
 }
 
-/// The node on `data`, if it wrote its file and answers. The file of a crashed node does not count.
-pub fn answering(data: &Path) -> Result<Option<Http>> {
+/// The node at an address that a person gave.
+pub fn named(node: &str) -> Result<Http> {
+    base_of(node).map(|base| Http::new(&base))
+}
+
+/// The node on `data` and what it wrote about itself, if it answers. The file of a crashed node does not count, nor a
+/// stranger that has got its port since.
+pub fn answering(data: &Path) -> Result<Option<(Http, Status)>> {
     let Some(status) = running(data)? else { return Ok(None) };
     let client = Http::new(&base_of(&status.http)?);
-    Ok(client
-        .get("status", &[], "could not ask the node")
-        .is_ok()
-        .then_some(client))
+    let answer = client.probe("status", "could not ask the node");
+    let is_it = answer.is_ok_and(|answer| answer["peer_id"] == status.peer_id.as_str());
+    Ok(is_it.then_some((client, status)))
 }
 
 /// What the node on `data` wrote about itself; none when no file is there.

@@ -8,12 +8,19 @@ use serde_json::Value;
 
 use super::wire::Fault;
 use crate::cli::exit::{self, Exit};
-use crate::cli::failure::{Explain, Explained, Result, fail_because};
+use crate::cli::failure::{Explain, Explained, fail_because};
+
+/// Like the one of the commands; a second parameter names another error.
+type Result<T, E = anyhow::Error> = std::result::Result<T, E>;
+/// An answer that comes piece by piece.
+pub type Stream = Box<dyn Read + Send>;
 
 /// Time to connect; a node is near.
 const CONNECT: Duration = Duration::from_secs(5);
 /// Time for the first byte of an answer to a quick question.
 const QUICK: Duration = Duration::from_secs(60);
+/// The same, to find out whether a node is there.
+const PROBE: Duration = Duration::from_secs(10);
 /// Longest answer that is read at once, bytes. Streams are not bound by it.
 pub const MAX_ANSWER_BYTES: u64 = 256 << 20;
 /// Longest body of an error.
@@ -25,6 +32,26 @@ pub struct Http {
     base: String,
     quick: ureq::Agent,
     patient: ureq::Agent,
+}
+
+/// How a request whose answer is a stream failed.
+#[derive(Debug)]
+pub enum Unanswered {
+    /// Nobody listens there, so nothing was begun.
+    Absent(anyhow::Error),
+    /// The connection broke: nobody knows how far the node came.
+    Broken(anyhow::Error),
+    /// The node refused, with its reason as an error and as it came.
+    Refused(anyhow::Error, Box<Fault>),
+}
+
+impl Unanswered {
+    /// The error to show.
+    pub fn into_error(self) -> anyhow::Error {
+        match self {
+            Self::Absent(error) | Self::Broken(error) | Self::Refused(error, _) => error,
+        }
+    }
 }
 
 impl Http {
@@ -52,6 +79,12 @@ impl Http {
         self.answer(response, attempt)
     }
 
+    /// `GET /v1/{path}` with little patience.
+    pub fn probe(&self, path: &str, attempt: &str) -> Result<Value> {
+        let response = agent(Some(PROBE)).get(self.url(path)).call();
+        self.answer(response.map_err(|error| self.unreachable(&error, attempt))?, attempt)
+    }
+
     /// `POST /v1/{path}` with a JSON body.
     pub fn post(&self, path: &str, body: &impl Serialize, attempt: &str) -> Result<Value> {
         let response = self.send(&self.quick, path, body, attempt)?;
@@ -65,10 +98,33 @@ impl Http {
     }
 
     /// `POST /v1/{path}` whose answer is a stream.
-    pub fn post_stream(&self, path: &str, body: &impl Serialize, attempt: &str) -> Result<Box<dyn Read>> {
-        let response = self.send(&self.quick, path, body, attempt)?;
+    pub fn post_stream(&self, path: &str, body: &impl Serialize, attempt: &str) -> Result<Stream, Unanswered> {
+        let response = self.quick.post(self.url(path)).send_json(body);
+        self.stream(response, attempt)
+    }
+
+    /// `GET /v1/{path}` whose answer is a stream.
+    pub fn get_stream(&self, path: &str, attempt: &str) -> Result<Stream, Unanswered> {
+        self.stream(self.quick.get(self.url(path)).call(), attempt)
+    }
+
+    fn stream(
+        &self,
+        response: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+        attempt: &str,
+    ) -> Result<Stream, Unanswered> {
+        let response = response.map_err(|error| {
+            let shown = self.unreachable(&error, attempt);
+            match is_absent(&error) {
+                true => Unanswered::Absent(shown),
+                false => Unanswered::Broken(shown),
+            }
+        })?;
         if !response.status().is_success() {
-            return Err(self.refused(response, attempt));
+            let status = response.status().as_u16();
+            let fault = self.fault(response);
+            let error = fault_to_error(fault.clone(), status, attempt);
+            return Err(Unanswered::Refused(error, Box::new(fault)));
         }
         Ok(Box::new(response.into_body().into_reader()))
     }
@@ -125,20 +181,35 @@ impl Http {
 
     fn refused(&self, response: ureq::http::Response<ureq::Body>, attempt: &str) -> anyhow::Error {
         let status = response.status().as_u16();
+        fault_to_error(self.fault(response), status, attempt)
+    }
+
+    /// Why the node refused.
+    fn fault(&self, response: ureq::http::Response<ureq::Body>) -> Fault {
+        let status = response.status().as_u16();
         let body = response
             .into_body()
             .into_with_config()
             .limit(MAX_FAULT_BYTES)
             .read_to_vec()
             .unwrap_or_default();
-        let fault = serde_json::from_slice(&body).unwrap_or_else(|_| Fault {
+        serde_json::from_slice(&body).unwrap_or_else(|_| Fault {
             because: vec![format!(
                 "{} answered with status {status} and no explanation",
                 self.base
             )],
             ..Fault::default()
-        });
-        fault_to_error(fault, status, attempt)
+        })
+    }
+}
+
+/// Whether a request cannot have reached anybody.
+fn is_absent(error: &ureq::Error) -> bool {
+    match error {
+        ureq::Error::ConnectionFailed | ureq::Error::HostNotFound => true,
+        ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) => true,
+        ureq::Error::Io(error) => error.kind() == std::io::ErrorKind::ConnectionRefused,
+        _ => false,
     }
 }
 

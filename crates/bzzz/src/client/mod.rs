@@ -17,6 +17,8 @@
 //! | `GET escalations`, `GET escalations/{id}` | `state` | `{escalations: [`[`wire::EscalationRow`]`]}`, one |
 //! | `POST escalations/{id}/answer` | `{answer, reason, person}` | [`wire::EscalationRow`] |
 //! | `POST reviews` | [`wire::ReviewRequest`] | lines of [`wire::ReviewLine`] |
+//! | `GET threads/{id}/follow` | | the same of a review that is open, or over |
+//! | `GET threads/{id}/report` | | `{report, certificate}` as it stands |
 //! | `GET admit`, `POST admit` | `{peer, weight}` | `{pending: [peer]}`, `{peer, epoch}` |
 //! | `POST log/verify` | `{feed}` | [`wire::CheckAnswer`] |
 //! | `POST backup`, `POST rebuild` | `{to}`, `{}` | `{…}`, `{events}` |
@@ -25,8 +27,11 @@
 
 pub mod embedded;
 pub mod find;
+pub mod following;
 pub mod http;
+pub mod place;
 pub mod stream;
+pub mod trail;
 pub mod wire;
 
 pub use http::Http;

@@ -21,9 +21,13 @@ pub struct Status {
     pub http: String,
     /// Data folder.
     pub data: String,
+    /// Whether it lives as long as the review that started it, and somebody else may go on with its data folder then.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub brief: bool,
 }
 
-/// `POST /v1/reviews`. The answer is a stream of [`ReviewLine`]s.
+/// `POST /v1/reviews`. The answer is a stream of [`ReviewLine`]s, as is that of `GET /v1/threads/{id}/follow`. Empty lines
+/// in it say that the node is still there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReviewRequest {
     /// What is reviewed: `{title, diff, files, old_files}`.
@@ -35,7 +39,7 @@ pub struct ReviewRequest {
     pub deadline_s: u64,
 }
 
-/// One line of the answer to [`ReviewRequest`]; the last is `report` or `error`.
+/// One line of a review that is followed; the last is `report` or `error`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ReviewLine {
@@ -64,9 +68,9 @@ pub enum ReviewLine {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Fault {
-    /// What was attempted, `could not …`.
+    /// The reason in one sentence. Never empty in what a node sends.
     pub error: String,
-    /// Causes, nearest first.
+    /// The reason and its causes, nearest first.
     pub because: Vec<String>,
     /// What to do.
     #[serde(rename = "try", skip_serializing_if = "Option::is_none")]
@@ -74,6 +78,19 @@ pub struct Fault {
     /// A word of the exit table (`usage`, `verify`, `node`, `local`), where the status code does not say enough.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
+    /// One of the words of [`code`], where a program does something about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+}
+
+/// What a program tells apart in a [`Fault`].
+pub mod code {
+    /// The node stops or has stopped; nothing was begun unless an answer said so before.
+    pub const STOPPING: &str = "stopping";
+    /// The node knows no such thing (yet).
+    pub const NOT_FOUND: &str = "not_found";
+    /// No agent of a role is known.
+    pub const UNKNOWN_ROLE: &str = "unknown_role";
 }
 
 /// An agent in `GET /v1/agents` (`{"agents": […]}`) and in look-ups.

@@ -81,6 +81,13 @@ pub fn identity(data: &Path) -> Check {
     let path = data.join(IDENTITY_FILE);
     let meta = match std::fs::metadata(&path) {
         Ok(meta) => meta,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && data.join(bzzz_store::DATABASE_FILE).exists() => {
+            return Check::fail(
+                name,
+                format!("{} is missing, and the folder holds a node's log", path.display()),
+                "put the file back from a copy, or move the folder away and start with an empty one",
+            );
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return Check::ok(name, "none yet; the first `bzzz up` makes one");
         }

@@ -46,6 +46,14 @@ impl<W: Write, S: Fn() -> (usize, Option<usize>)> Live<W, S> {
             // A window that shrank has lost its upper rows already.
             text.push_str(&format!("\u{1b}[{}A\r\u{1b}[J", self.drawn.min(rows)));
         }
+        if let ProgressEvent::Opened { thread, .. } = event {
+            // It stays above the board: whoever loses the command finds the review by it. It is never broken.
+            text.push_str(&format!(
+                "{} {}\n",
+                self.paint.ink(Ink::Faint, "thread"),
+                clean::line(thread)
+            ));
+        }
         if let ProgressEvent::Warning { text: warning } = event {
             let label = self.paint.ink(Ink::Care, "warning:");
             for (at, line) in wrap(&clean::line(warning), columns.saturating_sub(9))

@@ -33,13 +33,14 @@ pub fn line(event: &ProgressEvent) -> Option<String> {
     let name = |agent: &str| clean::line(agent);
     Some(match event {
         E::Opened {
+            thread,
             title,
             files,
             roles,
             deadline_s,
-            ..
         } => format!(
-            "review of {} ({}), roles {}, deadline {deadline_s} s",
+            "thread {}\nreview of {} ({}), roles {}, deadline {deadline_s} s",
+            clean::line(thread),
             clean::line(title),
             words::count((*files).into(), "file"),
             clean::line(&roles.join(", "))

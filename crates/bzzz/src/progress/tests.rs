@@ -173,6 +173,7 @@ fn live_redraws_in_place() {
     assert_eq!(
         screen.shown(),
         [
+            "thread t",
             "warning: no agent of role performance ␛[2J answered",
             "a.diff, 3 files: decided in 1.9 s: request changes",
             "  security-1           voted: request changes, 1 finding",
@@ -187,7 +188,7 @@ fn a_small_screen_counts_what_it_cannot_show() {
     let screen = Screen::new(3);
     play(&screen, 30, 3);
     assert_eq!(screen.shown(), ["a.diff, 3 files: decided in …", "  and 2 agents"]);
-    // Only the warning may have scrolled: a board that scrolls could not be drawn over.
+    // Only the thread and the warning may have scrolled: a board that scrolls could not be drawn over.
     assert!(
         screen.scrolled().iter().all(|line| !line.starts_with("a.diff")),
         "{:?}",
@@ -203,7 +204,7 @@ fn the_board_goes_away_at_the_end() {
         live.show(event);
     }
     live.finish();
-    assert_eq!(screen.shown(), Vec::<String>::new());
+    assert_eq!(screen.shown(), ["thread t"], "by it the review is found again");
 }
 
 #[test]

@@ -100,7 +100,7 @@ fn escalation(out: &mut String, report: &Report) {
     out.push_str(&format!(
         "<section class=\"ask\" aria-labelledby=\"ask\">\n<h2 id=\"ask\">{heading}</h2>\n<dl>\n"
     ));
-    pair(out, "Why", &line(&words::escalation_reason(&escalation.reason)));
+    pair(out, "Why", &line(&words::escalation_why(report, &escalation.reason)));
     pair(out, "Question", &line(&escalation.question));
     for (name, text) in words::escalation_rows(escalation) {
         pair(out, &words::capital(name), &line(&text));

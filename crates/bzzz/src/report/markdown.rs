@@ -56,7 +56,7 @@ fn head(report: &Report) -> String {
         out.push_str(&format!("\n### {}\n\n", words::escalation_heading(escalation)));
         out.push_str(&format!(
             "- Why: {}\n- Question: {}\n",
-            prose(&words::escalation_reason(&escalation.reason)),
+            prose(&words::escalation_why(report, &escalation.reason)),
             prose(&escalation.question)
         ));
         for (name, text) in words::escalation_rows(escalation) {

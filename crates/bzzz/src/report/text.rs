@@ -79,6 +79,18 @@ impl Page {
         }
     }
 
+    /// A command after its label, on one line: beside the label where it fits, below it otherwise.
+    fn command(&mut self, indent: usize, label: &str, command: &str) {
+        let command = clean::line(command);
+        let head = format!("{}{}", " ".repeat(indent), self.ink(Ink::Handle, label));
+        if indent + width(label) + 1 + width(&command) <= self.screen.columns {
+            self.line(&format!("{head} {command}"));
+        } else {
+            self.line(&head);
+            self.line(&format!("{}{command}", " ".repeat(indent + 2)));
+        }
+    }
+
     fn prose(&mut self, indent: usize, text: &str) {
         self.field(indent, "", Ink::Strong, text);
     }
@@ -128,7 +140,7 @@ impl Page {
             2,
             "why:",
             Ink::Faint,
-            &words::escalation_reason(&clean::line(&escalation.reason)),
+            &words::escalation_why(report, &clean::line(&escalation.reason)),
         );
         self.field(2, "question:", Ink::Faint, &escalation.question);
         for (name, text) in words::escalation_rows(escalation) {
@@ -136,11 +148,10 @@ impl Page {
         }
         match &escalation.answer {
             Some(answer) => self.field(2, "answer:", Ink::Good, answer),
-            None => self.field(
+            None => self.command(
                 2,
                 "answer with:",
-                Ink::Handle,
-                &format!("bzzz escalations answer {} approve", clean::line(&escalation.id)),
+                &format!("bzzz escalations answer {} approve", escalation.id),
             ),
         }
     }
@@ -163,10 +174,8 @@ impl Page {
         self.out.push('\n');
         self.field(0, words::severity(finding.severity), ink, &clean::line(&finding.title));
         let place = clean::line(&words::place(&finding.file, finding.line, finding.end_line));
-        for piece in cut(&place, self.screen.columns.saturating_sub(2)) {
-            let piece = self.ink(Ink::Handle, &piece);
-            self.line(&format!("  {piece}"));
-        }
+        let place = self.ink(Ink::Handle, &place);
+        self.line(&format!("  {place}"));
         self.quote(&finding.quote);
         self.field(2, "why:", Ink::Faint, &clean::line(&finding.why));
         self.field(2, "fix:", Ink::Good, &clean::line(&finding.fix));
@@ -180,7 +189,12 @@ impl Page {
         let bar = self.ink(Ink::Faint, "|");
         let count = quote.lines().count();
         for line in quote.lines().take(MAX_QUOTE_LINES) {
-            for piece in cut(line, self.screen.columns.saturating_sub(4)) {
+            // Programs read code line by line.
+            let pieces = match self.screen.terminal {
+                true => cut(line, self.screen.columns.saturating_sub(4)),
+                false => vec![line.to_owned()],
+            };
+            for piece in pieces {
                 self.line(&format!("  {bar} {piece}"));
             }
         }
@@ -265,13 +279,8 @@ impl Page {
         self.field(0, "time:", Ink::Faint, &words::duration(report.time_ms));
         self.field(0, "thread:", Ink::Faint, &clean::line(&report.thread));
         if let Some(path) = &report.certificate {
-            self.field(0, "certificate:", Ink::Faint, &clean::line(path));
-            self.field(
-                0,
-                "check it with:",
-                Ink::Handle,
-                &clean::line(&words::verify_command(path)),
-            );
+            self.command(0, "certificate:", path);
+            self.command(0, "check it with:", &words::verify_command(path));
         }
     }
 }

@@ -151,13 +151,29 @@ pub fn clock(at_ms: u64) -> String {
 pub fn escalation_reason(reason: &str) -> String {
     match reason {
         "split" => "the votes are split".to_owned(),
-        "deadline" => "the deadline passed without a quorum".to_owned(),
+        // Said at the deadline, and earlier when everybody who is there has voted.
+        "deadline" => "not enough of the weight voted for one choice".to_owned(),
         "budget" => "the budget ended before the work".to_owned(),
         "veto" => "a critical security finding stands against the verdict".to_owned(),
-        "request" => "an agent asked for a person".to_owned(),
-        "failures" => "too many agents failed".to_owned(),
+        "request" => "somebody asked for a person's word".to_owned(),
+        "failures" => "no agent could review it in time".to_owned(),
         other => other.to_owned(),
     }
+}
+
+/// The same with what the report knows of it.
+pub fn escalation_why(report: &Report, reason: &str) -> String {
+    let why = escalation_reason(reason);
+    let tally = &report.tally;
+    if reason != "deadline" || tally.total == 0 {
+        return why;
+    }
+    let most = tally.approve.max(tally.request_changes);
+    let silent = match tally.silent {
+        0 => String::new(),
+        silent => format!("; {} did not vote", weight(silent)),
+    };
+    format!("{why}: {} of the {} needed{silent}", weight(most), weight(tally.needed))
 }
 
 /// A word with a capital.
@@ -241,13 +257,22 @@ pub fn tally(report: &Report) -> String {
     )
 }
 
+/// A word as a shell takes it: quoted where it has to be.
+pub fn shell_word(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:=@%,".contains(&byte);
+    if !word.is_empty() && word.bytes().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
 /// The command that checks the certificate.
 pub fn verify_command(path: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:=@%,".contains(&byte);
-    if !path.is_empty() && !path.starts_with('-') && path.bytes().all(plain) {
-        format!("bzzz verify {path}")
-    } else {
-        format!("bzzz verify -- '{}'", path.replace('\'', "'\\''"))
+    let word = shell_word(path);
+    match word == path && !path.starts_with('-') {
+        true => format!("bzzz verify {word}"),
+        false => format!("bzzz verify -- '{}'", path.replace('\'', "'\\''")),
     }
 }
 

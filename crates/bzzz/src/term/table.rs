@@ -29,10 +29,11 @@ pub fn table(screen: Screen, head: &[&str], rows: &[Vec<String>], none: &str) ->
         })
         .collect();
     let before: usize = widths.iter().take(last).map(|wide| wide + GAP).sum();
-    if before + LEAST_LAST.min(widths.get(last).copied().unwrap_or(0)) > screen.columns {
+    // Programs read lines, however wide.
+    if screen.terminal && before + LEAST_LAST.min(widths.get(last).copied().unwrap_or(0)) > screen.columns {
         return stacked(screen, head, &rows);
     }
-    let room = screen.columns - before;
+    let room = screen.columns.saturating_sub(before);
     let mut out = String::new();
     let head: Vec<String> = head.iter().map(|cell| (*cell).to_owned()).collect();
     for (number, row) in std::iter::once(&head).chain(&rows).enumerate() {
@@ -40,7 +41,7 @@ pub fn table(screen: Screen, head: &[&str], rows: &[Vec<String>], none: &str) ->
         for (at, wide) in widths.iter().enumerate() {
             let cell = row.get(at).map_or("", String::as_str);
             let cell = if at == last {
-                truncate(cell, room)
+                last_cell(screen, cell, room)
             } else {
                 cell.to_owned()
             };
@@ -56,6 +57,14 @@ pub fn table(screen: Screen, head: &[&str], rows: &[Vec<String>], none: &str) ->
         out.push('\n');
     }
     out
+}
+
+/// In as much room as there is on a terminal; programs get all of it.
+fn last_cell(screen: Screen, cell: &str, room: usize) -> String {
+    match screen.terminal {
+        true => truncate(cell, room),
+        false => cell.to_owned(),
+    }
 }
 
 fn stacked(screen: Screen, head: &[&str], rows: &[Vec<String>]) -> String {
@@ -90,6 +99,11 @@ pub fn pair(screen: Screen, name: &str, value: &str) -> String {
     out
 }
 
+/// `name: command` on one line, however wide: it is there to be copied.
+pub fn command(screen: Screen, name: &str, command: &str) -> String {
+    format!("{}: {}\n", screen.paint.ink(Ink::Faint, name), clean::line(command))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,10 +118,16 @@ mod tests {
             table(Screen::plain(80), &["id", "status"], &rows, "none"),
             "id          status\nsecurity-1  idle ␛[2J\nr           working\n"
         );
+        let narrow = Screen {
+            terminal: true,
+            ..Screen::plain(20)
+        };
         assert_eq!(
-            table(Screen::plain(20), &["id", "status"], &rows, "none"),
+            table(narrow, &["id", "status"], &rows, "none"),
             "id: security-1\nstatus: idle ␛[2J\n\nid: r\nstatus: working\n"
         );
+        let piped = table(Screen::plain(20), &["id", "status"], &rows, "none");
+        assert_eq!(piped.lines().count(), 3, "a program gets a line for each row");
         assert_eq!(table(Screen::plain(80), &["id"], &[], "none here"), "none here\n");
     }
 }

@@ -1,5 +1,8 @@
 //! Wrapping by display width.
 //!
+//! What somebody may want to copy is never broken: ids, addresses, paths, and commands between backticks stand on one line, also
+//! where that is wider than the screen. A terminal then breaks the line where it ends, and gives it back whole.
+//!
 //! A column is what a terminal draws, not a byte or a `char`: East Asian characters take two, combining marks none.
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -9,7 +12,10 @@ pub fn width(text: &str) -> usize {
     text.width()
 }
 
-/// Wraps `text` into lines of at most `columns`, on white space where it can; a longer word is cut.
+/// Widest text between backticks that is kept together; what is longer is prose.
+const MAX_SPAN: usize = 200;
+
+/// Wraps `text` into lines of at most `columns`, on white space; see the module for what may be longer.
 ///
 /// Line breaks in `text` stay; runs of spaces within a line become one. Never empty: an empty text gives one empty line.
 pub fn wrap(text: &str, columns: usize) -> Vec<String> {
@@ -25,7 +31,7 @@ pub fn wrap_after(text: &str, columns: usize, taken: usize) -> Vec<String> {
     for paragraph in text.split('\n') {
         let mut line = String::new();
         let mut used = 0;
-        for word in paragraph.split_whitespace() {
+        for word in units(paragraph) {
             let wide = width(word);
             if used > 0 && used + 1 + wide <= room {
                 line.push(' ');
@@ -37,7 +43,10 @@ pub fn wrap_after(text: &str, columns: usize, taken: usize) -> Vec<String> {
                 lines.push(std::mem::take(&mut line));
                 room = columns;
             }
-            let mut pieces = cut(word, room);
+            let mut pieces = match is_handle(word) {
+                true => vec![word.to_owned()],
+                false => cut(word, room),
+            };
             line = pieces.pop().unwrap_or_default();
             used = width(&line);
             if !pieces.is_empty() {
@@ -49,6 +58,31 @@ pub fn wrap_after(text: &str, columns: usize, taken: usize) -> Vec<String> {
         room = columns;
     }
     lines
+}
+
+/// The words of a line; a span between backticks is one word.
+fn units(line: &str) -> Vec<&str> {
+    let mut out = Vec::new();
+    let mut rest = line.trim_start();
+    while !rest.is_empty() {
+        let mut end = rest.find(char::is_whitespace).unwrap_or(rest.len());
+        if let Some(open) = rest[..end].find('`')
+            && let Some(length) = rest[open + 1..].find('`')
+            && length <= MAX_SPAN
+            && open + 1 + length >= end
+        {
+            let close = open + 1 + length + 1;
+            end = close + rest[close..].find(char::is_whitespace).unwrap_or(rest.len() - close);
+        }
+        out.push(&rest[..end]);
+        rest = rest[end..].trim_start();
+    }
+    out
+}
+
+/// Whether a word may be something to copy: all but prose in a script that has no spaces.
+fn is_handle(word: &str) -> bool {
+    word.is_ascii() || word.contains(['/', '`'])
 }
 
 /// Cuts `text` into pieces of at most `columns` without looking for white space: for code, where spaces matter.
@@ -110,14 +144,24 @@ mod tests {
     }
 
     #[test]
-    fn cuts_long_words_and_counts_wide_characters() {
-        assert_eq!(wrap("x abcdefgh y", 4), ["x", "abcd", "efgh", "y"]);
+    fn cuts_prose_without_spaces_and_counts_wide_characters() {
         assert_eq!(wrap("日本語テキスト", 6), ["日本語", "テキス", "ト"]);
-        for columns in 2..20 {
-            for line in wrap("日本 abc déf ghijklmnopqrstuvw • x", columns) {
+        for columns in 4..20 {
+            for line in wrap("日本 abc déf ghijklmnopqrstuvwé • x", columns) {
                 assert!(width(&line) <= columns, "{line:?} is wider than {columns}");
             }
         }
+    }
+
+    #[test]
+    fn what_is_copied_is_never_broken() {
+        assert_eq!(wrap("x abcdefgh y", 4), ["x", "abcdefgh", "y"]);
+        assert_eq!(wrap("at données/é.py now", 6), ["at", "données/é.py", "now"]);
+        assert_eq!(
+            wrap("so (`bzzz up --data d`), or not", 12),
+            ["so", "(`bzzz up --data d`),", "or not"]
+        );
+        assert_eq!(wrap("a ` b ` c` d e", 4), ["a", "` b `", "c` d", "e"]);
     }
 
     #[test]

@@ -135,6 +135,7 @@ pub async fn backup(State(app): State<App>, Asked(body): Asked<Backup>) -> Answe
     if !body.to.is_absolute() {
         return Err(Refusal::bad(
             "a running node needs an absolute path: its folder is not yours",
+            "give the whole path, from / on",
         ));
     }
     let manifest = app.handle.backup(body.to.clone()).await?;

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use axum::extract::{Path, State};
 use bzzz_core::address::{Address, Name};
-use bzzz_core::node::{Command, Project};
+use bzzz_core::node::{Command, CommandError, Project};
 use bzzz_core::wire::AgentStatus;
+use bzzz_node::NodeError;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -80,7 +81,7 @@ pub struct Lookup {
 
 /// Reads an address and checks that it is about this project.
 pub async fn address(app: &App, text: &str) -> Result<Address, Refusal> {
-    let address = Address::parse(text).map_err(|e| Refusal::bad(e.to_string()))?;
+    let address = Address::parse(text).map_err(|e| Refusal::bad(e.to_string(), super::ADDRESS_HINT))?;
     let (name, id) = app
         .handle
         .project(None, |p, _| (p.state.name.clone(), p.id().to_string()))
@@ -135,7 +136,7 @@ pub async fn lookup(State(app): State<App>, Params(query): Params<Lookup>) -> An
     let threshold = match query.performance.as_deref().map(str::parse::<f64>) {
         None => 0.0,
         Some(Ok(share)) if (0.0..=1.0).contains(&share) => share,
-        Some(_) => return Err(Refusal::bad("performance is a share from 0 to 1")),
+        Some(_) => return Err(Refusal::bad("performance is no share", "give a number from 0 to 1")),
     };
     let only_free = query.available.as_deref() == Some("true");
     let pattern = address.clone();
@@ -217,6 +218,10 @@ fn success_shares(p: &Project, now: u64) -> BTreeMap<bzzz_core::crypto::PublicKe
 /// `POST agents/{id}/pause`, `…/resume`, `…/retire`.
 pub async fn act(State(app): State<App>, Path((agent, action)): Path<(String, String)>) -> Answer {
     let project = app.handle.default_project().await?;
+    if action == "resume" && app.handle.query(|node, _| node.is_draining()).await? {
+        // It would be idle and never get a task.
+        return Err(NodeError::Command(CommandError::Draining).into());
+    }
     let command = match action.as_str() {
         "pause" => Command::PauseAgent {
             project,

@@ -2,7 +2,7 @@
 
 use axum::extract::{Path, State};
 use bzzz_core::crypto::Hash;
-use bzzz_core::node::{Command, Project};
+use bzzz_core::node::{Command, Project, Thing};
 use bzzz_core::report_build::reason_word;
 use bzzz_core::report_people;
 use bzzz_core::state::EscalationStatus;
@@ -83,7 +83,12 @@ async fn find(app: &App, given: &str) -> Result<Hash, Refusal> {
         .handle
         .project(None, |p, _| p.state.escalations.keys().copied().collect::<Vec<_>>())
         .await?;
-    ids::resolve("escalation", given, known.into_iter())
+    ids::resolve(
+        "escalation",
+        super::fault::where_to_look(Thing::Escalation),
+        given,
+        known.into_iter(),
+    )
 }
 
 async fn one(app: &App, id: Hash) -> Answer {
@@ -170,7 +175,10 @@ pub async fn act(
                     body.answer,
                     options.join(", ")
                 );
-                return Err(Refusal::bad(why));
+                return Err(Refusal::bad(
+                    why,
+                    "`bzzz escalations show` lists the options; a number stands for one, too",
+                ));
             };
             Command::AnswerEscalation {
                 project,

@@ -1,13 +1,13 @@
 //! Refusals: the one mapping from the node's errors to HTTP.
 
-use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use bzzz_core::node::CommandError;
+use axum::{Extension, Json};
+use bzzz_core::node::{CommandError, Thing};
 use bzzz_node::{NodeError, StoreError};
 
 use crate::cli::exit::Exit;
-use crate::client::wire::Fault;
+use crate::client::wire::{Fault, code};
 
 /// An answer that is not 2xx.
 #[derive(Debug)]
@@ -15,28 +15,29 @@ pub struct Refusal {
     /// HTTP status.
     pub status: StatusCode,
     /// Body.
-    pub fault: Fault,
+    pub fault: Box<Fault>,
 }
 
 impl Refusal {
-    fn new(status: StatusCode, exit: Exit, because: impl Into<String>, hint: Option<&str>) -> Self {
+    /// A refusal with its reason.
+    pub fn new(status: StatusCode, exit: Exit, because: impl Into<String>, hint: &str) -> Self {
+        let because = because.into();
         let fault = Fault {
-            because: vec![because.into()],
-            hint: hint.map(str::to_owned),
+            error: because.clone(),
+            because: vec![because],
+            hint: Some(hint.to_owned()),
             kind: Some(exit.word().to_owned()),
             ..Fault::default()
         };
-        Refusal { status, fault }
+        Refusal {
+            status,
+            fault: Box::new(fault),
+        }
     }
 
     /// What was asked cannot be understood.
-    pub fn bad(because: impl Into<String>) -> Self {
-        Refusal::new(StatusCode::BAD_REQUEST, Exit::Usage, because, None)
-    }
-
-    /// [`Refusal::bad`], with what to do.
-    pub fn bad_try(because: impl Into<String>, hint: &str) -> Self {
-        Refusal::new(StatusCode::BAD_REQUEST, Exit::Usage, because, Some(hint))
+    pub fn bad(because: impl Into<String>, hint: &str) -> Self {
+        Refusal::new(StatusCode::BAD_REQUEST, Exit::Usage, because, hint)
     }
 
     /// There is no such thing.
@@ -45,8 +46,20 @@ impl Refusal {
             StatusCode::NOT_FOUND,
             Exit::Usage,
             format!("there is no {what} {id}"),
-            Some(hint),
+            hint,
         )
+        .with_code(code::NOT_FOUND)
+    }
+
+    /// The node is about to stop, and has begun nothing for this request.
+    pub fn stopping() -> Self {
+        Refusal::from(NodeError::Stopped(None))
+    }
+
+    /// The same with a word for programs.
+    pub fn with_code(mut self, code: &str) -> Self {
+        self.fault.code = Some(code.to_owned());
+        self
     }
 
     /// It may not ask.
@@ -55,53 +68,93 @@ impl Refusal {
             StatusCode::FORBIDDEN,
             Exit::Node,
             because,
-            Some("ask from this machine, by a loopback address"),
+            "ask from this machine, by a loopback address",
         )
     }
 }
 
 /// Which command lists what was not found.
-fn where_to_look(what: &str) -> &'static str {
-    match what.split(' ').next() {
-        Some("agent") => "`bzzz agents` lists them; ask the node that hosts it",
-        Some("thread") => "`bzzz thread list` shows them",
-        Some("task") => "`bzzz task list` shows them",
-        Some("escalation") => "`bzzz escalations list --all` shows them",
-        Some("member" | "word") => "`bzzz members` lists them",
-        _ => "`bzzz admit` lists the nodes that wait for a seat",
+pub fn where_to_look(what: Thing) -> &'static str {
+    match what {
+        Thing::LocalAgent => "`bzzz agents` lists them; ask the node that hosts it",
+        Thing::Thread => "`bzzz thread list` shows them",
+        Thing::Task => "`bzzz task list` shows them",
+        Thing::Escalation => "`bzzz escalations list --all` shows them",
+        Thing::Member | Thing::Word => "`bzzz members` lists them",
+        Thing::SeatRequest => "`bzzz admit` lists the nodes that wait for a seat",
     }
 }
 
 impl From<NodeError> for Refusal {
     fn from(error: NodeError) -> Self {
         let (status, exit, hint) = match &error {
-            NodeError::Command(CommandError::NotFound { what, .. }) => {
-                (StatusCode::NOT_FOUND, Exit::Usage, Some(where_to_look(what)))
-            }
-            NodeError::Command(CommandError::NoProject(_)) => (StatusCode::NOT_FOUND, Exit::Usage, None),
-            NodeError::Command(CommandError::Invalid(_)) => (StatusCode::BAD_REQUEST, Exit::Usage, None),
-            NodeError::Command(CommandError::Conflict(_)) => (StatusCode::CONFLICT, Exit::No, None),
-            NodeError::Command(_) | NodeError::NoProject => (
+            NodeError::Command(why) => command(why),
+            NodeError::NoProject => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 Exit::Node,
-                Some("`bzzz agents` shows the network; on a member, `bzzz admit` lists the nodes that wait"),
+                "on a member, `bzzz admit` lists the nodes that wait for a seat",
             ),
             NodeError::Store(e) if matches!(**e, StoreError::Exists { .. } | StoreError::Invalid { .. }) => {
-                (StatusCode::CONFLICT, Exit::Local, None)
+                (StatusCode::CONFLICT, Exit::Local, "name another file or folder")
             }
-            NodeError::Store(_) => (StatusCode::INSUFFICIENT_STORAGE, Exit::Local, None),
-            _ => (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                Exit::Node,
-                Some("see the node's log"),
+            NodeError::Store(_) => (
+                StatusCode::INSUFFICIENT_STORAGE,
+                Exit::Local,
+                "see to the disk of the node's data folder; `bzzz doctor` looks at it",
             ),
+            NodeError::Stopped(_) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                Exit::Node,
+                "ask another node, or this one when it runs again",
+            ),
+            _ => (StatusCode::INTERNAL_SERVER_ERROR, Exit::Node, "see the node's log"),
         };
-        Refusal::new(status, exit, error.to_string(), hint)
+        let refusal = Refusal::new(status, exit, error.to_string(), hint);
+        match &error {
+            NodeError::Stopped(_) => refusal.with_code(code::STOPPING),
+            NodeError::Command(CommandError::NotFound { .. }) => refusal.with_code(code::NOT_FOUND),
+            _ => refusal,
+        }
+    }
+}
+
+fn command(why: &CommandError) -> (StatusCode, Exit, &'static str) {
+    match why {
+        CommandError::NotFound { what, .. } => (StatusCode::NOT_FOUND, Exit::Usage, where_to_look(*what)),
+        CommandError::NoProject(_) => (
+            StatusCode::NOT_FOUND,
+            Exit::Usage,
+            "`bzzz members` shows the project of this node",
+        ),
+        CommandError::Invalid(_) => (
+            StatusCode::BAD_REQUEST,
+            Exit::Usage,
+            "correct what the reason names, and ask again",
+        ),
+        CommandError::Conflict(_) => (
+            StatusCode::CONFLICT,
+            Exit::No,
+            "look at how it stands now, and ask again if it is still wanted",
+        ),
+        CommandError::NotMember => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            Exit::Node,
+            "on a member, `bzzz admit` lists the nodes that wait for a seat",
+        ),
+        CommandError::Draining => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            Exit::Node,
+            "ask another node, or this one after it was started anew: then it takes work again",
+        ),
     }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        (self.status, Json(self.fault)).into_response()
+        (self.status, Extension(Told), Json(*self.fault)).into_response()
     }
 }
+
+/// Marks a response that explains itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Told;

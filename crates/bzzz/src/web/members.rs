@@ -22,7 +22,7 @@ fn key_of(text: &str) -> Result<PublicKey, Refusal> {
     let peer = text.parse::<PeerId>().ok();
     let key = peer.and_then(|p| bzzz_node::public_key_of(&p)).map(PublicKey);
     key.or_else(|| PublicKey::from_hex(text)).ok_or_else(|| {
-        Refusal::bad_try(
+        Refusal::bad(
             "that is neither a peer id nor a node's key",
             "`bzzz members` lists both",
         )

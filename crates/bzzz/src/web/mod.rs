@@ -6,13 +6,17 @@
 
 mod admin;
 mod agents;
+mod answers;
 mod asked;
+mod doors;
 mod escalations;
 mod fault;
+mod follow;
 mod ids;
 mod members;
 mod resources;
 mod reviews;
+mod roles;
 mod tasks;
 mod threads;
 
@@ -28,8 +32,11 @@ use axum::{Json, Router};
 use bzzz_node::Handle;
 
 use crate::client::wire::Status;
+pub use doors::Doors;
 pub use fault::Refusal;
 
+/// What to do about an address that cannot be read.
+const ADDRESS_HINT: &str = "an address reads bzzz://agent:role@project:task/path; `*` stands for any name";
 /// Largest body: a change set with its files as JSON.
 const MAX_BODY_BYTES: usize = 96 << 20;
 
@@ -40,6 +47,8 @@ pub struct App {
     pub handle: Handle,
     /// Its addresses.
     pub status: Arc<Status>,
+    /// Who is inside.
+    pub doors: Doors,
 }
 
 /// The whole API.
@@ -53,6 +62,7 @@ pub fn router(app: App) -> Router {
         .route("/threads", get(threads::list).post(threads::open))
         .route("/threads/{id}", get(threads::show))
         .route("/threads/{id}/report", get(reviews::report))
+        .route("/threads/{id}/follow", get(reviews::follow))
         .route("/threads/{id}/{action}", post(threads::act))
         .route("/tasks", get(tasks::list).post(tasks::announce))
         .route("/tasks/{id}", get(tasks::show))
@@ -75,15 +85,20 @@ pub fn router(app: App) -> Router {
         .fallback(|uri: Uri| async move { Refusal::not_found("page", uri.path(), "the API is under /v1") })
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(middleware::from_fn_with_state(app.clone(), guard))
+        .layer(middleware::from_fn(answers::in_one_form))
         .with_state(app)
 }
 
 /// Lets in only what this machine sent on purpose.
-async fn guard(State(_): State<App>, request: Request, next: Next) -> Response {
-    match check(request.headers()) {
-        Ok(()) => next.run(request).await,
-        Err(why) => Refusal::forbidden(why).into_response(),
+async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
+    if let Err(why) = check(request.headers()) {
+        return Refusal::forbidden(why).into_response();
     }
+    // Held until the answer's head is there: what was begun is told.
+    let Some(_inside) = app.doors.enter() else {
+        return Refusal::stopping().into_response();
+    };
+    next.run(request).await
 }
 
 fn check(headers: &HeaderMap) -> Result<(), &'static str> {

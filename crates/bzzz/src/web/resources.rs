@@ -112,7 +112,13 @@ pub async fn read(State(app): State<App>, Params(query): Params<Read>) -> Answer
             }))
         })
         .await?;
-    let Some(found) = found.map_err(Refusal::bad)? else {
+    let Some(found) = found.map_err(|why| {
+        Refusal::bad(
+            why,
+            "`bzzz get` shows the latest version, and `bzzz lookup` what there is",
+        )
+    })?
+    else {
         return Err(Refusal::not_found(
             "resource at",
             &wanted.to_string(),
@@ -238,24 +244,24 @@ pub async fn write(State(app): State<App>, Asked(body): Asked<WriteBody>) -> Ans
     let wanted = address(&app, &body.address).await?;
     if wanted.path.is_root() || wanted.path.is_folder() || wanted.temporal.is_some() {
         let why = "a resource is written at an address with a path, without a version";
-        return Err(Refusal::bad_try(
-            why,
-            "for example bzzz://*:*@project:task/notes/plan.md",
-        ));
+        return Err(Refusal::bad(why, "for example bzzz://*:*@project:task/notes/plan.md"));
     }
     if wanted.path.as_str() == INBOX || wanted.path.as_str().starts_with("thread/") {
         return Err(Refusal::bad(
-            "this path is kept for messages and threads; choose another",
+            "this path is kept for messages and threads",
+            "choose another path",
         ));
     }
     let (project, path) = app.handle.project(None, move |p, _| (p.id(), key(p, &wanted))).await?;
     let base = match body.if_match.as_deref() {
         None => None,
         Some("none") => Some(Hash::ZERO),
-        Some(text) => Some(
-            Hash::from_hex(text)
-                .ok_or_else(|| Refusal::bad("if_match is neither a tag of a version (64 hex digits) nor none"))?,
-        ),
+        Some(text) => Some(Hash::from_hex(text).ok_or_else(|| {
+            Refusal::bad(
+                "if_match is neither a tag of a version (64 hex digits) nor none",
+                "`bzzz get` shows the tag",
+            )
+        })?),
     };
     let command = Command::WriteResource {
         project,

@@ -3,7 +3,7 @@
 use axum::extract::{Path, State};
 use bzzz_core::address::{Address, Name};
 use bzzz_core::crypto::Hash;
-use bzzz_core::node::{Command, Project};
+use bzzz_core::node::{Command, Project, Thing};
 use bzzz_core::state::TaskStatus;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -102,7 +102,12 @@ async fn find(app: &App, given: &str) -> Result<Hash, Refusal> {
         .handle
         .project(None, |p, _| p.state.tasks.keys().copied().collect::<Vec<_>>())
         .await?;
-    ids::resolve("task", given, known.into_iter())
+    ids::resolve(
+        "task",
+        super::fault::where_to_look(Thing::Task),
+        given,
+        known.into_iter(),
+    )
 }
 
 async fn one(app: &App, id: Hash) -> Answer {
@@ -197,7 +202,7 @@ pub async fn act(
                 && given != held
             {
                 let why = format!("token {given} is stale: this node holds the task under token {held}");
-                return Err(Refusal::bad_try(why, "give the token that `bzzz task show` names"));
+                return Err(Refusal::bad(why, "give the token that `bzzz task show` names"));
             }
             Command::CompleteTask {
                 project,
@@ -255,5 +260,5 @@ async fn first_agent(app: &App, task: Hash) -> Result<String, Refusal> {
             p.local_agents().find(fits).map(|a| a.spec.id.clone())
         })
         .await?;
-    found.ok_or_else(|| Refusal::bad_try("this node hosts no agent for the task's role", "name one with --agent"))
+    found.ok_or_else(|| Refusal::bad("this node hosts no agent for the task's role", "name one with --agent"))
 }

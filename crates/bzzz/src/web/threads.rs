@@ -6,7 +6,7 @@ use axum::extract::{Path, State};
 use bzzz_core::address::{Address, Name};
 use bzzz_core::body::{MessageKind, REVIEW_OPTIONS, Reason, ThreadKind, ThreadOpened, Timing};
 use bzzz_core::crypto::Hash;
-use bzzz_core::node::{Command, Outcome, Project};
+use bzzz_core::node::{Command, Outcome, Project, Thing};
 use bzzz_core::report_build::{choice_word, message_word};
 use bzzz_core::state::ThreadStatus;
 use serde::Deserialize;
@@ -137,7 +137,12 @@ pub async fn find(app: &App, given: &str) -> Result<Hash, Refusal> {
         .handle
         .project(None, |p, _| p.state.threads.keys().copied().collect::<Vec<_>>())
         .await?;
-    ids::resolve("thread", given, known.into_iter())
+    ids::resolve(
+        "thread",
+        super::fault::where_to_look(Thing::Thread),
+        given,
+        known.into_iter(),
+    )
 }
 
 /// `GET threads/{id}`.
@@ -222,7 +227,7 @@ pub async fn open(State(app): State<App>, Asked(body): Asked<Open>) -> Answer {
     }
     for address in body.invite {
         let to = Address::parse(&address)
-            .map_err(|e| Refusal::bad(e.to_string()))?
+            .map_err(|e| Refusal::bad(e.to_string(), super::ADDRESS_HINT))?
             .to_string();
         say(
             &app,
@@ -242,7 +247,10 @@ pub async fn open(State(app): State<App>, Asked(body): Asked<Open>) -> Answer {
 pub fn opened(outcome: Outcome) -> Result<Hash, Refusal> {
     match outcome {
         Outcome::Event(reference) => Ok(reference.hash),
-        other => Err(Refusal::bad(format!("the node answered {other:?}"))),
+        other => Err(Refusal::bad(
+            format!("the node answered {other:?}"),
+            "this is a fault of the node: see its log",
+        )),
     }
 }
 
@@ -291,7 +299,9 @@ pub async fn act(
 ) -> Answer {
     let thread = find(&app, &id).await?;
     let project = app.handle.default_project().await?;
-    let text = |text: Option<String>, what: &str| text.ok_or_else(|| Refusal::bad(format!("{what} is missing")));
+    let text = |text: Option<String>, what: &str| {
+        text.ok_or_else(|| Refusal::bad(format!("{what} is missing"), "send it as a field of the request"))
+    };
     let event = match action.as_str() {
         "join" => say(&app, thread, MessageKind::Note, "joined".into(), vec![], None).await?,
         "messages" => {
@@ -373,5 +383,10 @@ async fn message(app: &App, thread: Hash, given: &str) -> Result<Hash, Refusal> 
             messages.map(|m| m.reference.hash).collect::<Vec<_>>()
         })
         .await?;
-    ids::resolve("message", given, known.into_iter())
+    ids::resolve(
+        "message",
+        "`bzzz thread show ID --json` gives the ids of the messages",
+        given,
+        known.into_iter(),
+    )
 }

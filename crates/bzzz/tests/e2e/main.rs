@@ -6,6 +6,7 @@
 mod address;
 mod damage;
 mod escalate;
+mod follow;
 mod hostile;
 mod kill;
 mod membership;
@@ -14,6 +15,7 @@ mod node;
 mod places;
 mod requests;
 mod signals;
+mod stopped;
 #[path = "../cli/support.rs"]
 #[allow(dead_code, reason = "shared with the tests of the command line, which use all of it")]
 mod support;

@@ -194,3 +194,34 @@ fn a_folder_of_a_killed_node_is_free_at_once() {
         .expect("a process");
     assert_eq!(wait(&mut child), Some(2));
 }
+
+#[test]
+fn a_lost_or_foreign_key_over_a_log_is_refused() {
+    use crate::node::Start;
+    let place = Place::new();
+    let mut node = Start::new("a", "security").up(&place);
+    let peer = node.at["peer_id"].as_str().expect("a peer id").to_owned();
+    node.end(rustix::process::Signal::TERM);
+    let up = |words: &[&str]| {
+        let out = Start::new("a", "security").command(&place).output().expect("a run");
+        crate::support::ran(out).fails(6, words);
+    };
+    let (kept, away) = (place.path("a/identity"), place.path("identity"));
+    std::fs::rename(&kept, &away).expect("moved");
+    up(&["a/identity is missing", &peer, "from a copy"]);
+    assert!(!kept.exists(), "no new key is made");
+    let doctor = place.run(&["doctor", "--data", "a"]);
+    assert!(doctor.out.contains("identity is missing"), "{doctor:?}");
+    // Another node's key is no help.
+    Start::new("b", "security")
+        .up(&place)
+        .end(rustix::process::Signal::TERM);
+    std::fs::copy(place.path("b/identity"), &kept).expect("copied");
+    up(&["a/identity is that of node", &peer]);
+    std::fs::rename(&away, &kept).expect("moved");
+    std::fs::rename(place.path("a/operator"), place.path("operator")).expect("moved");
+    up(&["a/operator is missing"]);
+    std::fs::rename(place.path("operator"), place.path("a/operator")).expect("moved");
+    let again = Start::new("a", "security").up(&place);
+    assert_eq!(again.at["peer_id"], peer.as_str());
+}

@@ -78,6 +78,131 @@ fn bad_changes_are_refused_and_the_node_goes_on() {
 }
 
 #[test]
+fn roles_without_an_agent_are_refused_at_once_and_absent_ones_are_named() {
+    let place = Place::new();
+    let node = Start::new("a", "security,reviewer").up(&place);
+    until_live(&[&node], 1);
+    let change = json!({ "title": "x", "diff": crate::support::DIFF, "files": {}, "old_files": {} });
+    let body = json!({ "change": change, "roles": ["reviewer", "bogus"], "deadline_s": 20 });
+    let (status, fault) = node.post("reviews", &body);
+    assert_eq!((status, &fault["code"]), (422, &json!("unknown_role")), "{fault}");
+    assert!(fault["because"].to_string().contains("bogus"), "{fault}");
+    assert!(fault["try"].to_string().contains("reviewer, security"), "{fault}");
+    assert_eq!(node.threads(), [], "nothing was opened");
+    let http = node.http();
+    let asked = |roles: &str, extra: &[&str]| {
+        let example = example();
+        let args = ["review", &example, "--node", &http, "--roles", roles];
+        place.run(&[&args[..], extra].concat())
+    };
+    asked("securty", &[]).fails(2, &["no agent of the role \"securty\"", "did you mean \"security\"?"]);
+    let security = node.get("agents?role=security")["agents"][0]["id"].clone();
+    let security = security.as_str().expect("an id");
+    place.run(&["agents", "pause", security, "--node", &http]).ok();
+    let ran = asked("reviewer,security", &["--deadline", "10"]);
+    assert!(
+        ran.err.contains("warning: no agent of the role security is here now"),
+        "{ran:?}"
+    );
+    assert!(matches!(ran.code, Some(1 | 3)), "{ran:?}");
+}
+
+/// The routes as the server declares them, with an id where one stands.
+fn routes() -> Vec<String> {
+    let source = include_str!("../../src/web/mod.rs");
+    let paths = source
+        .split(".route(\"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next());
+    let paths: Vec<String> = paths
+        .map(|path| {
+            let path = path
+                .replace("{id}", "abcdef")
+                .replace("{peer}", "12D3KooW")
+                .replace("{action}", "close");
+            format!("/v1{path}")
+        })
+        .collect();
+    assert!(paths.len() > 20, "{paths:?}: does the test still find them?");
+    paths
+}
+
+#[test]
+fn every_refusal_explains_itself_as_json() {
+    let place = Place::new();
+    let node = Start::new("a", "security").up(&place);
+    until_live(&[&node], 1);
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(crate::node::PATIENCE))
+        .allow_non_standard_methods(true)
+        // A connection whose request was refused unread is closed.
+        .max_idle_connections(0)
+        .build()
+        .into();
+    let ask = |method: &str, path: &str, kind: Option<&str>, body: &str| {
+        let mut request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", node.http()));
+        if let Some(kind) = kind {
+            request = request.header("content-type", kind);
+        }
+        let request = request.body(body.to_owned()).expect("a request");
+        let mut answer = agent.run(request).unwrap_or_else(|e| panic!("{method} {path}: {e}"));
+        let status = answer.status().as_u16();
+        let text = answer.body_mut().read_to_string().expect("text");
+        if status >= 400 {
+            let what = format!("{method} {path}: {status} {text}");
+            let fault: Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{what}: {e}"));
+            let said = |value: &Value| value.as_str().is_some_and(|text| !text.is_empty());
+            assert!(
+                said(&fault["error"]) && said(&fault["try"]) && said(&fault["kind"]),
+                "{what}"
+            );
+            assert!(said(&fault["because"][0]), "{what}");
+        }
+        status
+    };
+    let json = Some("application/json");
+    for path in routes() {
+        // The log is long and a backup a file: right requests of those are tested elsewhere.
+        for method in ["DELETE", "PUT", "PATCH", "OPTIONS", "PROPFIND"] {
+            assert_eq!(ask(method, &path, json, "{}"), 405, "{method} {path}");
+        }
+        ask("GET", &path, None, "");
+        if path == "/v1/leave" {
+            // It needs no body, and takes every one.
+            continue;
+        }
+        // Whatever a request needs, this is not it.
+        for (kind, body) in [
+            (None, "x"),
+            (Some("text/plain"), "{}"),
+            (json, "{"),
+            (json, "[]"),
+            (json, "{\"x\":\"\\ud800\"}"),
+        ] {
+            ask("POST", &path, kind, body);
+        }
+        assert_eq!(ask("GET", &format!("{path}/and/further/down"), None, ""), 404, "{path}");
+    }
+    for path in [
+        "/",
+        "/v1",
+        "/v2/status",
+        "/v1/threads/%ff",
+        "/v1/tasks/%ff%fe/claim",
+        "/v1/lookup?kind=%ff",
+    ] {
+        assert!(ask("GET", path, None, "") >= 400, "{path}");
+        assert!(ask("POST", path, json, "{}") >= 400, "{path}");
+    }
+    let ran = place.run(&["thread", "show", "abcdef", "--node", &node.http()]);
+    ran.fails(2, &["there is no thread abcdef", "bzzz thread list"]);
+    assert_eq!(ran.err.matches("there is no thread").count(), 1, "{ran:?}");
+}
+
+#[test]
 fn strange_requests_are_refused_in_words() {
     let place = Place::new();
     let node = Start::new("a", "security").up(&place);

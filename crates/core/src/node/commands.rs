@@ -9,7 +9,7 @@ mod shares;
 mod tasks;
 mod threads;
 
-use super::{Command, CommandError, Ctx, Effect, Node, Outcome, Project};
+use super::{Command, CommandError, Ctx, Effect, Node, Outcome, Project, Thing};
 use crate::blob::Blob;
 use crate::body::*;
 use crate::crypto::Hash;
@@ -106,7 +106,7 @@ impl Command {
     }
 }
 
-fn not_found(what: &'static str, id: impl ToString) -> CommandError {
+fn not_found(what: Thing, id: impl ToString) -> CommandError {
     CommandError::NotFound {
         what,
         id: id.to_string(),
@@ -225,7 +225,7 @@ impl Project {
                     .tasks
                     .get(&task)
                     .and_then(|t| t.home())
-                    .ok_or_else(|| not_found("task", task))?;
+                    .ok_or_else(|| not_found(Thing::Task, task))?;
                 if home.node != self.me.node {
                     return Err(conflict("only the node that announced a task can cancel it"));
                 }
@@ -240,7 +240,7 @@ impl Project {
             Command::AddAgent { agent, .. } => self.add_agent(ctx, agent),
             Command::RetireAgent { agent, .. } => match self.retire(ctx, &agent) {
                 true => Ok(Outcome::Done),
-                false => Err(not_found("agent on this node", agent)),
+                false => Err(not_found(Thing::LocalAgent, agent)),
             },
             Command::PauseAgent { agent, paused, .. } => self.pause(ctx, &agent, paused),
             Command::WriteResource {

@@ -471,6 +471,39 @@ pub enum Outcome {
     Project(Hash),
 }
 
+/// What a command may name that is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Thing {
+    /// An agent that this node hosts.
+    LocalAgent,
+    /// A thread.
+    Thread,
+    /// A task.
+    Task,
+    /// A question to people.
+    Escalation,
+    /// A member of the project.
+    Member,
+    /// What this seat has said about a member.
+    Word,
+    /// A node's request for a seat; its node is named.
+    SeatRequest,
+}
+
+impl std::fmt::Display for Thing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::LocalAgent => "agent on this node",
+            Self::Thread => "thread",
+            Self::Task => "task",
+            Self::Escalation => "escalation",
+            Self::Member => "member",
+            Self::Word => "word of this seat about node",
+            Self::SeatRequest => "request for a seat from node",
+        })
+    }
+}
+
 /// Why a command was not carried out. Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
@@ -484,7 +517,7 @@ pub enum CommandError {
     #[error("there is no {what} {id}")]
     NotFound {
         /// Kind of thing.
-        what: &'static str,
+        what: Thing,
         /// Its id as asked for.
         id: String,
     },
@@ -494,7 +527,7 @@ pub enum CommandError {
     /// What was given is out of bounds.
     #[error("{0}")]
     Invalid(String),
-    /// The node is draining or stopped.
-    #[error("this node is draining and takes nothing new")]
+    /// The node was drained or killed.
+    #[error("this node was told to take nothing new (drain or kill)")]
     Draining,
 }

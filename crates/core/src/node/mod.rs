@@ -31,7 +31,7 @@ mod votes;
 pub use agents::LocalAgent;
 pub use blobs::blobs_of;
 pub use config::{Admit, AgentSpec, ModelSpec, NodeConfig, Pace};
-pub use io::{Command, CommandError, Delivery, Effect, Input, Notice, Outcome, Write};
+pub use io::{Command, CommandError, Delivery, Effect, Input, Notice, Outcome, Thing, Write};
 pub use project::Project;
 pub use proposals::{FINDINGS_GRACE_MS, MAX_PROPOSALS, is_veto};
 pub use sync::MAX_TTL_MS;
@@ -375,6 +375,11 @@ impl Node {
             .iter()
             .filter(move |((p, _), _)| *p == project)
             .map(|(_, r)| r)
+    }
+
+    /// Whether it was told to take nothing new, by drain or kill.
+    pub fn is_draining(&self) -> bool {
+        self.draining
     }
 
     /// Whether it still waits for a seat.

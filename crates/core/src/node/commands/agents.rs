@@ -1,6 +1,6 @@
 //! Commands about the agents of this node: host, pause, drain, stop.
 
-use super::{Ctx, Outcome, Project, Result, check_name, conflict, not_found};
+use super::{Ctx, Outcome, Project, Result, Thing, check_name, conflict, not_found};
 use crate::body::*;
 use crate::node::AgentSpec;
 use crate::node::agents::MAX_LOCAL_AGENTS;
@@ -32,7 +32,7 @@ impl Project {
         let status = self
             .agents
             .get(agent)
-            .ok_or_else(|| not_found("agent on this node", agent))?
+            .ok_or_else(|| not_found(Thing::LocalAgent, agent))?
             .status;
         let next = match (paused, status) {
             (true, AgentStatus::Idle | AgentStatus::Working | AgentStatus::Failed) => AgentStatus::Paused,

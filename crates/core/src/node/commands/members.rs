@@ -1,6 +1,6 @@
 //! Commands about members: consent to let one in or to remove one, take that back, leave.
 
-use super::{Ctx, Outcome, Project, Result, conflict, not_found};
+use super::{Ctx, Outcome, Project, Result, Thing, conflict, not_found};
 use crate::body::*;
 use crate::crypto::PublicKey;
 use crate::state::Wish;
@@ -39,7 +39,7 @@ impl Project {
             None => elsewhere.collect(),
         };
         let join = match &joins[..] {
-            [] => return Err(not_found("request for a seat from node", node)),
+            [] => return Err(not_found(Thing::SeatRequest, node)),
             [join] => join.clone(),
             several => {
                 let owners: Vec<&str> = several.iter().map(|j| &*j.statement.owner).collect();
@@ -81,7 +81,7 @@ impl Project {
             if forgotten {
                 return Ok(Outcome::Done);
             }
-            return Err(not_found("word of this seat about node", node));
+            return Err(not_found(Thing::Word, node));
         }
         let change = MembershipChange::Withdraw { node: *node };
         Ok(Outcome::Event(self.consent(ctx, change)))
@@ -118,7 +118,7 @@ impl Project {
     fn check_removable(&self, node: &PublicKey) -> Result<()> {
         let roster = self.state.rosters.latest();
         if !roster.is_member(node) {
-            return Err(not_found("member", node));
+            return Err(not_found(Thing::Member, node));
         }
         let cut = Cut {
             node: *node,

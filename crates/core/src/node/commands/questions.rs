@@ -1,6 +1,6 @@
 //! Commands about questions to people: ask one, answer one.
 
-use super::{CommandError, Ctx, Outcome, Project, Result, check_name, check_text, conflict, not_found};
+use super::{CommandError, Ctx, Outcome, Project, Result, Thing, check_name, check_text, conflict, not_found};
 use crate::body::*;
 use crate::crypto::Hash;
 use crate::event::EventRef;
@@ -21,7 +21,10 @@ impl Project {
             return Err(CommandError::Invalid(format!("a question has 1 to {MAX_LIST} options")));
         }
         options.iter().try_for_each(|o| check_name("an option", o))?;
-        let deps = vec![self.thread_ref(&thread).ok_or_else(|| not_found("thread", thread))?];
+        let deps = vec![
+            self.thread_ref(&thread)
+                .ok_or_else(|| not_found(Thing::Thread, thread))?,
+        ];
         let opened = self.state.threads.get(&thread).and_then(|t| t.opened.as_ref());
         if opened.is_some_and(|(_, o)| o.kind == ThreadKind::Review) && options != REVIEW_OPTIONS {
             let wanted = REVIEW_OPTIONS.join(", ");
@@ -58,7 +61,7 @@ impl Project {
         let found = self.state.escalations.get(id).and_then(|e| e.opened.as_ref());
         found
             .map(|(m, b)| (m.reference, b))
-            .ok_or_else(|| not_found("escalation", id))
+            .ok_or_else(|| not_found(Thing::Escalation, id))
     }
 
     pub(super) fn answer(

@@ -1,6 +1,6 @@
 //! Commands about tasks: announce, claim, act under a lease.
 
-use super::{CommandError, Ctx, Outcome, Project, Result, check_name, check_text, conflict, not_found};
+use super::{CommandError, Ctx, Outcome, Project, Result, Thing, check_name, check_text, conflict, not_found};
 use crate::blob::Blob;
 use crate::body::*;
 use crate::crypto::Hash;
@@ -60,7 +60,7 @@ impl Project {
         let local = self
             .agents
             .get(agent)
-            .ok_or_else(|| not_found("agent on this node", agent))?;
+            .ok_or_else(|| not_found(Thing::LocalAgent, agent))?;
         let (key, load) = (local.key.public(), local.load(self));
         let announced = self.state.tasks.get(&task).and_then(|t| t.announced.as_ref());
         if let Some((_, wanted)) = announced
@@ -72,7 +72,7 @@ impl Project {
             )));
         }
         match self.task_status(&task, ctx.now) {
-            TaskStatus::Unknown => Err(not_found("task", task)),
+            TaskStatus::Unknown => Err(not_found(Thing::Task, task)),
             TaskStatus::Leased(lease) => Err(conflict(format!(
                 "the task is leased under token {} until {} (Unix ms)",
                 lease.token, lease.until_ms
@@ -90,7 +90,7 @@ impl Project {
 
     pub(super) fn held(&self, task: &Hash, now: u64) -> Result<crate::state::Lease> {
         if !self.state.tasks.contains_key(task) {
-            return Err(not_found("task", task));
+            return Err(not_found(Thing::Task, task));
         }
         self.my_lease(task, now)
             .ok_or_else(|| conflict("this node holds no valid lease on the task; claim it first"))

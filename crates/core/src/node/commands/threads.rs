@@ -1,6 +1,6 @@
 //! Commands about threads: open one, say something in it, close it.
 
-use super::{CommandError, Ctx, Outcome, Project, Result, check_name, check_text, conflict, not_found};
+use super::{CommandError, Ctx, Outcome, Project, Result, Thing, check_name, check_text, conflict, not_found};
 use crate::blob::MAX_BLOB_BYTES;
 use crate::body::*;
 use crate::crypto::{Hash, PublicKey};
@@ -80,13 +80,16 @@ impl Project {
             Some(id) => self
                 .agents
                 .get(id)
-                .ok_or_else(|| not_found("agent on this node", id))?
+                .ok_or_else(|| not_found(Thing::LocalAgent, id))?
                 .key
                 .clone(),
         };
         let mut deps = Vec::new();
         if let Some(thread) = thread {
-            deps.push(self.thread_ref(&thread).ok_or_else(|| not_found("thread", thread))?);
+            deps.push(
+                self.thread_ref(&thread)
+                    .ok_or_else(|| not_found(Thing::Thread, thread))?,
+            );
             if self
                 .thread_status(&thread)
                 .is_some_and(|s| matches!(s, ThreadStatus::Closed { .. }))
@@ -133,7 +136,7 @@ impl Project {
             .threads
             .get(&thread)
             .and_then(|t| t.opened.as_ref())
-            .ok_or_else(|| not_found("thread", thread))?;
+            .ok_or_else(|| not_found(Thing::Thread, thread))?;
         if t.0.node() != self.me.node {
             return Err(conflict(format!(
                 "only the thread's home, node {}, can close it",
