@@ -19,7 +19,7 @@
 //! | `POST reviews` | [`wire::ReviewRequest`] | lines of [`wire::ReviewLine`] |
 //! | `GET admit`, `POST admit` | `{peer, weight}` | `{pending: [peer]}`, `{peer, epoch}` |
 //! | `POST log/verify` | `{feed}` | [`wire::CheckAnswer`] |
-//! | `POST backup`, `POST rebuild` | `{to}`, `{}` | `{…}`, `{events}` |
+//! | `POST backup`, `POST rebuild` | `{to}`, `{}` | `{…}`, `{events, rows, wrong}` |
 //!
 //! Ids in paths are percent-encoded. Every answer that is not 2xx carries a [`wire::Fault`].
 
