@@ -11,6 +11,7 @@ mod error;
 mod handle;
 mod intake;
 mod owner;
+pub mod projections;
 mod receive;
 mod refusals;
 mod settings;
