@@ -4,8 +4,8 @@
 //! encoding of many nested lists, so without these it would stay at the door for long.
 
 use bzzz_core::body::{
-    AgentRetired, Answers, Authority, Body, Choice, Endorsement, FinalVote, Genesis, Policy, Pool, Proposed, Roster,
-    Seat, Share, Signed,
+    AgentConsent, AgentRetired, Answers, Authority, Body, Choice, Endorsement, FinalVote, Genesis, Policy, Pool,
+    Proposed, Roster, Seat, Share, Signed,
 };
 use bzzz_core::certificate::{CERTIFICATE_VERSION, Certificate, Receipt};
 use bzzz_core::crypto::{Hash, Keypair};
@@ -66,6 +66,7 @@ fn main() -> std::io::Result<()> {
         specialization: String::new(),
         max_tasks: 3,
         model: None,
+        consent: AgentConsent::sign(&agent, project, node.public(), "anna"),
     };
     let (thread, subject) = (Hash([8; 32]), Hash([9; 32]));
     let proposal = Event::sign(

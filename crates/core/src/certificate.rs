@@ -292,7 +292,8 @@ impl Certificate {
             return refuse("an abstention is no outcome");
         }
         for seat in &proposed.panel {
-            if seat.statement.project != chain.project() || !seat.verify() {
+            let consented = seat.statement.is_consented(&seat.by);
+            if seat.statement.project != chain.project() || !seat.verify() || !consented {
                 return refuse("an endorsement in its panel does not hold");
             }
         }

@@ -105,6 +105,11 @@ const PLANTED: &[(&str, Scene, &[&str])] = &[
         Scene::Lie("an honest member removed by one seat"),
         &["membership"],
     ),
+    (
+        "unasked_agent",
+        Scene::Lie("another's agent endorsed as its own"),
+        &["agents"],
+    ),
     ("unbounded_hold", Scene::Lie("a flood far ahead"), &["bounded"]),
     (
         "signs_any_admission",

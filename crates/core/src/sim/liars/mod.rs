@@ -4,6 +4,7 @@
 //! it. It decides nothing about honest nodes: whether they believe it is what the invariants are about. To add lies, write a file
 //! with a `LIES` of its own and name it in the list here.
 
+mod agents;
 pub(super) mod decisions;
 mod flood;
 mod membership;
@@ -40,6 +41,7 @@ pub(super) type Lie = (&'static str, fn(&mut Liar<'_>) -> Option<Said>);
 
 /// All lies.
 pub(super) const LIES: &[&[Lie]] = &[
+    agents::LIES,
     flood::LIES,
     membership::LIES,
     numbers::LIES,
