@@ -1,7 +1,8 @@
 //! `bzzz verify` on a real certificate: two nodes of two owners, three voters, signed as the core signs.
 
 use bzzz_core::body::{
-    Answers, Authority, Body, Choice, Endorsement, FinalVote, Genesis, Policy, Pool, Proposed, Roster, Seat, Signed,
+    AgentConsent, Answers, Authority, Body, Choice, Endorsement, FinalVote, Genesis, Policy, Pool, Proposed, Roster,
+    Seat, Signed,
 };
 use bzzz_core::certificate::{CERTIFICATE_VERSION, Certificate};
 use bzzz_core::crypto::{Hash, Keypair};
@@ -70,6 +71,7 @@ fn certificate(votes: [Choice; 3]) -> (Certificate, Hash) {
                 specialization: String::new(),
                 max_tasks: 3,
                 model: Some("gpt-4o".into()),
+                consent: AgentConsent::sign(&key, project, hosts[at].public(), ids[at]),
             };
             (key, Signed::new(hosts[at], endorsement), votes[at])
         })
