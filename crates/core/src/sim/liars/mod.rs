@@ -12,6 +12,7 @@ mod numbers;
 mod powers;
 mod presence;
 mod strangers;
+mod texts;
 
 use super::dice::Dice;
 use super::world::World;
@@ -48,6 +49,7 @@ pub(super) const LIES: &[&[Lie]] = &[
     powers::LIES,
     presence::LIES,
     strangers::LIES,
+    texts::LIES,
 ];
 
 /// One of the lies whose name has `only` in it.
