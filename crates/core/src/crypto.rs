@@ -30,6 +30,8 @@ pub enum Context {
     RosterChange,
     /// A node's endorsement of an agent key.
     Endorsement,
+    /// An agent's word that a node hosts it.
+    Agent,
     /// An agent's message.
     Message,
     /// An agent's findings.
@@ -60,6 +62,7 @@ impl Context {
             Context::Roster => "bzzz/roster/v1",
             Context::RosterChange => "bzzz/roster-change/v1",
             Context::Endorsement => "bzzz/endorsement/v1",
+            Context::Agent => "bzzz/agent/v1",
             Context::Message => "bzzz/message/v1",
             Context::Findings => "bzzz/findings/v1",
             Context::Commit => "bzzz/commit/v1",

@@ -7,7 +7,7 @@ use bzzz_core::blob::{Blob, SHORT_BLOB_BYTES};
 use bzzz_core::codec;
 use bzzz_core::crypto::{Hash, PublicKey};
 use bzzz_core::event::{Event, FeedId};
-use bzzz_core::node::{Delivery, Effect, Input, Write};
+use bzzz_core::node::{Delivery, Effect, Input, Loaded, Write};
 use bzzz_core::wire::{Wire, topic};
 use bzzz_net::{Channel, identity};
 use bzzz_store::{Batch, BlobLookup, BlobRow, Durability, EventRow, ForkProof, StoreError};
@@ -263,7 +263,7 @@ impl Owner {
     fn load_blob(&self, project: Hash, hash: Hash) {
         let (store, answers) = (self.store.clone(), self.answers.clone());
         tokio::spawn(async move {
-            let blob = read_blob(&store, &project, hash).await;
+            let blob = look_up(&store, &project, hash).await;
             let _ = answers.send(Input::BlobLoaded { project, hash, blob }).await;
         });
     }
@@ -292,19 +292,28 @@ impl Owner {
 
 /// A blob of a project from the store, whole.
 pub(crate) async fn read_blob(store: &bzzz_store::Store, project: &Hash, hash: Hash) -> Option<Blob> {
+    match look_up(store, project, hash).await {
+        Loaded::Here(blob) => Some(blob),
+        Loaded::Erased | Loaded::Lost => None,
+    }
+}
+
+/// What the store has of a project's blob.
+async fn look_up(store: &bzzz_store::Store, project: &Hash, hash: Hash) -> Loaded {
     match store.blob(hash.0).await {
         Ok(BlobLookup::Present(row)) if row.project == project.0 => {
             let blob: Option<Blob> = codec::decode("blob", &row.bytes).ok();
-            let sound = blob.filter(|blob| blob.hash() == hash);
-            if sound.is_none() {
+            let Some(blob) = blob.filter(|blob| blob.hash() == hash) else {
                 tracing::warn!(%hash, "a stored text is not what its event names: the file was changed from outside");
-            }
-            sound
+                return Loaded::Lost;
+            };
+            Loaded::Here(blob)
         }
-        Ok(_) => None,
+        Ok(BlobLookup::Erased) => Loaded::Erased,
+        Ok(BlobLookup::Present(_) | BlobLookup::Absent) => Loaded::Lost,
         Err(e) => {
             tracing::warn!(error = %e, "could not read a blob");
-            None
+            Loaded::Lost
         }
     }
 }

@@ -42,7 +42,7 @@ pub enum List {
 
 /// The list from the data folder; none when `--node` names a node, one runs on the folder, or no data is there.
 pub fn stopped(context: &Context, list: &List, attempt: &'static str) -> Result<Option<Value>> {
-    if context.global.node.is_some() {
+    if !context.global.node.is_empty() {
         return Ok(None);
     }
     let settings = context.settings()?;

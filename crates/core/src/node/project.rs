@@ -43,6 +43,8 @@ pub struct Project {
     pub(super) ledger: Ledger,
     pub(super) have: BTreeSet<Hash>,
     pub(super) blobs: super::blobs::Cache,
+    /// At the start: what the loaded events name, and who named it.
+    pub(super) named: Vec<(Hash, PublicKey)>,
     pub(super) turns: BTreeMap<u64, Turn>,
     pub(super) opinions: BTreeMap<(Hash, PublicKey), Choice>,
     pub(super) subjects: BTreeMap<Hash, Arc<(ChangeSet, Change)>>,
@@ -82,6 +84,7 @@ impl Project {
             agents: BTreeMap::new(),
             have: BTreeSet::new(),
             blobs: super::blobs::Cache::default(),
+            named: Vec::new(),
             turns: BTreeMap::new(),
             opinions: BTreeMap::new(),
             subjects: BTreeMap::new(),
@@ -118,6 +121,8 @@ impl Project {
         if let Some(body) = body {
             // Nothing is held at the start.
             let _ = self.take(&Meta::of(event), body);
+            let named = super::blobs_of(body).into_iter().map(|r| (r.hash, event.node()));
+            self.named.extend(named);
             // Stored in the order of coming, so that the highest time so far says when.
             let thread = match body {
                 Body::FindingsPosted(b) => Some(b.findings.statement.thread),
@@ -208,6 +213,7 @@ impl Project {
         for spec in specs {
             self.host(ctx, spec);
         }
+        self.expect_named(ctx.now);
         self.dirty = true;
     }
 
