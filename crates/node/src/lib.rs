@@ -16,7 +16,7 @@ mod receive;
 mod refusals;
 mod settings;
 
-pub use boot::IDENTITY_FILE;
+pub use boot::{IDENTITY_FILE, OPERATOR_FILE};
 pub use error::NodeError;
 pub use handle::{Handle, ReviewSpec};
 pub use settings::{ProjectSettings, Settings, built_in};

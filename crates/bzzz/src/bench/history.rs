@@ -45,15 +45,16 @@ pub fn run(extent: Extent) -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// The key of the node that will start over the history.
+/// Makes the keys of the node that will start over the history, and tells which it is.
 fn home(data: &Path) -> Result<PublicKey> {
-    let attempt = "could not make the node's key";
+    let attempt = "could not make the node's keys";
     std::fs::DirBuilder::new()
         .mode(0o700)
         .create(data)
         .explain(Exit::Local, attempt, None)?;
-    let identity =
-        identity::load_or_create(&data.join(bzzz_node::IDENTITY_FILE)).explain(Exit::Local, attempt, None)?;
+    let key = |file| identity::load_or_create(&data.join(file)).explain(Exit::Local, attempt, None);
+    let identity = key(bzzz_node::IDENTITY_FILE)?;
+    key(bzzz_node::OPERATOR_FILE)?;
     Ok(PublicKey(identity.public_key()))
 }
 
