@@ -113,10 +113,6 @@ impl Reader {
         dispatch!(self.scan(from, limit))
     }
 
-    pub(crate) fn by_hash(&mut self, hash: &Hash) -> Result<Option<EventRow>, StoreError> {
-        dispatch!(self.by_hash(hash))
-    }
-
     pub(crate) fn blob(&mut self, hash: &Hash) -> Result<BlobLookup, StoreError> {
         dispatch!(self.blob(hash))
     }

@@ -29,7 +29,8 @@ pub struct SqliteConfig {
     pub data_dir: PathBuf,
     /// Number of reader threads, 1 to 8; 2 lets a long scan and a short question go side by side.
     pub readers: usize,
-    /// Page cache of the writer in KiB; each reader has a quarter of it.
+    /// Page cache of the writer in KiB; each reader has a quarter of it. It fills up and stays: the system caches the file as well, so
+    /// a larger one mostly holds the same pages twice.
     pub cache_kib: u32,
     /// When the file is checked at open.
     pub check: IntegrityCheck,
@@ -44,7 +45,7 @@ impl SqliteConfig {
         Self {
             data_dir: data_dir.into(),
             readers: 2,
-            cache_kib: 8 * 1024,
+            cache_kib: 4 * 1024,
             check: IntegrityCheck::default(),
             faults: Faults::default(),
         }

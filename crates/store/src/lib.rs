@@ -7,7 +7,7 @@
 //! # How it is built
 //! [`Store`] is a cheap handle. Behind it, one writer thread owns the only connection that writes, and a few reader
 //! threads own connections that only read. The writer drains its queue and commits many batches in one transaction with
-//! one fsync (*grouped commit*), each batch inside its own savepoint, so a refused batch does not disturb its neighbours.
+//! one fsync (*grouped commit*), and a refused batch does not disturb its neighbours.
 //! Back ends are a plain enum (`backend`): SQLite in a data folder, or memory for tests; another database is another
 //! variant with the same handful of functions.
 //!

@@ -24,7 +24,6 @@ struct Tables {
     /// In insertion order; a cursor is an index into this.
     events: Vec<EventRow>,
     by_place: BTreeMap<(FeedId, u64), usize>,
-    by_hash: HashMap<Hash, usize>,
     /// `None` is the tombstone of an erased blob.
     blobs: HashMap<Hash, Option<BlobRow>>,
     projections: BTreeMap<String, BTreeMap<Vec<u8>, Vec<u8>>>,
@@ -92,11 +91,6 @@ impl Memory {
         let events = take_page(tables.events[start..].iter(), limit, |e| e.bytes.len());
         let next = Cursor(from.0.max((start + events.len()) as u64));
         Ok(Page { events, next })
-    }
-
-    pub(crate) fn by_hash(&self, hash: &Hash) -> Result<Option<EventRow>, StoreError> {
-        let tables = self.read();
-        Ok(tables.by_hash.get(hash).map(|index| tables.events[*index].clone()))
     }
 
     pub(crate) fn blob(&self, hash: &Hash) -> Result<BlobLookup, StoreError> {
@@ -180,7 +174,6 @@ impl Tables {
             }
             let index = self.events.len();
             self.by_place.insert(place, index);
-            self.by_hash.entry(event.hash).or_insert(index);
             self.events.push(event.clone());
         }
         for blob in &batch.blobs {

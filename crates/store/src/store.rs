@@ -188,14 +188,6 @@ impl Store {
         self.read(move |r| r.scan(from, limit.min(MAX_PAGE_ROWS))).await
     }
 
-    /// The event with this hash.
-    ///
-    /// # Errors
-    /// As for [`Store::events`].
-    pub async fn by_hash(&self, hash: Hash) -> Result<Option<EventRow>, StoreError> {
-        self.read(move |r| r.by_hash(&hash)).await
-    }
-
     /// A blob, or whether it was erased.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use bzzz_node::{Handle, Settings, start};
 
+use crate::projections::checked;
 use crate::support::*;
 
 async fn joined(folder: &std::path::Path, name: &str, roles: &[&str], to: &Handle) -> Handle {
@@ -70,5 +71,12 @@ async fn a_node_whose_disk_was_set_back_begins_a_new_life() {
     until_same(&[&a, &b]).await;
     for node in [a, b] {
         node.stop().await;
+    }
+    for name in ["a", "b"] {
+        assert_eq!(
+            checked(&at(name)).await.wrong(),
+            0,
+            "the rows of {name} are those of its events"
+        );
     }
 }

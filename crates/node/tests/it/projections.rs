@@ -15,7 +15,8 @@ fn open(folder: &Path) -> Store {
     Store::open(StoreConfig::sqlite(folder)).unwrap()
 }
 
-async fn checked(folder: &Path) -> Rebuilt {
+/// What a rebuild of a stopped node's folder finds.
+pub async fn checked(folder: &Path) -> Rebuilt {
     let store = open(folder);
     assert!(are_current(&store).await.unwrap());
     let mut folded = 0;

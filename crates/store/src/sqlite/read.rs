@@ -152,22 +152,6 @@ impl SqliteReader {
         query().map_err(|e| sql_error("scan the events of", path, &e))
     }
 
-    pub(crate) fn by_hash(&mut self, hash: &Hash) -> Result<Option<EventRow>, StoreError> {
-        let Self { conn, path, feeds } = self;
-        let mut query = || -> rusqlite::Result<Option<EventRow>> {
-            let mut statement = conn.prepare_cached(&format!(
-                "SELECT {EVENT_COLUMNS} FROM events WHERE substr(hash, 1, 8) = ?1 AND hash = ?2 ORDER BY pos LIMIT 1"
-            ))?;
-            let mut rows = statement.query(params![&hash[..8], hash])?;
-            let Some(row) = rows.next()? else {
-                return Ok(None);
-            };
-            let feed = feed_by_id(conn, feeds, row.get(1)?)?;
-            event_of(row, feed).map(Some)
-        };
-        query().map_err(|e| sql_error("look up an event in", path, &e))
-    }
-
     pub(crate) fn blob(&mut self, hash: &Hash) -> Result<BlobLookup, StoreError> {
         let query = || -> rusqlite::Result<BlobLookup> {
             let mut statement = self.conn.prepare_cached(

@@ -4,8 +4,8 @@
 //! - Feeds are interned: an event names its feed by a small integer instead of 72 bytes.
 //! - `events` is a rowid table: the rowid is the insertion order that a scan follows, and appending to the right end of
 //!   the tree is the cheapest insert there is. A table keyed by (feed, seq) would need a second copy of the order.
-//! - The hash is stored once. Its index holds only the first eight bytes: enough to find the row, which is then compared
-//!   in full.
+//! - Nobody asks for an event by its hash, so there is no index of it: hashes are random, and each insert would change another page.
+//!   The index of blobs holds only the first eight bytes: enough to find the row, which is then compared in full.
 //! - `blobs` rows are only ever appended or overwritten at equal length, never deleted or resized. So no page of that
 //!   tree is ever rebalanced, and no stale copy of a content can stay behind in the unused part of a page.
 
@@ -38,7 +38,6 @@ const MIGRATIONS: &[&str] = &["
         bytes BLOB NOT NULL
     );
     CREATE UNIQUE INDEX events_place ON events (feed, seq);
-    CREATE INDEX events_hash ON events (substr(hash, 1, 8));
     CREATE TABLE projects (
         id      INTEGER PRIMARY KEY,
         project BLOB NOT NULL UNIQUE

@@ -1,7 +1,7 @@
 //! The writing connection: groups of operations in one transaction.
 //!
 //! Which failure means what:
-//! - a refused operation (a fork) is rolled back to its savepoint; its neighbours go on;
+//! - a refused operation (a fork) is rolled back, and its neighbours go on, each in a savepoint of its own;
 //! - a full disk rolls back the whole group, which is then tried again one by one, so that small batches still get in;
 //! - an input or output error before the commit rolls back; its outcome is known: nothing was stored;
 //! - a failed commit has an unknown outcome, and damage makes every further write dangerous: both stop the writer for
@@ -39,6 +39,14 @@ pub(crate) struct SqliteWriter {
 /// Why a group ended without a commit.
 struct Aborted(StoreError);
 
+/// Whether a failure is one of the disk, not of the operation.
+fn ends_group(error: &StoreError) -> bool {
+    matches!(
+        error,
+        StoreError::Full { .. } | StoreError::Io { .. } | StoreError::Corrupt { .. }
+    )
+}
+
 impl SqliteWriter {
     /// Expects `synchronous = FULL`.
     pub(crate) fn new(conn: Connection, path: PathBuf, faults: Faults) -> Self {
@@ -70,11 +78,30 @@ impl SqliteWriter {
         ops.iter().map(alone).collect()
     }
 
+    /// Refusals are rare, and a savepoint costs a copy of every page that is changed under it: so a group is tried without them, and anew with
+    /// them when something in it is refused.
     fn try_group(&mut self, ops: &[&Op], durability: Durability) -> Result<Vec<Result<(), StoreError>>, Aborted> {
         if let Some(cause) = &self.poisoned {
             return Err(Aborted(StoreError::Poisoned { cause: cause.clone() }));
         }
         self.set_synchronous(durability)?;
+        self.execute("BEGIN IMMEDIATE").map_err(|e| self.abort(e))?;
+        match ops.iter().try_for_each(|op| self.apply(op)) {
+            Ok(()) => {
+                self.commit()?;
+                return Ok(ops.iter().map(|_| Ok(())).collect());
+            }
+            Err(error) if ends_group(&error) => return Err(self.abort(error)),
+            // Known to change nothing: the transaction is taken back, and with it what went before in the group.
+            Err(refused) => {
+                let Aborted(error) = self.abort(refused);
+                match (ops, &error) {
+                    (_, StoreError::Poisoned { .. }) => return Err(Aborted(error)),
+                    ([_], _) => return Ok(vec![Err(error)]),
+                    _ => {}
+                }
+            }
+        }
         self.execute("BEGIN IMMEDIATE").map_err(|e| self.abort(e))?;
         let mut results = Vec::with_capacity(ops.len());
         for op in ops {
@@ -94,15 +121,13 @@ impl SqliteWriter {
             }
             Err(error) => error,
         };
-        match error {
-            StoreError::Full { .. } | StoreError::Io { .. } | StoreError::Corrupt { .. } => Err(self.abort(error)),
-            refused => {
-                self.feeds.clear();
-                self.execute("ROLLBACK TO batch").map_err(|e| self.abort(e))?;
-                self.execute("RELEASE batch").map_err(|e| self.abort(e))?;
-                Ok(Err(refused))
-            }
+        if ends_group(&error) {
+            return Err(self.abort(error));
         }
+        self.feeds.clear();
+        self.execute("ROLLBACK TO batch").map_err(|e| self.abort(e))?;
+        self.execute("RELEASE batch").map_err(|e| self.abort(e))?;
+        Ok(Err(error))
     }
 
     fn commit(&mut self) -> Result<(), Aborted> {

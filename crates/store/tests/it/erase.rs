@@ -19,9 +19,9 @@ fn marked(number: u8, length: usize) -> Vec<u8> {
         .collect()
 }
 
-/// Files that hold a whole mark of this blob at any rotation.
+/// Files that hold this blob's mark. Its number stands in it twice: a page number before a piece of another blob may look like a digit.
 fn traces(dir: &Path, number: u8) -> Vec<String> {
-    let mark = format!("{number:03}!><!").into_bytes();
+    let mark = format!("{number:03}!><!{number:03}").into_bytes();
     let files = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
     files
         .filter(|path| fs::read(path).unwrap().windows(mark.len()).any(|window| window == mark))

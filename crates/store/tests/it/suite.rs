@@ -30,9 +30,6 @@ fn what_is_appended_is_read_back() {
         assert_eq!(store.events(feed(2), 8, 10).await.unwrap(), []);
         assert_eq!(store.events(feed(2), u64::MAX, 10).await.unwrap(), []);
         assert_eq!(store.events(feed(3), 0, 10).await.unwrap(), []);
-        let wanted = event(feed(2), 6);
-        assert_eq!(store.by_hash(wanted.hash).await.unwrap(), Some(wanted));
-        assert_eq!(store.by_hash([9; 32]).await.unwrap(), None);
     });
 }
 
@@ -56,6 +53,32 @@ fn heads_are_the_last_events_by_feed() {
             .collect();
         let expected = [(later, 0), (feed(1), 19), (feed(2), 2)].map(|(f, seq)| (f, seq, hash(&f, seq, 0)));
         assert_eq!(heads, expected);
+    });
+}
+
+#[test]
+fn a_refused_batch_leaves_its_neighbours_in_the_group() {
+    check(|store| async move {
+        store.append(events(feed(0), 0..1)).await.unwrap();
+        let mut under_way = Vec::new();
+        for n in 1..=90_u8 {
+            let store = store.clone();
+            under_way.push(tokio::spawn(async move {
+                let mut batch = events(feed(n), 0..3);
+                let bad = n % 10 == 7;
+                if bad {
+                    batch.events.push(variant(feed(0), 0, 9));
+                }
+                (n, bad, store.append(batch).await)
+            }));
+        }
+        for task in under_way {
+            let (n, bad, result) = task.await.unwrap();
+            assert_eq!(matches!(result, Err(StoreError::Fork { .. })), bad, "{result:?}");
+            assert_eq!(result.is_err(), bad, "{result:?}");
+            let stored = store.events(feed(n), 0, 9).await.unwrap();
+            assert_eq!(stored.len(), if bad { 0 } else { 3 });
+        }
     });
 }
 
