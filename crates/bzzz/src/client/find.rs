@@ -53,7 +53,10 @@ pub fn running(data: &Path) -> Result<Option<Status>> {
     let hint = Some("remove the file when no node runs on this folder");
     match std::fs::metadata(&path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).explain(Exit::Local, attempt, None),
+        Err(error) => {
+            let hint = Some("check the data folder and its rights, or choose another with --data");
+            return Err(error).explain(Exit::Local, attempt, hint);
+        }
         Ok(meta) if meta.len() > MAX_NODE_FILE_BYTES => {
             return Err(fail_because(
                 Exit::Local,

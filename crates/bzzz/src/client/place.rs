@@ -209,9 +209,8 @@ impl Folder {
     }
 
     fn next(&mut self, gone: Gone, trail: &Trail, display: &mut Display) -> Result<Http> {
-        // A node of our own does not go away: it failed.
         let Some(host) = self.host.take() else {
-            return Err(gone.error);
+            return Err(self.own_failed(gone, trail));
         };
         if gone.unclear && trail.thread().is_none() {
             let text = format!(
@@ -233,6 +232,24 @@ impl Folder {
             return Ok(client);
         }
         self.wait_for_return(gone, trail, display)
+    }
+
+    /// A node of our own does not go away: it failed, most often for want of disk.
+    fn own_failed(&self, gone: Gone, trail: &Trail) -> anyhow::Error {
+        let Some(why) = self.embedded.as_ref().and_then(Embedded::why_stopped) else {
+            return gone.error;
+        };
+        let then = match trail.follow_command() {
+            Some(follow) => format!("go on with the review: {follow}"),
+            None => "run it again".to_owned(),
+        };
+        let hint = format!("mend that (`bzzz doctor` looks at this machine), then {then}");
+        fail_because(
+            Exit::Local,
+            format!("{ATTEMPT}: the node had to stop"),
+            why,
+            Some(&hint),
+        )
     }
 
     /// A node of `bzzz up` is somebody's service: it may be started again, and nobody takes its folder meanwhile.

@@ -114,6 +114,7 @@ impl Trail {
         let (ready, wait) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
             runtime.block_on(async {
+                super::embedded::outlive_size_limits();
                 let (Ok(mut interrupt), Ok(mut terminate)) =
                     (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
                 else {
