@@ -95,9 +95,8 @@ pub fn run(args: ReviewArgs, context: &mut Context) -> Result<Exit> {
     let outcome = following::run(&mut place, &trail, request.as_ref(), &mut display);
     display.finish();
     let outcome = outcome?;
-    let exit = show(&args, &settings, format, outcome, context);
     trail.over();
-    exit.map_err(|error| lost(error, &trail))
+    show(&args, &settings, format, outcome, context).map_err(|error| lost(error, &trail))
 }
 
 /// The review is over, and its report could not be written.

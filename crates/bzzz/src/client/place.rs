@@ -237,7 +237,14 @@ impl Folder {
     /// A node of our own does not go away: it failed, most often for want of disk.
     fn own_failed(&self, gone: Gone, trail: &Trail) -> anyhow::Error {
         let Some(why) = self.embedded.as_ref().and_then(Embedded::why_stopped) else {
-            return gone.error;
+            return fail_because(
+                Exit::Local,
+                format!("{ATTEMPT}: the node of this command does not answer"),
+                gone.error.root_cause().to_string(),
+                Some(
+                    "see that this machine can talk to itself: its loopback interface has to be up, and no firewall in between",
+                ),
+            );
         };
         let then = match trail.follow_command() {
             Some(follow) => format!("go on with the review: {follow}"),
