@@ -92,6 +92,9 @@ fn an_interrupt_ends_it_without_a_panic() {
     assert_eq!(status.code(), Some(130), "as shells count an interrupt");
     let output = child.wait_with_output().expect("the output");
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("interrupted") && said.contains("bzzz thread list"), "{said}");
+    assert!(
+        said.contains("interrupted") && said.contains("bzzz thread list"),
+        "{said}"
+    );
     assert!(!said.contains("panicked"), "{said}");
 }
