@@ -13,6 +13,7 @@ def item(b, at):  # one item of deterministic CBOR (RFC 8949, 4.2.1): number, by
     for _ in range(n): value, at = item(b, at); array.append(value)
     array.raw = b[start:at]; return array, at
 def read(b): check(item(b, 0)[1] == len(b), "something follows its end"); return item(b, 0)[0]
+def head(text): return bytes([96 + len(text)]) if len(text) < 24 else bytes([120, len(text)])
 def digest(context, b): return hashlib.sha256(b"bzzz/" + context + b"/v1\0" + b).digest()
 def verify(context, key, b, sig): Ed25519PublicKey.from_public_bytes(key).verify(sig, b"bzzz/" + context + b"/v1\0" + b)
 def event(b, its_kind):
@@ -38,6 +39,8 @@ def certificate(b, pin):
     check([where, opened, what[0]] == [project, thread, subject] and opener in weights(chain[since]), "its thread is none")
     for context, part in zip((b"endorsement", b"findings", b"final-vote", b"receipt"), (panel, vetoes, votes, receipts)):
         for said, by, signature in part: verify(context, by, said.raw, signature)
+        for s, node, _ in part if part is panel else ():  # the agent's own word: [project, node, id]
+            n = s[2].encode(); verify(b"agent", s[1], b"\x83X " + s[0] + b"X " + node + head(n) + n, s[8])
         check(part is panel or len({by for _, by, _ in part}) == len(part), "somebody speaks twice")
     agents, held = collections.Counter(node for _, node, _ in panel), weights(roster)
     voters = {seat[1]: held.get(node, 0) // agents[node] for seat, node, _ in panel if seat[0] == project}

@@ -5,8 +5,8 @@
 
 use bzzz_core::blob::BlobRef;
 use bzzz_core::body::{
-    AgentRetired, Answers, Authority, Body, Choice, Endorsement, FinalVote, Genesis, Policy, Pool, Proposed, Roster,
-    Seat, Share, Signed, ThreadKind, ThreadOpened, Timing,
+    AgentConsent, AgentRetired, Answers, Authority, Body, Choice, Endorsement, FinalVote, Genesis, Policy, Pool,
+    Proposed, Roster, Seat, Share, Signed, ThreadKind, ThreadOpened, Timing,
 };
 use bzzz_core::certificate::{CERTIFICATE_VERSION, Certificate, Receipt};
 use bzzz_core::crypto::{Hash, Keypair};
@@ -67,6 +67,7 @@ fn main() -> std::io::Result<()> {
         specialization: String::new(),
         max_tasks: 3,
         model: None,
+        consent: AgentConsent::sign(&agent, project, node.public(), "anna"),
     };
     let subject = Hash([9; 32]);
     let text = |hash| BlobRef { hash, len: 10 };

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use bzzz_core::address::Address;
 use bzzz_core::blob::BlobRef;
 use bzzz_core::body::*;
-use bzzz_core::crypto::{Hash, Keypair};
+use bzzz_core::crypto::{Context, Hash, Keypair};
 use bzzz_core::event::{Draft, Event, OrderKey};
 use bzzz_core::feed::{Feeds, Offer};
 use bzzz_core::hlc::Hlc;
@@ -141,6 +141,7 @@ fn main() {
         append(&world),
         verify(&world),
         verify_inner(&world),
+        verify_many(&world),
         fold(&world),
         parse(),
         matching(),
@@ -273,6 +274,39 @@ fn verify_inner(world: &World) -> Pair<'_> {
             }
         }),
         each: 1,
+    }
+}
+
+/// Keys that sign in turn: as many nodes and agents as a busy project has, so that what is kept of them does not fit the nearest caches.
+const SIGNERS: u8 = 40;
+
+/// A check of one signature, by many keys in turn.
+fn verify_many(world: &World) -> Pair<'static> {
+    let bytes = world.events[0].encode();
+    let signers = (0..SIGNERS).map(|n| {
+        let key = SigningKey::from_bytes(&[n + 1; 32]);
+        let ours = Keypair::from_seed([n + 1; 32]);
+        let signed = ours.sign(Context::Event, &bytes);
+        (ours.public(), signed, key.verifying_key(), key.sign(&bytes))
+    });
+    let signers: Vec<_> = signers.collect();
+    let bare = signers.clone();
+    let message = bytes.clone();
+    Pair {
+        name: "verify, 40 keys",
+        bare_name: "verify_strict by 40 keys, decoded before",
+        ours: Box::new(move || {
+            for (key, signature, _, _) in &signers {
+                assert!(key.verify(Context::Event, black_box(&message), signature));
+            }
+        }),
+        bare: Box::new(move || {
+            for (_, _, key, signature) in &bare {
+                key.verify_strict(black_box(&bytes), signature)
+                    .expect("a good signature");
+            }
+        }),
+        each: u32::from(SIGNERS),
     }
 }
 

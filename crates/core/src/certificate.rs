@@ -310,7 +310,8 @@ impl Certificate {
         let opening = Event::decode(&self.opening).map_err(|e| CertificateError::Opening(e.to_string()))?;
         let opened = verify_opening(&chain, &opening, &proposed)?;
         for seat in &proposed.panel {
-            if seat.statement.project != chain.project() || !seat.verify() {
+            let consented = seat.statement.is_consented(&seat.by);
+            if seat.statement.project != chain.project() || !seat.verify() || !consented {
                 return refuse("an endorsement in its panel does not hold");
             }
         }

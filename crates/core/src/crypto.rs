@@ -5,9 +5,13 @@
 //! a stranger verifies a certificate without us; blobs are salted BLAKE3. Signatures are Ed25519 (RFC 8032),
 //! checked strictly: small-order keys and non-canonical encodings are refused.
 
+mod comb;
+mod keys;
 #[cfg(feature = "sim")]
 pub(crate) mod memo;
-mod points;
+mod strict;
+#[cfg(test)]
+mod strict_tests;
 
 use std::fmt;
 
@@ -26,6 +30,8 @@ pub enum Context {
     RosterChange,
     /// A node's endorsement of an agent key.
     Endorsement,
+    /// An agent's word that a node hosts it.
+    Agent,
     /// An agent's message.
     Message,
     /// An agent's findings.
@@ -56,6 +62,7 @@ impl Context {
             Context::Roster => "bzzz/roster/v1",
             Context::RosterChange => "bzzz/roster-change/v1",
             Context::Endorsement => "bzzz/endorsement/v1",
+            Context::Agent => "bzzz/agent/v1",
             Context::Message => "bzzz/message/v1",
             Context::Findings => "bzzz/findings/v1",
             Context::Commit => "bzzz/commit/v1",
@@ -186,11 +193,7 @@ impl PublicKey {
     }
 
     fn verify_now(&self, context: Context, bytes: &[u8], signature: &Signature) -> bool {
-        let Some(key) = points::of(self) else {
-            return false;
-        };
-        let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
-        key.verify_strict(&context.prefixed(bytes), &signature).is_ok()
+        strict::holds(self, &[context.text().as_bytes(), &[0], bytes], signature)
     }
 }
 

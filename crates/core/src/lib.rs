@@ -17,6 +17,7 @@ pub mod hlc;
 pub mod ledger;
 pub mod node;
 pub mod plant;
+pub mod projection;
 pub mod report;
 pub mod report_build;
 pub mod report_people;

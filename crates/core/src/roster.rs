@@ -12,10 +12,17 @@ use crate::body::{
 };
 use crate::codec;
 use crate::crypto::{self, Context, Hash, Keypair, PublicKey, Signature};
-use crate::event::Event;
+use crate::event::{Event, MAX_EVENT_BYTES};
 
 /// A pool of weight 1 has this many units.
 pub const UNITS_PER_WEIGHT: u64 = 1_000_000;
+
+/// A signature in a [`RosterChanged`], encoded: a list of a key and a signature.
+const SIGNATURE_BYTES: usize = 1 + 34 + 66;
+/// What a roster grows by when a reader is removed, at most: its cut is longer than its key by this.
+const CUT_BYTES: usize = 19;
+/// What an event has beside its body, at most: its header with all references that it may have, its signature, and the heads of lists.
+const ENVELOPE_BYTES: usize = 8 * 1024;
 
 /// Whether `weight` is more than two thirds of `total`.
 pub fn is_quorum(weight: u64, total: u64) -> bool {
@@ -176,12 +183,33 @@ impl Roster {
         self.cuts.iter().any(|c| c.node == *node)
     }
 
-    /// The next roster with one more member, in the pool of its owner; `None` when it is a member already, was one before, or
-    /// no room is left.
+    /// Whether the event that brings this roster has room for it and for a signature of each member with a vote, and whether after it there is
+    /// still room to remove one member after the other. Names of owners take most of it: 1,024 members fit with names of 20
+    /// bytes each, 680 with the longest.
+    pub fn fits(&self) -> bool {
+        let signatures = self.seat_count() * SIGNATURE_BYTES;
+        let removals = self.readers.len() * CUT_BYTES;
+        codec::encode(self).len() + signatures + removals + ENVELOPE_BYTES <= MAX_EVENT_BYTES
+    }
+
+    /// The next roster with one more member, in the pool of its owner; `None` where [`Roster::admit`] says why not.
     pub fn with_member(&self, node: PublicKey, join: &JoinStatement) -> Option<Roster> {
-        let full = self.seat_count() + self.readers.len() >= MAX_MEMBERS;
-        if full || self.is_member(&node) || self.was_removed(&node) {
-            return None;
+        self.admit(node, join).ok()
+    }
+
+    /// The next roster with one more member, in the pool of its owner.
+    ///
+    /// # Errors
+    /// When it is a member already, was one before, or no room is left, in words.
+    pub fn admit(&self, node: PublicKey, join: &JoinStatement) -> Result<Roster, &'static str> {
+        if self.is_member(&node) {
+            return Err("it is a member already");
+        }
+        if self.was_removed(&node) {
+            return Err("it was removed from this project, or left it: it can come back with a new key only");
+        }
+        if self.seat_count() + self.readers.len() >= MAX_MEMBERS {
+            return Err("the project has as many members as it can have");
         }
         let mut next = self.clone();
         next.epoch += 1;
@@ -189,7 +217,7 @@ impl Roster {
         if !join.voting {
             next.readers.push(node);
             next.readers.sort_unstable();
-            return Some(next);
+            return next.checked();
         }
         let seat = Seat {
             node,
@@ -209,7 +237,16 @@ impl Roster {
                 next.pools.sort_by(|a, b| a.owner.cmp(&b.owner));
             }
         }
-        Some(next)
+        next.checked()
+    }
+
+    fn checked(self) -> Result<Roster, &'static str> {
+        match self.fits() {
+            true => Ok(self),
+            false => Err(
+                "the roster with it would not fit into an event: remove members that are gone, or use shorter names of owners",
+            ),
+        }
     }
 
     /// Whether `next` differs by one member: one more, in its owner's pool, or one less, with its feed cut. Nobody is ready for
@@ -365,6 +402,11 @@ impl RosterChain {
     /// The roster of an epoch.
     pub fn epoch(&self, epoch: u32) -> Option<&Roster> {
         self.rosters.get(epoch as usize)
+    }
+
+    /// Whether a node was a member in some epoch.
+    pub fn was_member(&self, node: &PublicKey) -> bool {
+        self.rosters.iter().rev().any(|roster| roster.is_member(node))
     }
 
     /// The newest roster.
@@ -553,5 +595,44 @@ mod tests {
             r.check_next(Hash([8; 32]), &change(&[1, 2, 3])).is_err(),
             "another project's signatures do not count"
         );
+    }
+
+    #[test]
+    fn a_roster_grows_only_as_long_as_its_event_has_room_for_all_signatures() {
+        for (name_bytes, least) in [(128, 680), (20, MAX_MEMBERS)] {
+            let mut r = roster(&[("ann", 1, &[1])]);
+            let mut count = 1;
+            let why = loop {
+                let mut key = [7; 32];
+                key[..8].copy_from_slice(&(count as u64).to_be_bytes());
+                let node = PublicKey(key);
+                let join = JoinStatement {
+                    project: Hash::ZERO,
+                    owner: format!("{count:0>name_bytes$}"),
+                    operator: node,
+                    voting: true,
+                };
+                match r.admit(node, &join) {
+                    Ok(next) => r = next,
+                    Err(why) => break why,
+                }
+                count += 1;
+            };
+            assert!(count >= least, "{count} members with names of {name_bytes} bytes");
+            assert!(
+                why.contains(if least == MAX_MEMBERS { "as many" } else { "fit" }),
+                "{why}"
+            );
+            let signature = MemberSignature {
+                node: seat(1).node,
+                signature: Signature([7; 64]),
+            };
+            let change = RosterChanged {
+                signatures: vec![signature; r.seat_count()],
+                roster: r,
+            };
+            let room = codec::encode(&change).len() + ENVELOPE_BYTES - 1_024;
+            assert!(room <= MAX_EVENT_BYTES, "{room}");
+        }
     }
 }

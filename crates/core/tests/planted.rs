@@ -23,6 +23,8 @@ enum Scene {
     Liars,
     /// Liars who tell one lie when there is an occasion for it, and do not equivocate, which would end their feeds early.
     Lie(&'static str),
+    /// [`Scene::Lie`], and nodes that crash.
+    LieAndCrashes(&'static str),
     /// Liars who only equivocate.
     Equivocators,
     /// Liars, and honest nodes that crash.
@@ -106,6 +108,17 @@ const PLANTED: &[(&str, Scene, &[&str])] = &[
         Scene::Lie("an honest member removed by one seat"),
         &["membership"],
     ),
+    (
+        "unfair_wants",
+        Scene::LieAndCrashes("texts that nobody gives"),
+        &["texts"],
+    ),
+    ("erased_is_lost", Scene::Restores, &["erased"]),
+    (
+        "unasked_agent",
+        Scene::Lie("another's agent endorsed as its own"),
+        &["agents"],
+    ),
     ("unbounded_hold", Scene::Lie("a flood far ahead"), &["bounded"]),
     (
         "signs_any_admission",
@@ -158,6 +171,15 @@ impl Scene {
                 },
                 ..quiet
             },
+            Scene::LieAndCrashes(name) => {
+                let lie = Scene::Lie(name).config(seed);
+                let crashes = FaultProfile {
+                    crash_every_ms: 6_000,
+                    down_ms: 4_000,
+                    ..lie.faults.clone()
+                };
+                Config { faults: crashes, ..lie }
+            }
             Scene::Equivocators => Config {
                 nodes: 7,
                 faults: FaultProfile {

@@ -165,9 +165,18 @@ pub async fn begin_incarnation(store: &Store, before: u64) -> Result<u64, NodeEr
 
 /// Builds the core from everything stored.
 pub async fn load(store: &Store, config: NodeConfig) -> Result<Node, NodeError> {
+    load_telling(store, config, |_| {}).await
+}
+
+/// [`load`], saying now and then how many events are folded.
+pub async fn load_telling(
+    store: &Store,
+    config: NodeConfig,
+    mut progress: impl FnMut(u64) + Send,
+) -> Result<Node, NodeError> {
     let mut ends = BTreeMap::new();
     loop {
-        let node = load_with(store, config.clone(), &mut ends).await?;
+        let node = load_with(store, config.clone(), &mut ends, &mut progress).await?;
         // A removal that was stored after events that it cuts off: load again, now knowing where those feeds end.
         if !node.cuts_bind(&mut ends) {
             return Ok(node);
@@ -179,6 +188,7 @@ async fn load_with(
     store: &Store,
     config: NodeConfig,
     ends: &mut BTreeMap<(Hash, FeedId), u64>,
+    progress: &mut (impl FnMut(u64) + Send),
 ) -> Result<Node, NodeError> {
     let proof_half = |bytes: &[u8]| Event::decode_trusted(bytes).map_err(|e| NodeError::Stored(e.to_string()));
     let mut node = Node::new(config);
@@ -188,10 +198,14 @@ async fn load_with(
     }
     let (pages, mut decoded) = mpsc::channel(PAGES_AHEAD);
     let reader = tokio::spawn(read(store.clone(), pages));
+    let mut folded = 0;
     while let Some(page) = decoded.recv().await {
-        for (event, body) in &page.await.map_err(|e| NodeError::Stopped(Some(e.to_string())))?? {
+        let page = page.await.map_err(|e| NodeError::Stopped(Some(e.to_string())))??;
+        for (event, body) in &page {
             node.load_decoded(ends, event, body.as_ref());
         }
+        folded += page.len() as u64;
+        progress(folded);
     }
     reader.await.map_err(|e| NodeError::Stopped(Some(e.to_string())))??;
     for (project, hash) in store.blob_hashes().await? {

@@ -7,7 +7,7 @@ use bzzz_core::blob::{Blob, SHORT_BLOB_BYTES};
 use bzzz_core::codec;
 use bzzz_core::crypto::{Hash, PublicKey};
 use bzzz_core::event::{Event, FeedId};
-use bzzz_core::node::{Delivery, Effect, Input, Write};
+use bzzz_core::node::{Delivery, Effect, Input, Loaded, Write};
 use bzzz_core::wire::{Wire, topic};
 use bzzz_net::{Channel, identity};
 use bzzz_store::{Batch, BlobLookup, BlobRow, Durability, EventRow, ForkProof, StoreError};
@@ -15,6 +15,7 @@ use bzzz_store::{Batch, BlobLookup, BlobRow, Durability, EventRow, ForkProof, St
 use crate::analyse::analyse;
 use crate::error::NodeError;
 use crate::owner::{Owner, is_reload};
+use crate::projections;
 
 /// A write under way.
 pub(crate) type Disk = Pin<Box<dyn Future<Output = DiskDone> + Send>>;
@@ -27,26 +28,37 @@ pub(crate) enum DiskDone {
     Kept(Result<(), StoreError>),
 }
 
+/// Others' events in one batch of a step, beyond which they go ahead of it: a quarter of what the store takes.
+const BATCH_BYTES: usize = bzzz_store::MAX_BATCH_BYTES / 4;
 /// Bytes of events in one answer to a want: well below the limit of a message.
 const SERVE_BYTES: usize = 8 * 1024 * 1024;
 
 impl Owner {
     pub(crate) async fn carry_out(&mut self, effects: Vec<Effect>) -> Result<(), NodeError> {
+        let reload = effects.iter().any(is_reload);
+        self.reload |= reload;
+        let mut kept: Vec<Write> = Vec::new();
         for effect in effects {
-            if is_reload(&effect) {
-                self.reload = true;
-                continue;
+            // What a step stores is one batch: its rows show all of it.
+            let effect = match effect {
+                Effect::Store(write) => {
+                    kept.push(write);
+                    continue;
+                }
+                effect => effect,
+            };
+            if !kept.is_empty() {
+                self.keep_all(std::mem::take(&mut kept), reload).await;
             }
             match effect {
                 Effect::Append { id, writes } => {
-                    let batch = batch(writes, Durability::Durable);
+                    let batch = self.keep_ahead(writes, Durability::Durable, reload).await;
                     let store = self.store.clone();
                     self.write(Box::pin(
                         async move { DiskDone::Appended(id, store.append(batch).await) },
                     ))
                     .await;
                 }
-                Effect::Store(write) => self.keep(batch(vec![write], Durability::Relaxed)).await,
                 Effect::StoreFork { project, a, b } => {
                     let proof = ForkProof {
                         feed: feed_of(&project, &a.feed()),
@@ -54,11 +66,14 @@ impl Owner {
                         bytes_a: a.encode(),
                         bytes_b: b.encode(),
                     };
-                    self.keep(Batch {
+                    let mut batch = Batch {
                         fork_proofs: vec![proof],
                         ..Batch::default()
-                    })
-                    .await;
+                    };
+                    if reload {
+                        projections::spoil(&mut batch);
+                    }
+                    self.keep(batch).await;
                 }
                 Effect::Send { to, message } => self.send(to, message),
                 Effect::Broadcast { project, message } => {
@@ -100,10 +115,37 @@ impl Owner {
                     }
                 }
                 Effect::Notify(notice) => self.notice(notice),
-                Effect::Reload => {}
+                Effect::Store(_) | Effect::Reload => {}
             }
         }
+        if !kept.is_empty() {
+            self.keep_all(kept, reload).await;
+        }
         Ok(())
+    }
+
+    async fn keep_all(&mut self, writes: Vec<Write>, reload: bool) {
+        let last = self.keep_ahead(writes, Durability::Relaxed, reload).await;
+        self.keep(last).await;
+    }
+
+    /// One step's events and blobs for the store, with the rows that they change. What is too much for one batch is kept ahead of it.
+    async fn keep_ahead(&mut self, writes: Vec<Write>, durability: Durability, reload: bool) -> Batch {
+        let mut batch = Batch {
+            durability,
+            ..Batch::default()
+        };
+        match reload {
+            true => projections::spoil(&mut batch),
+            false => self.recount |= !projections::add(&self.node, &writes, &mut batch),
+        }
+        fill(&mut batch, writes);
+        let ahead = split(&mut batch, &self.node.me().0);
+        self.recount |= !ahead.is_empty() && !reload;
+        for batch in ahead {
+            self.keep(batch).await;
+        }
+        batch
     }
 
     /// Enters a write into the store's queue now, in order, and waits for it later.
@@ -221,7 +263,7 @@ impl Owner {
     fn load_blob(&self, project: Hash, hash: Hash) {
         let (store, answers) = (self.store.clone(), self.answers.clone());
         tokio::spawn(async move {
-            let blob = read_blob(&store, &project, hash).await;
+            let blob = look_up(&store, &project, hash).await;
             let _ = answers.send(Input::BlobLoaded { project, hash, blob }).await;
         });
     }
@@ -250,19 +292,28 @@ impl Owner {
 
 /// A blob of a project from the store, whole.
 pub(crate) async fn read_blob(store: &bzzz_store::Store, project: &Hash, hash: Hash) -> Option<Blob> {
+    match look_up(store, project, hash).await {
+        Loaded::Here(blob) => Some(blob),
+        Loaded::Erased | Loaded::Lost => None,
+    }
+}
+
+/// What the store has of a project's blob.
+async fn look_up(store: &bzzz_store::Store, project: &Hash, hash: Hash) -> Loaded {
     match store.blob(hash.0).await {
         Ok(BlobLookup::Present(row)) if row.project == project.0 => {
             let blob: Option<Blob> = codec::decode("blob", &row.bytes).ok();
-            let sound = blob.filter(|blob| blob.hash() == hash);
-            if sound.is_none() {
+            let Some(blob) = blob.filter(|blob| blob.hash() == hash) else {
                 tracing::warn!(%hash, "a stored text is not what its event names: the file was changed from outside");
-            }
-            sound
+                return Loaded::Lost;
+            };
+            Loaded::Here(blob)
         }
-        Ok(_) => None,
+        Ok(BlobLookup::Erased) => Loaded::Erased,
+        Ok(BlobLookup::Present(_) | BlobLookup::Absent) => Loaded::Lost,
         Err(e) => {
             tracing::warn!(error = %e, "could not read a blob");
-            None
+            Loaded::Lost
         }
     }
 }
@@ -276,11 +327,39 @@ pub(crate) fn feed_of(project: &Hash, feed: &FeedId) -> bzzz_store::FeedId {
     }
 }
 
-fn batch(writes: Vec<Write>, durability: Durability) -> Batch {
-    let mut batch = Batch {
-        durability,
-        ..Batch::default()
-    };
+/// Takes out of a batch that is too large what may go ahead of it: others' events before the first own one, in their order. A message and
+/// what waited for it can be more than the store takes at once; own events stay together.
+fn split(batch: &mut Batch, me: &[u8; 32]) -> Vec<Batch> {
+    if batch.payload_bytes() <= BATCH_BYTES {
+        return Vec::new();
+    }
+    let own = batch.events.iter().position(|event| event.feed.node == *me);
+    let rest = batch.events.split_off(own.unwrap_or(batch.events.len()));
+    let mut ahead: Vec<Batch> = Vec::new();
+    let mut bytes = 0;
+    for event in std::mem::replace(&mut batch.events, rest) {
+        bytes += event.bytes.len();
+        match ahead.last_mut().filter(|_| bytes <= BATCH_BYTES) {
+            Some(part) => part.events.push(event),
+            None => {
+                bytes = event.bytes.len();
+                ahead.push(Batch {
+                    events: vec![event],
+                    durability: Durability::Relaxed,
+                    ..Batch::default()
+                });
+            }
+        }
+    }
+    // The rows of the step belong to all of its events: until they are compared, nobody may rely on them.
+    if let Some(first) = ahead.first_mut() {
+        projections::spoil(first);
+        batch.projections.clear();
+    }
+    ahead
+}
+
+fn fill(batch: &mut Batch, writes: Vec<Write>) {
     for write in writes {
         batch.events.extend(write.events.iter().map(|event| EventRow {
             feed: feed_of(&write.project, &event.feed()),
@@ -297,7 +376,6 @@ fn batch(writes: Vec<Write>, durability: Durability) -> Batch {
             bytes: codec::encode(blob),
         }));
     }
-    batch
 }
 
 /// The outside world of this build is the log; bridges come with their own crate.
@@ -318,5 +396,66 @@ fn deliver(delivery: &Delivery) {
         Delivery::Act {
             task, token, action, ..
         } => tracing::info!(%task, token, action, "acted for a task"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ME: [u8; 32] = [1; 32];
+
+    fn event(node: u8, seq: u64, bytes: usize) -> EventRow {
+        EventRow {
+            feed: bzzz_store::FeedId {
+                project: [0; 32],
+                node: [node; 32],
+                incarnation: 0,
+            },
+            seq,
+            hash: [0; 32],
+            hlc: 0,
+            kind: 1,
+            bytes: vec![0; bytes],
+        }
+    }
+
+    fn numbers(batch: &Batch) -> Vec<u64> {
+        batch.events.iter().map(|e| e.seq).collect()
+    }
+
+    #[test]
+    fn a_large_step_is_split_in_order_and_own_events_stay_together() {
+        let quarter = BATCH_BYTES / 4;
+        let mut events: Vec<EventRow> = (0..10).map(|n| event(2, n, quarter)).collect();
+        events.extend([event(1, 10, 10), event(2, 11, quarter), event(1, 12, 10)]);
+        let mut batch = Batch {
+            events,
+            projections: vec![bzzz_store::Projection {
+                name: "threads".into(),
+                key: vec![1],
+                value: None,
+            }],
+            ..Batch::default()
+        };
+        let ahead = split(&mut batch, &ME);
+        let parts: Vec<Vec<u64>> = ahead.iter().map(numbers).collect();
+        assert_eq!(parts, [vec![0, 1, 2, 3], vec![4, 5, 6, 7], vec![8, 9]]);
+        assert_eq!(numbers(&batch), [10, 11, 12]);
+        assert_eq!(
+            (batch.durability, ahead[0].durability),
+            (Durability::Durable, Durability::Relaxed)
+        );
+        assert!(batch.projections.is_empty() && !ahead[0].meta.is_empty() && ahead[1].meta.is_empty());
+    }
+
+    #[test]
+    fn a_small_step_is_one_batch() {
+        let mut batch = Batch {
+            events: vec![event(2, 0, 100), event(1, 0, 100)],
+            ..Batch::default()
+        };
+        assert!(split(&mut batch, &ME).is_empty());
+        assert_eq!(batch.events.len(), 2);
     }
 }

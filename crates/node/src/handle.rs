@@ -22,6 +22,7 @@ use crate::analyse;
 use crate::boot::unix_ms;
 use crate::effects::{feed_of, read_blob};
 use crate::error::NodeError;
+use crate::projections::Rebuilt;
 
 /// Tells an answer that was put together before: when all that it was put together from is durable.
 pub(crate) type Telling = Box<dyn FnOnce() + Send>;
@@ -33,7 +34,7 @@ pub(crate) type Asking = Box<dyn FnOnce(&Node, u64) -> Telling + Send>;
 pub(crate) enum Request {
     Command(Box<Command>, oneshot::Sender<Result<Outcome, CommandError>>),
     Query(Asking),
-    Rebuild(oneshot::Sender<u64>),
+    Rebuild(oneshot::Sender<Rebuilt>),
     Stop,
 }
 
@@ -353,8 +354,8 @@ impl Handle {
         Ok(self.store.backup(to).await?)
     }
 
-    /// Folds everything anew from the stored events; returns how many there are.
-    pub async fn rebuild(&self) -> Result<u64, NodeError> {
+    /// Folds everything anew from the stored events, and compares and mends the projections.
+    pub async fn rebuild(&self) -> Result<Rebuilt, NodeError> {
         let (reply, answer) = oneshot::channel();
         self.requests
             .send(Request::Rebuild(reply))

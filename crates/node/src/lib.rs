@@ -11,11 +11,12 @@ mod error;
 mod handle;
 mod intake;
 mod owner;
+pub mod projections;
 mod receive;
 mod refusals;
 mod settings;
 
-pub use boot::IDENTITY_FILE;
+pub use boot::{IDENTITY_FILE, OPERATOR_FILE};
 pub use error::NodeError;
 pub use handle::{Handle, ReviewSpec};
 pub use settings::{ProjectSettings, Settings, built_in};

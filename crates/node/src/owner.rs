@@ -18,6 +18,7 @@ use crate::effects::{Disk, DiskDone};
 use crate::error::NodeError;
 use crate::handle::{Handle, Request, Shared, Telling};
 use crate::intake::Intake;
+use crate::projections::{self, Rebuilt};
 use crate::refusals::Refusals;
 use crate::settings::Settings;
 
@@ -59,6 +60,8 @@ pub(crate) struct Owner {
     pub(crate) wake_ms: u64,
     pub(crate) reload: bool,
     pub(crate) new_life: bool,
+    /// The rows of the projections have to be compared with the state.
+    pub(crate) recount: bool,
     pub(crate) inputs: VecDeque<Input>,
     pub(crate) tellings: VecDeque<(u64, Telling)>,
 }
@@ -91,6 +94,7 @@ pub(crate) async fn start(settings: Settings) -> Result<Handle, NodeError> {
     if config.join.is_some() {
         node = boot::load(&store, config.clone()).await?;
     }
+    projections::ensure(&store, &node).await?;
     let found = wanted.is_none() && settings.peers.is_empty() && node.projects().next().is_none();
     let (net, events) = Net::start(net_config(&settings, *keys.node.seed())).await?;
     let listeners = net.listeners().await;
@@ -129,6 +133,7 @@ pub(crate) async fn start(settings: Settings) -> Result<Handle, NodeError> {
         wake_ms: 0,
         reload: false,
         new_life: false,
+        recount: false,
         inputs: VecDeque::new(),
         tellings: VecDeque::new(),
     };
@@ -235,8 +240,27 @@ impl Owner {
             if self.reload {
                 self.reload().await?;
             }
+            if self.recount {
+                self.recount().await?;
+            }
         }
+        // An append may have become durable on the way.
+        self.tell();
         Ok(())
+    }
+
+    /// A step changed more rows than could be written with it.
+    async fn recount(&mut self) -> Result<(), NodeError> {
+        self.recount = false;
+        // What is compared has to be all there. What others wait for goes on after it.
+        while let Some(done) = self.disk.next().await {
+            match done {
+                DiskDone::Appended(id, Ok(())) => self.inputs.push_back(Input::Appended { id }),
+                DiskDone::Kept(Ok(())) => {}
+                DiskDone::Appended(_, Err(e)) | DiskDone::Kept(Err(e)) => return Err(stopping(e)),
+            }
+        }
+        projections::ensure(&self.store, &self.node).await
     }
 
     /// Tells the core where this node listens.
@@ -340,10 +364,9 @@ impl Owner {
                 Ok(())
             }
             Request::Rebuild(reply) => {
-                self.store.clear_projections().await?;
-                self.reload().await?;
+                let rebuilt = self.reload().await?;
                 // Whoever asked may have gone.
-                let _ = reply.send(self.node.projects().map(|(_, p)| p.feeds.total()).sum());
+                let _ = reply.send(rebuilt);
                 self.step(Input::Wake).await
             }
             Request::Stop => Ok(()),
@@ -360,8 +383,9 @@ impl Owner {
     }
 
     /// A feed lost accepted events to a fork or a cut: fold anew from the disk.
-    async fn reload(&mut self) -> Result<(), NodeError> {
+    async fn reload(&mut self) -> Result<Rebuilt, NodeError> {
         self.reload = false;
+        self.recount = false;
         while let Some(done) = self.disk.next().await {
             if let DiskDone::Appended(_, Err(e)) | DiskDone::Kept(Err(e)) = done {
                 return Err(stopping(e));
@@ -370,6 +394,7 @@ impl Owner {
         let mut node = boot::load(&self.store, self.config.clone()).await?;
         node.ask_after(&self.node);
         self.node = node;
+        let rebuilt = projections::compare(&self.store, &self.node).await?;
         self.inputs.clear();
         let effects = self.node.start(unix_ms());
         Box::pin(self.carry_out(effects)).await?;
@@ -386,7 +411,7 @@ impl Owner {
         for (_, telling) in self.tellings.drain(..) {
             telling();
         }
-        Ok(())
+        Ok(rebuilt)
     }
 
     /// An orderly end: agents drain, what is appended becomes durable, then everything closes.

@@ -18,8 +18,6 @@ pub(crate) enum Op {
     Append(Batch),
     /// Overwrite a blob and leave a tombstone.
     EraseBlob(Hash),
-    /// Empty the projections that are made from events, before a rebuild.
-    ClearProjections,
 }
 
 impl Op {
@@ -27,14 +25,14 @@ impl Op {
     pub(crate) fn payload_bytes(&self) -> usize {
         match self {
             Self::Append(batch) => batch.payload_bytes(),
-            Self::EraseBlob(_) | Self::ClearProjections => 0,
+            Self::EraseBlob(_) => 0,
         }
     }
 
     pub(crate) fn durability(&self) -> Durability {
         match self {
             Self::Append(batch) => batch.durability,
-            Self::EraseBlob(_) | Self::ClearProjections => Durability::Durable,
+            Self::EraseBlob(_) => Durability::Durable,
         }
     }
 }

@@ -42,8 +42,8 @@ pub use error::StoreError;
 pub use metrics::Metrics;
 pub use store::Store;
 pub use types::{
-    Batch, BlobLookup, BlobRow, Cursor, Durability, EventRow, FeedId, ForkProof, Hash, Head, KeyValue, LOCAL_PREFIX,
-    MAX_BATCH_BYTES, MAX_PAGE_BYTES, MAX_PAGE_ROWS, META_CLEAN_SHUTDOWN, META_RESTORED, Page, Projection,
+    Batch, BlobLookup, BlobRow, Cursor, Durability, EventRow, FeedId, ForkProof, Hash, Head, KeyValue, MAX_BATCH_BYTES,
+    MAX_PAGE_BYTES, MAX_PAGE_ROWS, META_CLEAN_SHUTDOWN, META_RESTORED, Page, Projection,
 };
 
 /// Name of the database file inside the data folder.

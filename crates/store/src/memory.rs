@@ -9,8 +9,8 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use crate::backend::Op;
 use crate::error::StoreError;
 use crate::types::{
-    Batch, BlobLookup, BlobRow, Cursor, EventRow, FeedId, ForkProof, Hash, Head, KeyValue, LOCAL_PREFIX,
-    MAX_PAGE_BYTES, Page, prefix_end,
+    Batch, BlobLookup, BlobRow, Cursor, EventRow, FeedId, ForkProof, Hash, Head, KeyValue, MAX_PAGE_BYTES, Page,
+    prefix_end,
 };
 
 /// Tables behind one lock; shared by the writer and the readers.
@@ -48,7 +48,6 @@ impl Memory {
             Op::EraseBlob(hash) => {
                 tables.blobs.insert(*hash, None);
             }
-            Op::ClearProjections => tables.projections.retain(|name, _| name.starts_with(LOCAL_PREFIX)),
         }
         Ok(())
     }

@@ -153,15 +153,6 @@ impl Store {
         self.write(Op::EraseBlob(hash)).await
     }
 
-    /// Empties all projections but the local ones ([`crate::LOCAL_PREFIX`]), durably; the caller then folds the events of
-    /// a scan again.
-    ///
-    /// # Errors
-    /// As for [`Store::append`].
-    pub async fn clear_projections(&self) -> Result<(), StoreError> {
-        self.write(Op::ClearProjections).await
-    }
-
     /// Events of a feed from a sequence number on, in order. May return fewer than `limit`
     /// ([`crate::MAX_PAGE_ROWS`], [`crate::MAX_PAGE_BYTES`]); an empty answer means that there are none.
     ///

@@ -20,10 +20,6 @@ pub const META_RESTORED: &str = "restored";
 /// Meta key that the store keeps for itself: `1` after an orderly close, `0` while open.
 pub const META_CLEAN_SHUTDOWN: &str = "clean_shutdown";
 
-/// A projection whose name starts with this is not made from events (idempotency keys, for example) and survives
-/// [`crate::Store::clear_projections`].
-pub const LOCAL_PREFIX: &str = "local.";
-
 /// A key and its value in a projection.
 pub type KeyValue = (Vec<u8>, Vec<u8>);
 
@@ -82,7 +78,7 @@ pub enum BlobLookup {
 /// One change of a projection table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Projection {
-    /// Name of the projection table, such as `tasks`; see [`LOCAL_PREFIX`].
+    /// Name of the projection table, such as `tasks`.
     pub name: String,
     /// Key within the table; ordered bytewise.
     pub key: Vec<u8>,

@@ -36,6 +36,7 @@ const OWNERS: &[(&str, &str)] = &[
 /// generators are seeded ones, for the simulator).
 const CORE_MAY_USE: &[&str] = &[
     "blake3",
+    "curve25519-dalek",
     "data-encoding",
     "ed25519-dalek",
     "minicbor",

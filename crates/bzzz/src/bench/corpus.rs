@@ -249,15 +249,17 @@ impl Group {
         (0..GROUP_NODES)
             .map(|n| {
                 let author = &self.authors[n];
+                let id = format!("reviewer-{}-{n}", self.number);
                 let endorsement = Endorsement {
                     project: self.project,
                     agent: author.agent.public(),
-                    id: format!("reviewer-{}-{n}", self.number),
                     role: "reviewer".to_owned(),
                     capabilities: vec!["review".to_owned()],
                     specialization: String::new(),
                     max_tasks: 3,
                     model: None,
+                    consent: AgentConsent::sign(&author.agent, self.project, author.key.public(), &id),
+                    id,
                 };
                 let endorsement = Signed::new(&author.key, endorsement);
                 self.write(n, vec![], &Body::AgentEndorsed(AgentEndorsed { endorsement }))

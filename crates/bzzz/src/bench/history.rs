@@ -40,19 +40,21 @@ pub fn run(extent: Extent) -> Result<Vec<Figure>> {
     let filled = runtime.block_on(fill(&data, extent.events, home(&data)?))?;
     let mut figures = vec![disk(&data, &filled)?];
     figures.extend(runtime.block_on(fold(&data, filled.events))?);
+    figures.push(runtime.block_on(rebuild(&data, filled.events))?);
     figures.push(start(&runtime, &data, filled.events)?);
     Ok(figures)
 }
 
-/// The key of the node that will start over the history.
+/// Makes the keys of the node that will start over the history, and tells which it is.
 fn home(data: &Path) -> Result<PublicKey> {
-    let attempt = "could not make the node's key";
+    let attempt = "could not make the node's keys";
     std::fs::DirBuilder::new()
         .mode(0o700)
         .create(data)
         .explain(Exit::Local, attempt, None)?;
-    let identity =
-        identity::load_or_create(&data.join(bzzz_node::IDENTITY_FILE)).explain(Exit::Local, attempt, None)?;
+    let key = |file| identity::load_or_create(&data.join(file)).explain(Exit::Local, attempt, None);
+    let identity = key(bzzz_node::IDENTITY_FILE)?;
+    key(bzzz_node::OPERATOR_FILE)?;
     Ok(PublicKey(identity.public_key()))
 }
 
@@ -283,6 +285,38 @@ fn take(replica: &mut Option<(State, Feeds)>, event: &Event, body: &Option<Body>
         state.apply(&Meta::of(event), body);
     }
     Ok(())
+}
+
+/// Makes the projections of the history, which was stored without them, and then compares them.
+async fn rebuild(data: &Path, events: u64) -> Result<Figure> {
+    let attempt = "could not rebuild the projections";
+    let store = open(data)?;
+    let mark = Instant::now();
+    let made = bzzz_node::projections::rebuild(&store, |_| {})
+        .await
+        .explain(Exit::Local, attempt, None)?;
+    let making = mark.elapsed();
+    let mark = Instant::now();
+    let compared = bzzz_node::projections::rebuild(&store, |_| {})
+        .await
+        .explain(Exit::Local, attempt, None)?;
+    let comparing = mark.elapsed();
+    store.close().await.explain(Exit::Local, attempt, None)?;
+    if made.events != events || made.rows != made.missing || compared.wrong() != 0 {
+        let what = format!("the projections are not those of the history: {made:?}, then {compared:?}");
+        return Err(fail(Exit::Local, what, None));
+    }
+    let how = format!(
+        "`bzzz rebuild` of a stopped node: {events} events folded, {} rows written; when all rows are right: {:.2} s",
+        made.rows,
+        comparing.as_secs_f64()
+    );
+    Ok(Figure::new(
+        NAME,
+        "rebuild",
+        format!("{:.2} s", making.as_secs_f64()),
+        how,
+    ))
 }
 
 /// Starts `bzzz up` over the history in a process of its own, then asks a node in this process whether all of it is there.

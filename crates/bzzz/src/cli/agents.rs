@@ -7,9 +7,12 @@ use super::exit::Exit;
 use super::failure::Result;
 use crate::client::http::segment;
 use crate::client::wire::AgentRow;
+use crate::offline::lists::{self, List};
 use crate::term::Screen;
 use crate::term::clean;
 use crate::term::table::table;
+
+const LISTING: &str = "could not list the agents";
 
 /// Arguments of `bzzz agents`.
 #[derive(Debug, clap::Args)]
@@ -63,8 +66,12 @@ pub fn run(args: AgentsArgs, context: &mut Context) -> Result<Exit> {
         context.show(&answer, |_| format!("{} {done}\n", clean::line(id)))?;
         return Ok(Exit::Ok);
     }
+    if let Some(answer) = lists::stopped(context, &List::Agents(args.role.clone()), LISTING)? {
+        context.show(&answer, |screen| draw(screen, &rows(&answer, "agents")))?;
+        return Ok(Exit::Ok);
+    }
     let query: Vec<(&str, &str)> = args.role.as_deref().map(|role| ("role", role)).into_iter().collect();
-    let answer = context.client()?.get("agents", &query, "could not list the agents")?;
+    let answer = context.client()?.get("agents", &query, LISTING)?;
     context.show(&answer, |screen| draw(screen, &rows(&answer, "agents")))?;
     Ok(Exit::Ok)
 }

@@ -8,9 +8,12 @@ use super::exit::Exit;
 use super::failure::Result;
 use crate::client::http::segment;
 use crate::client::wire::EscalationRow;
+use crate::offline::lists::{self, List};
 use crate::report::words;
 use crate::term::Screen;
 use crate::term::table::{command, pair, table};
+
+const LISTING: &str = "could not list the escalations";
 
 /// Arguments of `bzzz escalations`.
 #[derive(Debug, clap::Args)]
@@ -49,11 +52,17 @@ enum Action {
 
 /// Runs the command.
 pub fn run(args: EscalationsArgs, context: &mut Context) -> Result<Exit> {
+    if let Action::List { all } = &args.action
+        && let Some(answer) = lists::stopped(context, &List::Escalations(*all), LISTING)?
+    {
+        context.show(&answer, |screen| draw(screen, &rows(&answer, "escalations")))?;
+        return Ok(Exit::Ok);
+    }
     let client = context.client()?;
     let answer = match args.action {
         Action::List { all } => {
             let query: &[(&str, &str)] = if all { &[("state", "all")] } else { &[] };
-            let answer = client.get("escalations", query, "could not list the escalations")?;
+            let answer = client.get("escalations", query, LISTING)?;
             context.show(&answer, |screen| draw(screen, &rows(&answer, "escalations")))?;
             return Ok(Exit::Ok);
         }

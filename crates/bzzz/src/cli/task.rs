@@ -7,9 +7,11 @@ use super::exit::Exit;
 use super::failure::Result;
 use crate::client::http::segment;
 use crate::client::wire::TaskRow;
+use crate::offline::lists::{self, List};
 use crate::term::Screen;
 use crate::term::table::{pair, table};
 
+const LISTING: &str = "could not list the tasks";
 /// Longest description, bytes.
 const MAX_TEXT_BYTES: u64 = 256 << 10;
 
@@ -82,12 +84,18 @@ enum Action {
 
 /// Runs the command.
 pub fn run(args: TaskArgs, context: &mut Context) -> Result<Exit> {
+    if let Action::List { state } = &args.action
+        && let Some(answer) = lists::stopped(context, &List::Tasks(state.clone()), LISTING)?
+    {
+        context.show(&answer, |screen| draw(screen, &rows(&answer, "tasks")))?;
+        return Ok(Exit::Ok);
+    }
     let client = context.client()?;
     let path = |id: &str, what: &str| format!("tasks/{}{what}", segment(id));
     let answer = match args.action {
         Action::List { state } => {
             let query: Vec<(&str, &str)> = state.as_deref().map(|state| ("state", state)).into_iter().collect();
-            let answer = client.get("tasks", &query, "could not list the tasks")?;
+            let answer = client.get("tasks", &query, LISTING)?;
             context.show(&answer, |screen| draw(screen, &rows(&answer, "tasks")))?;
             return Ok(Exit::Ok);
         }

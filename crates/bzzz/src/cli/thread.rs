@@ -7,6 +7,7 @@ use super::exit::Exit;
 use super::failure::Result;
 use crate::client::http::segment;
 use crate::client::wire::{MessageRow, ThreadRow};
+use crate::offline::lists::{self, List};
 use crate::report::words;
 use crate::term::table::{pair, table};
 use crate::term::wrap::wrap;
@@ -14,6 +15,7 @@ use crate::term::{Ink, Screen, clean};
 
 /// Kinds of messages that people write.
 pub const KINDS: [&str; 6] = ["proposal", "question", "objection", "evidence", "agreement", "note"];
+const LISTING: &str = "could not list the threads";
 /// Longest message, bytes.
 const MAX_MESSAGE_BYTES: u64 = 256 << 10;
 
@@ -111,6 +113,12 @@ enum Action {
 
 /// Runs the command.
 pub fn run(args: ThreadArgs, context: &mut Context) -> Result<Exit> {
+    if let Action::List { state } = &args.action
+        && let Some(answer) = lists::stopped(context, &List::Threads(state.clone()), LISTING)?
+    {
+        context.show(&answer, |screen| draw(screen, &rows(&answer, "threads")))?;
+        return Ok(Exit::Ok);
+    }
     let client = context.client()?;
     let attempt = "could not change the thread";
     let act =
@@ -118,7 +126,7 @@ pub fn run(args: ThreadArgs, context: &mut Context) -> Result<Exit> {
     let (answer, done) = match args.action {
         Action::List { state } => {
             let query: Vec<(&str, &str)> = state.as_deref().map(|state| ("state", state)).into_iter().collect();
-            let answer = client.get("threads", &query, "could not list the threads")?;
+            let answer = client.get("threads", &query, LISTING)?;
             context.show(&answer, |screen| draw(screen, &rows(&answer, "threads")))?;
             return Ok(Exit::Ok);
         }

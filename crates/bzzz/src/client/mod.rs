@@ -21,7 +21,7 @@
 //! | `GET threads/{id}/report` | | `{report, certificate}` as it stands |
 //! | `GET admit`, `POST admit` | `{peer, weight}` | `{pending: [peer]}`, `{peer, epoch}` |
 //! | `POST log/verify` | `{feed}` | [`wire::CheckAnswer`] |
-//! | `POST backup`, `POST rebuild` | `{to}`, `{}` | `{…}`, `{events}` |
+//! | `POST backup`, `POST rebuild` | `{to}`, `{}` | `{…}`, `{events, rows, wrong}` |
 //!
 //! Ids in paths are percent-encoded. Every answer that is not 2xx carries a [`wire::Fault`].
 

@@ -1,13 +1,17 @@
-//! Work on the data folder of a node that is not running: check the log, back up, restore, drop the projections.
+//! Work on the data folder of a node that is not running: list what is in it, check the log, back up, restore, make the projections
+//! anew.
 //!
 //! The store's lock says whether a node runs: then the commands ask it instead, because only one process may have the
 //! folder open. Nothing here ever makes a data folder that was not there, except `restore`.
 
+pub mod lists;
 pub mod log;
 
 use std::future::Future;
 use std::path::PathBuf;
 
+use bzzz_node::NodeError;
+use bzzz_node::projections::{self, Rebuilt};
 use bzzz_store::{DATABASE_FILE, Manifest, Store, StoreConfig, StoreError};
 
 use crate::cli::exit::Exit;
@@ -67,15 +71,16 @@ pub fn backup(store: Store, to: PathBuf, attempt: &'static str) -> Result<Manife
     })
 }
 
-/// Drops the projections; the next start makes them again from the events. Gives the number of feeds.
-pub fn rebuild(store: Store, attempt: &'static str) -> Result<usize> {
+/// Makes the projections anew from the events. `progress` hears how many events of how many are folded.
+pub fn rebuild(store: Store, mut progress: impl FnMut(u64, u64) + Send, attempt: &'static str) -> Result<Rebuilt> {
     with(store, attempt, |store| async move {
-        store
-            .clear_projections()
-            .await
-            .map_err(|error| explain(&error, attempt))?;
         let heads = store.heads().await.map_err(|error| explain(&error, attempt))?;
-        Ok(heads.len())
+        let all = heads.iter().map(|head| head.seq + 1).sum();
+        let rebuilt = projections::rebuild(&store, |folded| progress(folded, all)).await;
+        rebuilt.map_err(|error| match error {
+            NodeError::Store(error) => explain(&error, attempt),
+            error => from_sentence(Exit::Verify, attempt, &error.to_string()),
+        })
     })
 }
 

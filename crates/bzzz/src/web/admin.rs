@@ -142,10 +142,10 @@ pub async fn backup(State(app): State<App>, Asked(body): Asked<Backup>) -> Answe
     ok(json!({ "to": body.to, "bytes": manifest.bytes, "sha256": manifest.sha256, "feeds": manifest.heads.len() }))
 }
 
-/// `POST rebuild`: folds everything anew from the stored events.
+/// `POST rebuild`: folds everything anew from the stored events, and mends the projections.
 pub async fn rebuild(State(app): State<App>) -> Answer {
-    let events = app.handle.rebuild().await?;
-    ok(json!({ "events": events }))
+    let rebuilt = app.handle.rebuild().await?;
+    ok(json!({ "events": rebuilt.events, "rows": rebuilt.rows, "wrong": rebuilt.wrong() }))
 }
 
 /// `POST node/drain`, `…/kill`.

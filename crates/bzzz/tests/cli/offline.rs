@@ -54,6 +54,63 @@ fn a_folder_without_data_is_not_made() {
 }
 
 #[test]
+fn lists_of_a_stopped_node_come_from_its_folder() {
+    let place = Place::new();
+    close(&data(&place));
+    for args in [
+        &["thread", "list"][..],
+        &["task", "list"],
+        &["escalations", "list"],
+        &["agents"],
+    ] {
+        let args: Vec<&str> = args.iter().copied().chain(["--data", "d"]).collect();
+        let ran = place.run(&args);
+        assert!(ran.ok().out.starts_with("no "), "{ran:?}");
+        assert!(ran.err.contains("no node runs on d: read from its folder"), "{ran:?}");
+    }
+    // What changes something still needs the node.
+    place
+        .run(&["thread", "close", "abcd", "--data", "d"])
+        .fails(4, &["could not find a running node"]);
+}
+
+#[test]
+fn rows_that_cannot_be_read_are_told_and_rebuilt() {
+    use bzzz_core::projection::VERSION;
+    use bzzz_store::{Batch, Projection};
+    let place = Place::new();
+    let store = data(&place);
+    let change = |name: &str, value: &[u8]| Projection {
+        name: name.to_owned(),
+        key: vec![3; 32],
+        value: Some(value.to_vec()),
+    };
+    let damage = Batch {
+        projections: vec![change("projects", b"no row"), change("threads", b"no row")],
+        meta: vec![("projections".to_owned(), Some(VERSION.to_be_bytes().to_vec()))],
+        ..Batch::default()
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(store.append(damage)).expect("written");
+    close(&store);
+    place
+        .run(&["thread", "list", "--data", "d"])
+        .fails(5, &["could not list the threads", "bzzz rebuild"]);
+    let ran = place.run(&["rebuild", "--data", "d"]);
+    assert!(
+        ran.ok().out.contains("2 were wrong and are mended (2 of nothing"),
+        "{ran:?}"
+    );
+    assert_eq!(
+        place.run(&["rebuild", "--data", "d"]).ok().out,
+        "0 rows from 0 events: all were right\n"
+    );
+    place.run(&["thread", "list", "--data", "d"]).ok();
+}
+
+#[test]
 fn a_folder_that_a_node_has_open_is_left_to_it() {
     let place = Place::new();
     let store = data(&place);

@@ -2,8 +2,8 @@
 
 use bzzz_core::blob::BlobRef;
 use bzzz_core::body::{
-    Answers, Authority, Body, Choice, Endorsement, FinalVote, Genesis, Policy, Pool, Proposed, Roster, Seat, Signed,
-    ThreadKind, ThreadOpened, Timing,
+    AgentConsent, Answers, Authority, Body, Choice, Endorsement, FinalVote, Genesis, Policy, Pool, Proposed, Roster,
+    Seat, Signed, ThreadKind, ThreadOpened, Timing,
 };
 use bzzz_core::certificate::{CERTIFICATE_VERSION, Certificate};
 use bzzz_core::crypto::{Hash, Keypair};
@@ -71,6 +71,7 @@ fn certificate(votes: [Choice; 3]) -> (Certificate, Hash) {
                 specialization: String::new(),
                 max_tasks: 3,
                 model: Some("gpt-4o".into()),
+                consent: AgentConsent::sign(&key, project, hosts[at].public(), ids[at]),
             };
             (key, Signed::new(hosts[at], endorsement), votes[at])
         })

@@ -83,6 +83,15 @@ fn a_running_and_a_stopped_node_are_verified_and_rebuilt() {
     review(&place, &a, 1);
     let before = a.state();
     let http = a.http();
+    let mut running = json!({});
+    for name in ["threads", "tasks", "agents", "escalations"] {
+        let path = if name == "escalations" {
+            "escalations?state=all"
+        } else {
+            name
+        };
+        running[name] = a.get(path)[name].clone();
+    }
     place.run(&["log", "verify", "--node", &http]).ok();
     place.run(&["rebuild", "--node", &http]).ok();
     until_live(&[&a], 1);
@@ -92,7 +101,26 @@ fn a_running_and_a_stopped_node_are_verified_and_rebuilt() {
     place.run(&["log", "verify", "--data", &data]).ok();
     assert_eq!(a.end(rustix::process::Signal::TERM), Some(0));
     place.run(&["log", "verify", "--data", &data]).ok();
-    place.run(&["rebuild", "--data", &data]).ok();
+    // A stopped node's lists say what the running one's said, as far as it is on record.
+    for (args, name) in [
+        (&["thread", "list"][..], "threads"),
+        (&["task", "list"], "tasks"),
+        (&["agents"], "agents"),
+        (&["escalations", "list", "--all"], "escalations"),
+    ] {
+        let args: Vec<&str> = args.iter().copied().chain(["--data", &data, "--json"]).collect();
+        let list = place.run(&args).ok().json();
+        assert_eq!(list["stopped"], true);
+        same_rows(&list[name], &running[name], name);
+    }
+    let text = place.run(&["thread", "list", "--data", &data]);
+    assert!(text.ok().out.contains("decided"), "{text:?}");
+    assert!(text.err.contains("no node runs on"), "{text:?}");
+    let rebuilt = place.run(&["rebuild", "--data", &data, "--json"]).ok().json();
+    assert_eq!(
+        (rebuilt["wrong"].as_u64(), rebuilt["rows"].as_u64().map(|n| n > 4)),
+        (Some(0), Some(true))
+    );
     let copy = place.path("copy.db");
     place
         .run(&["backup", copy.to_str().expect("a path"), "--data", &data])
@@ -100,6 +128,21 @@ fn a_running_and_a_stopped_node_are_verified_and_rebuilt() {
     let a = Start::new("a", "security,reviewer").up(&place);
     until_live(&[&a], 1);
     assert_eq!(a.state(), before);
+}
+
+/// Every row of the one list is in the other, with the same values of what both have; whether an agent is there only a running node knows.
+fn same_rows(stopped: &Value, running: &Value, name: &str) {
+    let rows = |list: &Value| list.as_array().expect("a list").clone();
+    let (stopped, running) = (rows(stopped), rows(running));
+    assert_eq!(stopped.len(), running.len(), "{name}");
+    for row in running {
+        let found = stopped.iter().find(|r| r["id"] == row["id"]).expect("the same row");
+        for (key, value) in row.as_object().expect("an object") {
+            if found.get(key).is_some() && !["status", "tasks"].contains(&key.as_str()) {
+                assert_eq!(&found[key], value, "{name}: {key} of {row}");
+            }
+        }
+    }
 }
 
 fn agent(node: &Node, role: &str) -> (String, String) {

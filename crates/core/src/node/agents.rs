@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::{AgentSpec, Ctx, Effect, Notice, Project};
-use crate::body::{AgentEndorsed, AgentRetired, Body, Endorsement, Signed, TaskAnnounced};
+use crate::body::{AgentConsent, AgentEndorsed, AgentRetired, Body, Endorsement, Signed, TaskAnnounced};
 use crate::crypto::{Hash, Keypair, PublicKey};
 use crate::wire::AgentStatus;
 
@@ -47,7 +47,7 @@ impl LocalAgent {
             && task.capabilities.iter().all(|c| self.spec.capabilities.contains(c))
     }
 
-    fn endorsement(&self, project: Hash) -> Endorsement {
+    fn endorsement(&self, project: Hash, node: PublicKey) -> Endorsement {
         Endorsement {
             project,
             agent: self.key.public(),
@@ -57,6 +57,7 @@ impl LocalAgent {
             specialization: self.spec.specialization.clone(),
             max_tasks: self.spec.max_tasks,
             model: self.spec.model.as_ref().map(|m| m.family.clone()),
+            consent: AgentConsent::sign(&self.key, project, node, &self.spec.id),
         }
     }
 }
@@ -121,7 +122,7 @@ impl Project {
     /// Endorses an agent's key, unless the very same endorsement stands already.
     fn declare(&mut self, ctx: &mut Ctx<'_>, id: &str) {
         let agent = &self.agents[id];
-        let wanted = agent.endorsement(self.id);
+        let wanted = agent.endorsement(self.id, self.me.node);
         let known = self.state.agents.get(&self.me.node, &agent.key.public());
         let stands = known.is_some_and(|r| !r.retired && r.endorsement.statement == wanted);
         // The id may be another node's: then this agent stays down, and the node says so. What this node has declared and not taken

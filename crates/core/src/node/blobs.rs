@@ -1,19 +1,22 @@
-//! Blobs: which are here, which are needed in memory, and which are asked for.
+//! Blobs: which are here, which are needed in memory, and which are asked for ([`super::wants`]).
+//!
+//! A text that an event names and that is not here was lost, has not come yet, or was erased. The disk knows: it keeps a tombstone of what was
+//! erased. So the disk is asked before others are, and what was erased is never asked for again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Ctx, Effect, Project};
+use super::wants::{Ask, Wants};
+use super::{Ctx, Effect, Loaded, Project};
 use crate::blob::{Blob, BlobRef, MAX_BLOB_BYTES};
 use crate::body::Body;
-use crate::crypto::Hash;
+use crate::crypto::{Hash, PublicKey};
+use crate::plant;
 use crate::wire::Wire;
 
 /// Bytes of blobs kept in memory; the oldest go first, and come back from the store when they are needed.
 pub const CACHE_BYTES: usize = 32 * 1024 * 1024;
-/// Blobs that are asked for at a time.
-pub const MAX_WANTED: usize = 1024;
-/// A request for a blob is repeated, at another peer, after this long, milliseconds.
-pub const RETRY_MS: u64 = 1_000;
+/// Short blobs are pushed by their author: so long one is waited for before it is asked for, milliseconds.
+pub const PUSH_MS: u64 = 50;
 
 /// Blobs in memory, bounded.
 #[derive(Debug, Default)]
@@ -22,15 +25,10 @@ pub struct Cache {
     order: BTreeMap<u64, Hash>,
     bytes: usize,
     next: u64,
-    pub(super) wanted: BTreeMap<Hash, Want>,
-    pub(super) loading: std::collections::BTreeSet<Hash>,
-}
-
-/// A blob that is asked for.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Want {
-    pub tries: u32,
-    pub next_ms: u64,
+    pub(super) wants: Wants,
+    loading: BTreeSet<Hash>,
+    /// What the disk has a tombstone of, as far as it was looked for.
+    erased: BTreeSet<Hash>,
 }
 
 impl Cache {
@@ -78,52 +76,64 @@ pub fn blobs_of(body: &Body) -> Vec<BlobRef> {
 }
 
 impl Project {
-    /// Notes that a blob belongs here; asks for it if it is missing.
-    pub(super) fn expect_blob(&mut self, now: u64, reference: &BlobRef) {
-        let known = self.have.contains(&reference.hash) || self.blobs.get(&reference.hash).is_some();
-        if known || reference.len > MAX_BLOB_BYTES as u64 || self.blobs.wanted.len() >= MAX_WANTED {
-            return;
+    /// At the start: asks for what stored events name and is not stored.
+    pub(super) fn expect_named(&mut self, now: u64) {
+        for (hash, author) in std::mem::take(&mut self.named) {
+            if !self.have.contains(&hash) {
+                self.blobs.wants.add(hash, author, now);
+            }
         }
-        // Short blobs are pushed by their author: give them a moment before asking.
-        let want = Want {
-            tries: 0,
-            next_ms: now + 50,
-        };
-        self.blobs.wanted.entry(reference.hash).or_insert(want);
+    }
+
+    /// Notes that a blob belongs here, named by `author`; asks for it if it is missing.
+    pub(super) fn expect_blob(&mut self, now: u64, author: PublicKey, reference: &BlobRef) {
+        let known = self.have.contains(&reference.hash) || self.blobs.get(&reference.hash).is_some();
+        if !known && reference.len <= MAX_BLOB_BYTES as u64 && !self.blobs.erased.contains(&reference.hash) {
+            self.blobs.wants.add(reference.hash, author, now + PUSH_MS);
+        }
     }
 
     /// The blob, if it is in memory; otherwise it is loaded or asked for, and the caller tries again when it came.
     pub(super) fn need_blob(&mut self, ctx: &mut Ctx<'_>, reference: &BlobRef) -> Option<&Blob> {
         if self.blobs.get(&reference.hash).is_none() {
             if self.have.contains(&reference.hash) {
-                if self.blobs.loading.insert(reference.hash) {
-                    ctx.out.silent(Effect::LoadBlob {
-                        project: self.id,
-                        hash: reference.hash,
-                    });
-                }
+                self.load_blob(ctx, reference.hash);
             } else {
-                self.expect_blob(ctx.now, reference);
+                self.expect_blob(ctx.now, self.me.node, reference);
+                self.blobs.wants.need(reference.hash, ctx.now);
             }
         }
         self.blobs.get(&reference.hash)
     }
 
+    fn load_blob(&mut self, ctx: &mut Ctx<'_>, hash: Hash) {
+        if self.blobs.loading.insert(hash) {
+            let project = self.id;
+            ctx.out.silent(Effect::LoadBlob { project, hash });
+        }
+    }
+
     /// A blob was read from the store.
-    pub(super) fn blob_loaded(&mut self, ctx: &mut Ctx<'_>, hash: Hash, blob: Option<Blob>) {
+    pub(super) fn blob_loaded(&mut self, ctx: &mut Ctx<'_>, hash: Hash, loaded: Loaded) {
         self.blobs.loading.remove(&hash);
-        match blob {
-            Some(blob) if blob.hash() == hash => self.blobs.insert(blob),
-            _ => {
-                // Erased, or lost with an unsynced write: others may still have it.
+        match loaded {
+            Loaded::Here(blob) if blob.hash() == hash => {
+                self.have.insert(hash);
+                self.blobs.wants.done(&hash);
+                self.blobs.insert(blob);
+            }
+            // Erased on purpose: it must not come back, wherever it still is.
+            Loaded::Erased if !plant::active("erased_is_lost") => {
                 self.have.remove(&hash);
-                self.blobs.wanted.insert(
-                    hash,
-                    Want {
-                        tries: 0,
-                        next_ms: ctx.now,
-                    },
-                );
+                self.blobs.wants.done(&hash);
+                self.blobs.erased.insert(hash);
+            }
+            // Lost with an unsynced write, or never here: others may have it.
+            Loaded::Here(_) | Loaded::Erased | Loaded::Lost => {
+                self.have.remove(&hash);
+                if self.blobs.get(&hash).is_none() {
+                    self.blobs.wants.is_lost(hash, self.me.node, ctx.now);
+                }
             }
         }
         self.dirty = true;
@@ -132,10 +142,10 @@ impl Project {
     /// A blob came from a peer. Only what was asked for, or belongs to a known event, is kept.
     pub(super) fn blob_received(&mut self, ctx: &mut Ctx<'_>, blob: Blob) {
         let hash = blob.hash();
-        if blob.bytes.len() > MAX_BLOB_BYTES || self.have.contains(&hash) {
+        if blob.bytes.len() > MAX_BLOB_BYTES || self.have.contains(&hash) || self.blobs.erased.contains(&hash) {
             return;
         }
-        if self.blobs.wanted.remove(&hash).is_none() {
+        if !self.blobs.wants.done(&hash) {
             // Pushed ahead of its event: memory only, until the event says that it belongs here.
             self.blobs.insert(blob);
             self.dirty = true;
@@ -154,28 +164,36 @@ impl Project {
         self.dirty = true;
     }
 
-    /// Asks for missing blobs, each time at another member.
+    /// Asks for missing blobs: first the disk, then their author, then each time another member. Returns when to call again.
     pub(super) fn blob_timers(&mut self, ctx: &mut Ctx<'_>) -> u64 {
-        let mut wake = u64::MAX;
-        if self.blobs.wanted.is_empty() {
-            return wake;
+        if self.blobs.wants.is_empty() {
+            return u64::MAX;
         }
-        let roster = self.state.rosters.latest();
-        let peers: Vec<_> = ctx.peers.keys().filter(|p| roster.is_member(p)).copied().collect();
-        for (hash, want) in &mut self.blobs.wanted {
-            if want.next_ms <= ctx.now {
-                if let Some(to) = peers.get(want.tries as usize % peers.len().max(1)) {
-                    let message = Wire::WantBlob {
-                        project: self.id,
-                        hash: *hash,
-                    };
-                    ctx.out.speak(Effect::Send { to: *to, message });
+        let due = self.blobs.wants.due(ctx.now);
+        if !due.is_empty() {
+            let roster = self.state.rosters.latest();
+            let peers: Vec<_> = ctx.peers.keys().filter(|p| roster.is_member(p)).copied().collect();
+            for ask in due {
+                let (hash, tries, author) = match ask {
+                    Ask::Disk(hash) => {
+                        self.load_blob(ctx, hash);
+                        continue;
+                    }
+                    Ask::Others(hash, tries, author) => (hash, tries, author),
+                };
+                // Who is asked first differs from text to text, so that one that answers nothing slows down only some.
+                let place = tries as usize + usize::from(hash.0[0]);
+                let to = match tries == 0 && peers.contains(&author) {
+                    true => Some(&author),
+                    false => peers.get(place % peers.len().max(1)),
+                };
+                if let Some(to) = to.copied() {
+                    let project = self.id;
+                    let message = Wire::WantBlob { project, hash };
+                    ctx.out.speak(Effect::Send { to, message });
                 }
-                want.tries = want.tries.saturating_add(1);
-                want.next_ms = ctx.now + RETRY_MS * u64::from(want.tries.min(30));
             }
-            wake = wake.min(want.next_ms);
         }
-        wake
+        self.blobs.wants.wake()
     }
 }

@@ -11,32 +11,26 @@ pub const MAX_REMINDERS: u32 = 8;
 impl Project {
     /// Reminds of unanswered questions and ends those whose time is over: the asking node does, or whoever stands in for it.
     pub(super) fn drive_escalations(&mut self, ctx: &mut Ctx<'_>) -> u64 {
-        let mut wake = u64::MAX;
-        let open: Vec<Hash> = self
-            .state
-            .escalations
-            .keys()
-            .copied()
-            .filter(|id| {
-                let status = self.state.escalation_status(id);
-                matches!(status, EscalationStatus::Open | EscalationStatus::Acknowledged)
-            })
-            .collect();
         if !self.is_seat() {
-            return wake;
+            return u64::MAX;
         }
-        for id in open {
-            wake = wake.min(self.drive_escalation(ctx, id));
-        }
-        wake
+        let open: Vec<Hash> = self.open_questions.iter().copied().collect();
+        open.into_iter()
+            .map(|id| self.drive_escalation(ctx, id))
+            .min()
+            .unwrap_or(u64::MAX)
     }
 
     fn drive_escalation(&mut self, ctx: &mut Ctx<'_>, id: Hash) -> u64 {
+        let status = self.state.escalation_status(&id);
+        if !matches!(status, EscalationStatus::Open | EscalationStatus::Acknowledged) {
+            self.open_questions.remove(&id);
+            return u64::MAX;
+        }
         let escalation = &self.state.escalations[&id];
         let Some((meta, body)) = escalation.opened.clone() else {
             return u64::MAX;
         };
-        let status = self.state.escalation_status(&id);
         let reminders = escalation.reminders();
         let step = ctx.cfg.pace.backup_ms * self.rank(&id, &meta.node(), ctx.now);
         let end = meta.hlc.ms().saturating_add(body.timeout_ms).saturating_add(step);

@@ -221,7 +221,7 @@ impl Project {
         for reference in blobs_of(&body) {
             match self.blobs.get(&reference.hash).cloned() {
                 Some(blob) => self.keep_blob(ctx, blob),
-                None => self.expect_blob(ctx.now, &reference),
+                None => self.expect_blob(ctx.now, meta.node(), &reference),
             }
         }
         self.notify(

@@ -60,14 +60,14 @@ pub enum Input {
         /// [`Effect::Append`]'s id.
         id: u64,
     },
-    /// A blob was read from the store; none: it is not there.
+    /// A blob was read from the store, or is not there.
     BlobLoaded {
         /// The project.
         project: Hash,
         /// Its hash.
         hash: Hash,
-        /// Salt and bytes.
-        blob: Option<Blob>,
+        /// What the store has of it.
+        blob: Loaded,
     },
     /// Two events with one number, one of them from the store.
     ForkFound {
@@ -110,6 +110,17 @@ pub enum Input {
         /// What.
         command: Command,
     },
+}
+
+/// What a store has of a blob.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Loaded {
+    /// Salt and bytes.
+    Here(Blob),
+    /// A tombstone: it was erased on purpose, and is not to be fetched again.
+    Erased,
+    /// Nothing, or nothing that can be read: others may have it.
+    Lost,
 }
 
 /// One project's part of an append.

@@ -27,11 +27,12 @@ mod sync;
 mod tasks;
 mod turn;
 mod votes;
+mod wants;
 
 pub use agents::LocalAgent;
 pub use blobs::blobs_of;
 pub use config::{Admit, AgentSpec, ModelSpec, NodeConfig, Pace};
-pub use io::{Command, CommandError, Delivery, Effect, Input, Notice, Outcome, Thing, Write};
+pub use io::{Command, CommandError, Delivery, Effect, Input, Loaded, Notice, Outcome, Thing, Write};
 pub use project::Project;
 pub use proposals::{FINDINGS_GRACE_MS, MAX_PROPOSALS, is_veto};
 pub use sync::MAX_TTL_MS;

@@ -7,7 +7,7 @@ use super::agents::LocalAgent;
 use super::turn::Turn;
 use super::{Ctx, Effect, Notice};
 use crate::blob::Blob;
-use crate::body::{Body, Choice};
+use crate::body::{Body, Choice, ThreadKind};
 use crate::change::ChangeSet;
 use crate::crypto::{Hash, PublicKey};
 use crate::diff::Change;
@@ -43,12 +43,16 @@ pub struct Project {
     pub(super) ledger: Ledger,
     pub(super) have: BTreeSet<Hash>,
     pub(super) blobs: super::blobs::Cache,
+    /// At the start: what the loaded events name, and who named it.
+    pub(super) named: Vec<(Hash, PublicKey)>,
     pub(super) turns: BTreeMap<u64, Turn>,
     pub(super) opinions: BTreeMap<(Hash, PublicKey), Choice>,
     pub(super) subjects: BTreeMap<Hash, Arc<(ChangeSet, Change)>>,
     pub(super) insights: BTreeMap<Hash, super::proposals::Insight>,
     pub(super) open_threads: BTreeSet<Hash>,
     pub(super) open_tasks: BTreeSet<Hash>,
+    /// Questions to people that may want a reminder or an end.
+    pub(super) open_questions: BTreeSet<Hash>,
     pub(super) ready_since: BTreeMap<Hash, u64>,
     /// The open questions of membership, while they are as they were looked up last.
     pub(super) questions: Option<Arc<[Question]>>,
@@ -80,12 +84,14 @@ impl Project {
             agents: BTreeMap::new(),
             have: BTreeSet::new(),
             blobs: super::blobs::Cache::default(),
+            named: Vec::new(),
             turns: BTreeMap::new(),
             opinions: BTreeMap::new(),
             subjects: BTreeMap::new(),
             insights: BTreeMap::new(),
             open_threads: BTreeSet::new(),
             open_tasks: BTreeSet::new(),
+            open_questions: BTreeSet::new(),
             ready_since: BTreeMap::new(),
             questions: None,
             epoch_began: genesis.header().hlc,
@@ -115,6 +121,8 @@ impl Project {
         if let Some(body) = body {
             // Nothing is held at the start.
             let _ = self.take(&Meta::of(event), body);
+            let named = super::blobs_of(body).into_iter().map(|r| (r.hash, event.node()));
+            self.named.extend(named);
             // Stored in the order of coming, so that the highest time so far says when.
             let thread = match body {
                 Body::FindingsPosted(b) => Some(b.findings.statement.thread),
@@ -146,8 +154,20 @@ impl Project {
             _ => {}
         }
         match body {
-            Body::ThreadOpened(_) => {
+            // Nobody drives a discussion.
+            Body::ThreadOpened(b) if b.kind == ThreadKind::Review => {
                 self.open_threads.insert(meta.hash());
+            }
+            Body::Escalated(_) => {
+                self.open_questions.insert(meta.hash());
+            }
+            // An earlier answer to one question may open another of its thread again.
+            Body::EscalationAnswered(b) => {
+                let question = self.state.escalations.get(&b.answer.statement.escalation);
+                let asked = question.and_then(|e| e.opened.as_ref()).map(|(_, asked)| asked.thread);
+                let thread = asked.and_then(|id| self.state.threads.get(&id));
+                self.open_questions
+                    .extend(thread.into_iter().flat_map(|t| t.escalations.values()));
             }
             Body::TaskAnnounced(_) => {
                 self.open_tasks.insert(meta.hash());
@@ -193,6 +213,7 @@ impl Project {
         for spec in specs {
             self.host(ctx, spec);
         }
+        self.expect_named(ctx.now);
         self.dirty = true;
     }
 

@@ -63,6 +63,7 @@ impl Project {
         if self.state.rosters.latest().is_member(&peer) {
             self.send_heads(ctx, peer, true);
             self.next_heartbeat_ms = 0;
+            self.blobs.wants.author_came(&peer, ctx.now);
             for (a, b) in self.sync.forks.values() {
                 let message = Wire::Fork {
                     project: self.id,

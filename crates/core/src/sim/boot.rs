@@ -23,7 +23,7 @@ impl World {
         let mut ends = std::collections::BTreeMap::new();
         loop {
             let mut node = Node::new(self.members[n].cfg.clone());
-            super::carry::load(&mut node, &mut ends, self.members[n].disk.records());
+            super::carry::load(&mut node, &mut ends, &self.members[n].disk);
             if !node.cuts_bind(&mut ends) {
                 return node;
             }

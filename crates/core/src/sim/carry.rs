@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::disk::Record;
+use super::disk::{Disk, Record};
 use super::world::{Happening, Nature, World};
 use crate::crypto::Hash;
 use crate::event::FeedId;
-use crate::node::{Delivery, Effect, Input, Node, Notice};
+use crate::node::{Delivery, Effect, Input, Loaded, Node, Notice};
 use crate::plant;
 use crate::wire::Wire;
 
 /// Loads what is on a disk.
-pub(super) fn load(node: &mut Node, ends: &mut BTreeMap<(Hash, FeedId), u64>, records: &[Record]) {
+pub(super) fn load(node: &mut Node, ends: &mut BTreeMap<(Hash, FeedId), u64>, disk: &Disk) {
+    let records = disk.records();
     for record in records {
         if let Record::Fork(project, a, b) = record
             && !plant::active("lost_fork_proof")
@@ -26,7 +27,9 @@ pub(super) fn load(node: &mut Node, ends: &mut BTreeMap<(Hash, FeedId), u64>, re
         }
     }
     for record in records {
-        if let Record::Blob(project, blob) = record {
+        if let Record::Blob(project, blob) = record
+            && !disk.is_erased(*project, blob.hash())
+        {
             node.load_blob_hash(project, blob.hash());
         }
     }
@@ -73,13 +76,19 @@ impl World {
                 }
             }
             Effect::LoadBlob { project, hash } => {
-                let blob = self.members[n].disk.blob(project, hash).map(|b| (**b).clone());
+                let disk = &self.members[n].disk;
+                let blob = match disk.blob(project, hash) {
+                    Some(blob) => Loaded::Here((**blob).clone()),
+                    None if disk.is_erased(project, hash) => Loaded::Erased,
+                    None => Loaded::Lost,
+                };
                 let delay = self.dice.range(0, 5);
                 self.local_later(n, delay, Input::BlobLoaded { project, hash, blob });
             }
             Effect::Send { to, message } => {
                 self.check_spoken(n, &message);
                 self.check_texts_sent(n, &to, &message);
+                self.check_text_asked(n, &message);
                 self.on_the_wire(&message);
                 if let Some(to) = self.index.get(&to).copied() {
                     self.send(n, to, message);

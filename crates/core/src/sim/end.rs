@@ -73,6 +73,9 @@ impl World {
                 }
             }
         }
+        if let Some(what) = self.missing_text(&nodes) {
+            return unrest("texts", what);
+        }
         let group = &self.groups[g];
         let waiting = group.nodes.iter().find(|n| {
             self.members[**n].nature == Nature::Honest

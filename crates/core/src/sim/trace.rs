@@ -2,8 +2,16 @@
 //!
 //! A step is marked by a few bytes that differ where steps differ; to mark all of it would cost more than the step.
 
-use crate::node::{Effect, Input};
+use crate::node::{Effect, Input, Loaded};
 use crate::wire::Wire;
+
+fn has(loaded: &Loaded) -> u8 {
+    match loaded {
+        Loaded::Here(_) => 1,
+        Loaded::Erased => 2,
+        Loaded::Lost => 0,
+    }
+}
 
 /// Bytes that tell inputs apart, for the trace.
 pub(super) fn mark_input(input: &Input) -> Vec<u8> {
@@ -16,7 +24,7 @@ pub(super) fn mark_input(input: &Input) -> Vec<u8> {
         }
         Input::Events { from, events, .. } => [&[13, events.len() as u8], &from.0[..8]].concat(),
         Input::Appended { id } => [&[4], &id.to_le_bytes()[..]].concat(),
-        Input::BlobLoaded { hash, blob, .. } => [&[5, u8::from(blob.is_some())], &hash.0[..8]].concat(),
+        Input::BlobLoaded { hash, blob, .. } => [&[5, has(blob)], &hash.0[..8]].concat(),
         Input::ForkFound { .. } => vec![6],
         Input::Analysed { ask, result } => {
             let n = result.as_ref().map_or(255, |f| f.len() as u8);

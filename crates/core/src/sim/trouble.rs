@@ -106,7 +106,9 @@ impl World {
         let messages = p.state.threads.values().flat_map(|t| t.messages.values());
         // What is not durable yet is also still to be sent.
         let kept = messages.filter(|m| disk.is_durable(project, m.reference.feed, m.reference.seq));
-        let texts: Vec<_> = kept.map(|m| m.message.statement.text.hash).collect();
+        let texts = kept.map(|m| m.message.statement.text.hash);
+        // People erase what is there.
+        let texts: Vec<_> = texts.filter(|text| disk.blob(project, *text).is_some()).collect();
         if let Some(text) = self.dice.pick(&texts).copied() {
             self.members[n].disk.erase(project, text);
             self.summary.saw("text erased");

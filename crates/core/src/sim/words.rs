@@ -3,7 +3,7 @@
 use super::world::World;
 use crate::body::kind_name;
 use crate::event::Event;
-use crate::node::{Delivery, Effect, Input, Notice};
+use crate::node::{Delivery, Effect, Input, Loaded, Notice};
 use crate::wire::Wire;
 
 fn event_words(bytes: &[u8]) -> String {
@@ -67,7 +67,15 @@ pub(super) fn describe_input(w: &World, input: &Input) -> String {
         }
         Input::Connected { peer, .. } => format!("Connected {}", w.who(peer)),
         Input::Disconnected { peer } => format!("Disconnected {}", w.who(peer)),
-        Input::BlobLoaded { hash, blob, .. } => format!("BlobLoaded {} {}", hash.short(), blob.is_some()),
+        Input::BlobLoaded { hash, blob, .. } => format!(
+            "BlobLoaded {} {}",
+            hash.short(),
+            match blob {
+                Loaded::Here(_) => "here",
+                Loaded::Erased => "erased",
+                Loaded::Lost => "lost",
+            }
+        ),
         Input::ForkFound { a, b, .. } => format!("ForkFound {} against {}", event_words(a), event_words(b)),
         Input::Analysed { ask, result } => match result {
             Ok(found) => format!("Analysed {ask}: {} findings", found.len()),

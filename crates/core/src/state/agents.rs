@@ -80,12 +80,4 @@ impl Agents {
             .filter(|(_, r)| r.endorsement.statement.id == id)
             .min_by_key(|(_, r)| r.first)
     }
-
-    /// By the agent's key alone.
-    pub fn by_agent(&self, agent: &PublicKey) -> Option<(PublicKey, &AgentRecord)> {
-        self.by_key
-            .iter()
-            .find(|((_, a), _)| a == agent)
-            .map(|((node, _), r)| (*node, r))
-    }
 }

@@ -123,7 +123,12 @@ impl Escalation {
 
     /// The option that was chosen, if enough owners have answered. `first`: each owner's first answer in the thread, whichever
     /// question it was to; only that one counts, so that nobody settles again what is settled by answering another question.
-    fn chosen(&self, rosters: &RosterChain, answers: Answers, first: &BTreeMap<String, OrderKey>) -> Option<u32> {
+    pub(super) fn chosen(
+        &self,
+        rosters: &RosterChain,
+        answers: Answers,
+        first: &BTreeMap<String, OrderKey>,
+    ) -> Option<u32> {
         let voices = self.voices(rosters);
         let is_first = |v: &&Voice<'_>| v.answer.is_some_and(|(order, _)| first.get(v.owner) == Some(&order));
         let said = || {
@@ -178,7 +183,7 @@ impl State {
     }
 
     /// When each owner first answered a question of a thread that counts.
-    fn first_answers(&self, thread: &Thread) -> BTreeMap<String, OrderKey> {
+    pub(super) fn first_answers(&self, thread: &Thread) -> BTreeMap<String, OrderKey> {
         let mut first: BTreeMap<String, OrderKey> = BTreeMap::new();
         let asked = thread.escalations.values().filter_map(|id| self.escalations.get(id));
         for escalation in asked.filter(|e| e.counts(&self.rosters, thread.opened.as_ref())) {

@@ -25,10 +25,11 @@ pub use thread::{DecidedEntry, FindingsEntry, MessageEntry, Thread, ThreadStatus
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::body::{Body, MembershipChange, Policy, RosterChanged, Signed, Statement};
+use crate::body::{Body, Endorsement, MembershipChange, Policy, RosterChanged, Signed, Statement};
 use crate::crypto::{Hash, PublicKey};
 use crate::event::{Event, EventRef, FeedId, OrderKey};
 use crate::hlc::Hlc;
+use crate::plant;
 use crate::roster::RosterChain;
 
 /// What an event is, apart from what it says: computed once, handed to every fold.
@@ -336,6 +337,12 @@ pub fn check_statements(event: &Event, body: &Body) -> Result<(), &'static str> 
             Err("a statement in it is not signed by the key that it names")
         }
     }
+    fn consented(seat: &Signed<Endorsement>) -> Result<(), &'static str> {
+        match seat.statement.is_consented(&seat.by) || plant::active("unasked_agent") {
+            true => Ok(()),
+            false => Err("an endorsement of an agent whose key does not say so"),
+        }
+    }
     let project = event.project();
     let of_project = |p: &Hash| {
         if *p == project {
@@ -354,14 +361,14 @@ pub fn check_statements(event: &Event, body: &Body) -> Result<(), &'static str> 
             if b.endorsement.by != event.node() {
                 return Err("an endorsement is signed by another node");
             }
-            check(&b.endorsement)
+            check(&b.endorsement).and_then(|()| consented(&b.endorsement))
         }
         Body::MessagePosted(b) => of_project(&b.message.statement.project).and_then(|()| check(&b.message)),
         Body::FindingsPosted(b) => of_project(&b.findings.statement.project).and_then(|()| check(&b.findings)),
         Body::Proposed(b) => {
             b.panel.iter().try_for_each(|seat| {
                 of_project(&seat.statement.project)?;
-                check(seat)
+                check(seat).and_then(|()| consented(seat))
             })?;
             b.vetoes.iter().try_for_each(|veto| {
                 of_project(&veto.statement.project)?;

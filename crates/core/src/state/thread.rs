@@ -99,11 +99,20 @@ impl Thread {
 
     /// Whether its home has ended it.
     pub fn closed(&self) -> Option<bool> {
+        self.closing().map(|(_, resolved)| resolved)
+    }
+
+    /// Where its home has ended it.
+    pub fn closed_at(&self) -> Option<OrderKey> {
+        self.closing().map(|(at, _)| at)
+    }
+
+    fn closing(&self) -> Option<(OrderKey, bool)> {
         let (opened, _) = self.opened.as_ref()?;
         self.closings
-            .values()
-            .find(|(at, _)| at.feed.node == opened.node())
-            .map(|(_, resolved)| *resolved)
+            .iter()
+            .find(|(_, (by, _))| by.feed.node == opened.node())
+            .map(|(at, (_, resolved))| (*at, *resolved))
     }
 
     /// The first decision that its votes carry.
@@ -134,7 +143,8 @@ impl Thread {
                 .filter_map(|id| state.escalations.get(id).map(|e| (*id, e)))
                 .filter(|(_, e)| e.counts(&state.rosters, self.opened.as_ref()))
         };
-        let chosen = |e: &Escalation| state.chosen(e);
+        let first = state.first_answers(self);
+        let chosen = |e: &Escalation| e.chosen(&state.rosters, state.policy.answers, &first);
         if let Some((id, option)) = asked().find_map(|(id, e)| chosen(e).map(|option| (id, option))) {
             return ThreadStatus::Answered { escalation: id, option };
         }

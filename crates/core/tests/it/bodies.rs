@@ -94,17 +94,21 @@ pub fn roster(g: &mut Generator) -> Roster {
     }
 }
 
-pub fn endorsement(g: &mut Generator, project: Hash, agent: PublicKey) -> Endorsement {
-    Endorsement {
+/// An endorsement that both say: the node that hosts the agent, and the agent.
+pub fn endorsement(g: &mut Generator, project: Hash, node: &Keypair) -> Signed<Endorsement> {
+    let (agent, id) = (keypair(g), name(g));
+    let statement = Endorsement {
         project,
-        agent,
-        id: name(g),
+        agent: agent.public(),
         role: name(g),
         capabilities: list(g, name),
         specialization: option(g, name).unwrap_or_default(),
         max_tasks: g.integer(32) as u32,
         model: option(g, name),
-    }
+        consent: AgentConsent::sign(&agent, project, node.public(), &id),
+        id,
+    };
+    Signed::new(node, statement)
 }
 
 fn choice(g: &mut Generator) -> Choice {
@@ -157,8 +161,8 @@ pub fn body(kind: u16, g: &mut Generator) -> Body {
         }),
         10 => Body::AgentEndorsed(AgentEndorsed {
             endorsement: {
-                let (project, agent) = (hash(g), key(g));
-                Signed::new(&signer, endorsement(g, project, agent))
+                let project = hash(g);
+                endorsement(g, project, &signer)
             },
         }),
         11 => Body::AgentRetired(AgentRetired { agent: key(g) }),
@@ -296,8 +300,8 @@ fn vote_body(kind: u16, g: &mut Generator, signer: &Keypair) -> Body {
             let project = hash(g);
             let mut panel: Vec<_> = (0..1 + g.below(6))
                 .map(|_| {
-                    let (node, agent) = (keypair(g), key(g));
-                    Signed::new(&node, endorsement(g, project, agent))
+                    let node = keypair(g);
+                    endorsement(g, project, &node)
                 })
                 .collect();
             panel.sort_by_key(|s| s.statement.agent);

@@ -358,10 +358,18 @@ fn a_proposal_that_does_not_belong_is_refused() {
         }),
         endorsement,
     );
-    // Agents that strangers endorse are there, and weigh nothing.
+    let unasked = proposal(ann, &|_, p| {
+        p.panel[0] = Signed::new(&stranger, p.panel[0].statement.clone());
+    });
+    refused(unasked, endorsement);
+    // Agents that go with a stranger are there, and weigh nothing.
     let foreign = proposal(ann, &|_, p| {
         for seat in &mut p.panel {
-            *seat = Signed::new(&stranger, seat.statement.clone());
+            let mut agents = FIVE.iter().map(|(n, id)| w.agent(*n, id));
+            let agent = agents.find(|a| a.public() == seat.statement.agent).expect("an agent");
+            let mut statement = seat.statement.clone();
+            statement.consent = AgentConsent::sign(&agent, w.project(), stranger.public(), &statement.id);
+            *seat = Signed::new(&stranger, statement);
         }
     });
     assert_eq!(

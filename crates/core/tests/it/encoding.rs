@@ -1,11 +1,12 @@
 //! One value has one form, and nothing else is accepted.
 
 use bzzz_core::body::{
-    AdminActed, Body, ChunkDrawn, Endorsement, FinalVote, KINDS, MAX_NUMBER, Signed, Statement, kind_name,
+    AdminActed, AgentEndorsed, Body, ChunkDrawn, Endorsement, FinalVote, KINDS, MAX_NUMBER, Signed, Statement,
+    kind_name,
 };
 use bzzz_core::codec::{self, CodecError};
 use bzzz_core::crypto::{self, Context, Hash, Keypair, Signature};
-use bzzz_core::event::{Draft, EVENT_VERSION, Event, EventError, Header, MAX_DEPS, MAX_EVENT_BYTES};
+use bzzz_core::event::{Checked, Draft, EVENT_VERSION, Event, EventError, Header, MAX_DEPS, MAX_EVENT_BYTES};
 use bzzz_core::hlc::Hlc;
 use minicbor::bytes::ByteVec;
 use proptest::prelude::*;
@@ -13,11 +14,12 @@ use proptest::prelude::*;
 use crate::bodies;
 use crate::generator::Generator;
 
-const CONTEXTS: [Context; 14] = [
+const CONTEXTS: [Context; 15] = [
     Context::Event,
     Context::Roster,
     Context::RosterChange,
     Context::Endorsement,
+    Context::Agent,
     Context::Message,
     Context::Findings,
     Context::Commit,
@@ -152,8 +154,8 @@ fn each_context_is_a_signature_space_of_its_own() {
 fn a_statement_signed_for_one_purpose_is_not_taken_for_another() {
     let g = &mut Generator::new(3);
     let key = bodies::keypair(g);
-    let (project, agent) = (bodies::hash(g), bodies::key(g));
-    let statement = bodies::endorsement(g, project, agent);
+    let project = bodies::hash(g);
+    let statement = bodies::endorsement(g, project, &key).statement;
     let signature = key.sign(FinalVote::CONTEXT, &codec::encode(&statement));
     let crossed = Signed {
         statement: statement.clone(),
@@ -331,4 +333,33 @@ proptest! {
         wire.truncate(noise[0].0 as usize % wire.len());
         let _ = Event::decode_trusted(&wire);
     }
+}
+
+#[test]
+fn an_endorsement_without_the_agents_word_for_this_node_is_refused() {
+    let g = &mut Generator::new(11);
+    let (host, thief) = (bodies::keypair(g), bodies::keypair(g));
+    let project = bodies::hash(g);
+    let good = bodies::endorsement(g, project, &host);
+    let check = |by: &Keypair, endorsement: Signed<Endorsement>| {
+        let body = Body::AgentEndorsed(AgentEndorsed { endorsement });
+        let draft = Draft {
+            project,
+            incarnation: 0,
+            seq: 0,
+            prev: Hash::ZERO,
+            hlc: Hlc(1),
+            epoch: 0,
+            deps: vec![],
+        };
+        Checked::check(&Event::sign(by, draft, &body).encode()).is_ok()
+    };
+    assert!(check(&host, good.clone()));
+    assert!(!check(&thief, Signed::new(&thief, good.statement.clone())));
+    let mut other = good.statement.clone();
+    other.id.push('2');
+    assert!(!check(&host, Signed::new(&host, other)), "another id");
+    let mut anew = good.statement;
+    anew.max_tasks += 1;
+    assert!(check(&host, Signed::new(&host, anew)), "what the node alone says");
 }

@@ -15,7 +15,7 @@ use crate::random::random_world;
 use crate::world::{LATER_MS, Replica, START_MS, World, fold};
 
 /// Delivers everything at random: shuffled, some twice, and once more as anti-entropy would.
-fn deliver(w: &World, fork: Option<&Event>, order: u64) -> Replica {
+pub fn deliver(w: &World, fork: Option<&Event>, order: u64) -> Replica {
     let g = &mut Generator::new(order);
     let mut mail: Vec<&Event> = w.events.iter().chain(fork).collect();
     for _ in 0..mail.len() / 4 {

@@ -13,6 +13,7 @@ mod judging;
 mod membership;
 mod mesh;
 mod ownership;
+mod projections;
 mod python;
 mod random;
 mod turn;

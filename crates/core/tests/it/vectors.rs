@@ -83,11 +83,12 @@ fn events() -> Vec<Value> {
 }
 
 fn signatures() -> Vec<Value> {
-    const ALL: [Context; 14] = [
+    const ALL: [Context; 15] = [
         Context::Event,
         Context::Roster,
         Context::RosterChange,
         Context::Endorsement,
+        Context::Agent,
         Context::Message,
         Context::Findings,
         Context::Commit,

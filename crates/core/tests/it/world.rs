@@ -229,6 +229,7 @@ impl World {
                 specialization: String::new(),
                 max_tasks: 3,
                 model: model.map(Into::into),
+                consent: AgentConsent::sign(&self.agent(i, id), self.project(), self.members[i].node(), id),
             },
         )
     }

@@ -3,5 +3,6 @@
 mod crash;
 mod flood;
 mod mesh;
+mod projections;
 mod review;
 mod support;

@@ -7,7 +7,7 @@ use super::write::SqliteWriter;
 use super::{sql_error, to_db};
 use crate::backend::Op;
 use crate::error::StoreError;
-use crate::types::{Batch, BlobRow, EventRow, FeedId, ForkProof, Hash, LOCAL_PREFIX, Projection};
+use crate::types::{Batch, BlobRow, EventRow, FeedId, ForkProof, Hash, Projection};
 
 impl SqliteWriter {
     /// Carries out one operation; [`StoreError::Fork`] when it is to be refused.
@@ -17,14 +17,6 @@ impl SqliteWriter {
             Op::EraseBlob(hash) => self
                 .erase_blob(hash)
                 .map_err(|e| sql_error("erase a blob in", &self.path, &e)),
-            Op::ClearProjections => self
-                .conn
-                .execute(
-                    "DELETE FROM projections WHERE substr(name, 1, length(?1)) <> ?1",
-                    [LOCAL_PREFIX],
-                )
-                .map(|_| ())
-                .map_err(|e| sql_error("clear the projections in", &self.path, &e)),
         }
     }
 

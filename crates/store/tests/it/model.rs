@@ -18,7 +18,6 @@ enum Step {
         relaxed: bool,
     },
     Erase(u8),
-    Clear,
     Reopen,
 }
 
@@ -35,7 +34,6 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         12 => append.prop_map(|(events, changes, blobs, proof, relaxed)| Step::Append { events, changes, blobs, proof, relaxed }),
         2 => (0..4_u8).prop_map(Step::Erase),
-        1 => Just(Step::Clear),
         1 => Just(Step::Reopen),
     ]
 }
@@ -191,10 +189,6 @@ async fn run(steps: &[Step], config: StoreConfig) {
             Step::Erase(number) => {
                 store.erase_blob([*number; 32]).await.unwrap();
                 model.blobs.insert(*number, BlobLookup::Erased);
-            }
-            Step::Clear => {
-                store.clear_projections().await.unwrap();
-                model.projections.clear();
             }
             Step::Reopen if reopens => {
                 store.close().await.unwrap();

@@ -194,26 +194,6 @@ fn projections_are_sorted_ranges() {
 }
 
 #[test]
-fn clearing_projections_leaves_the_rest() {
-    check(|store| async move {
-        let mut batch = events(feed(1), 0..2);
-        batch.projections = vec![put("tasks", b"a", b"1"), put("local", b"b", b"2")];
-        batch.projections.push(put("local.requests", b"id", b"answer"));
-        batch.meta = vec![("node".to_owned(), Some(b"key".to_vec()))];
-        batch.blobs = vec![blob(1, b"text".to_vec())];
-        store.append(batch).await.unwrap();
-        store.clear_projections().await.unwrap();
-        assert_eq!(store.projection_range("tasks", b"", 9).await.unwrap(), []);
-        assert_eq!(store.projection_range("local", b"", 9).await.unwrap(), []);
-        let kept = store.projection("local.requests", b"id").await.unwrap();
-        assert_eq!(kept, Some(b"answer".to_vec()), "not made from events");
-        assert_eq!(scan_all(&store).await.len(), 2);
-        assert_eq!(store.meta("node").await.unwrap(), Some(b"key".to_vec()));
-        assert!(matches!(store.blob([1; 32]).await.unwrap(), BlobLookup::Present(_)));
-    });
-}
-
-#[test]
 fn meta_values_are_set_and_deleted() {
     check(|store| async move {
         let set = |value: Option<&[u8]>| Batch {

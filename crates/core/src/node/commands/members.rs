@@ -50,6 +50,9 @@ impl Project {
                 )));
             }
         };
+        if let Err(why) = self.state.rosters.latest().admit(*node, &join.statement) {
+            return Err(conflict(format!("could not let node {node} in: {why}")));
+        }
         Ok(Outcome::Event(self.consent(ctx, MembershipChange::Admit(join))))
     }
 

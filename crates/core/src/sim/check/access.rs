@@ -44,6 +44,40 @@ impl World {
         self.violate("members-only", what);
     }
 
+    /// A text is asked for: not one that was erased here.
+    pub fn check_text_asked(&mut self, n: usize, wire: &Wire) {
+        let Wire::WantBlob { project, hash } = wire else { return };
+        if self.honest(n) && self.members[n].disk.is_erased(*project, *hash) {
+            let what = format!(
+                "{} asks for text {}, which was erased there",
+                self.name(n),
+                hash.short()
+            );
+            self.violate("erased", what);
+        }
+    }
+
+    /// A text that an honest member named, that somebody here has and another has not; none when all have what there is.
+    pub fn missing_text(&self, nodes: &[usize]) -> Option<String> {
+        let has = |n: usize, project: Hash, hash: Hash| self.members[n].disk.blob(project, hash).is_some();
+        for n in nodes {
+            let p = self.project_of(*n)?;
+            let threads = p.state.threads.values();
+            let messages = threads.flat_map(|t| t.messages.values()).chain(p.state.mail.values());
+            let said = messages.map(|m| (m.reference.feed.node, m.message.statement.text.hash));
+            let opened = p.state.threads.values().filter_map(|t| t.opened.as_ref());
+            let subjects = opened.filter_map(|(m, o)| Some((m.node(), o.subject?.hash)));
+            for (author, hash) in said.chain(subjects) {
+                let honest = self.index.get(&author).is_some_and(|a| self.honest(*a));
+                let erased = self.members[*n].disk.is_erased(p.id(), hash);
+                if honest && !erased && !has(*n, p.id(), hash) && nodes.iter().any(|other| has(*other, p.id(), hash)) {
+                    return Some(format!("{} does not get text {}", self.name(*n), hash.short()));
+                }
+            }
+        }
+        None
+    }
+
     /// Anybody may listen to what is published: it has no texts.
     pub fn check_published(&mut self, n: usize, wire: &Wire) {
         let texts = match wire {

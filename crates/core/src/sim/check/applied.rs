@@ -15,6 +15,9 @@ impl World {
         if !self.honest(n) {
             return;
         }
+        if let Body::AgentEndorsed(b) = body {
+            self.check_endorsed(n, &meta.node(), &b.endorsement.statement);
+        }
         if matches!(body, Body::ShareMoved(_) | Body::ChunkReturned(_)) {
             self.check_shares(n);
         }

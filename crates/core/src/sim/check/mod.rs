@@ -4,6 +4,7 @@
 //! for what they believe, never for what is right. Each check costs about as much as what it checks.
 
 mod access;
+mod agents;
 mod applied;
 mod feeds;
 mod leases;

@@ -4,6 +4,7 @@
 //! it. It decides nothing about honest nodes: whether they believe it is what the invariants are about. To add lies, write a file
 //! with a `LIES` of its own and name it in the list here.
 
+mod agents;
 pub(super) mod decisions;
 mod flood;
 mod membership;
@@ -11,6 +12,7 @@ mod numbers;
 mod powers;
 mod presence;
 mod strangers;
+mod texts;
 
 use super::dice::Dice;
 use super::world::World;
@@ -40,12 +42,14 @@ pub(super) type Lie = (&'static str, fn(&mut Liar<'_>) -> Option<Said>);
 
 /// All lies.
 pub(super) const LIES: &[&[Lie]] = &[
+    agents::LIES,
     flood::LIES,
     membership::LIES,
     numbers::LIES,
     powers::LIES,
     presence::LIES,
     strangers::LIES,
+    texts::LIES,
 ];
 
 /// One of the lies whose name has `only` in it.

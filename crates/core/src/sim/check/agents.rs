@@ -1,0 +1,29 @@
+//! Agents: an honest node's agents are its own, whoever else claims them.
+
+use crate::body::Endorsement;
+use crate::crypto::PublicKey;
+use crate::sim::world::World;
+
+impl World {
+    /// An endorsement has taken effect at a node: nobody but its host has endorsed the agent of an honest node.
+    pub fn check_endorsed(&mut self, n: usize, by: &PublicKey, endorsement: &Endorsement) {
+        let host = (0..self.members.len()).find(|m| {
+            let cfg = &self.members[*m].cfg;
+            let key = |id: &str| cfg.key.agent(&endorsement.project, id).public();
+            cfg.agents.iter().any(|a| key(&a.id) == endorsement.agent)
+        });
+        let Some(host) = host.filter(|host| self.honest(*host)) else {
+            return;
+        };
+        if self.members[host].me != *by {
+            let what = format!(
+                "{} takes {}'s agent {} for one of {}",
+                self.name(n),
+                self.name(host),
+                endorsement.id,
+                self.who(by)
+            );
+            self.violate("agents", what);
+        }
+    }
+}
