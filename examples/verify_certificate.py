@@ -2,8 +2,7 @@
 import base64, collections, hashlib, sys
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # from the package cryptography
 class Array(list): raw = b""  # an array that keeps its encoding: hashes and signatures are over slices of the file
-def check(ok, why):
-    if not ok: raise ValueError(why)
+def check(ok, why): return ok or sys.exit(f"the certificate does not hold: {why}")
 def item(b, at):  # one item of deterministic CBOR (RFC 8949, 4.2.1): number, bytes, text, array, false, true or null
     start, major, n, at, array = at, b[at] >> 5, b[at] & 31, at + 1, Array()
     if b[start] in b"\xf4\xf5\xf6": return (False, True, None)[b[start] - 0xF4], at
@@ -61,5 +60,7 @@ def certificate(b, pin):
     tally += "".join(f"\nveto of {by.hex()}, lifted by {', '.join(lifts.values()) or 'nobody'}" for _, by, _ in vetoes)
     return f"holds, {'pinned' if pin else 'not pinned'}: {name} ({project.hex()}){tally}"
 BEGIN, WORDS = "-----BEGIN BZZZ DECISION CERTIFICATE-----", ("approves", "requests changes", "abstains")
-try: print(certificate(base64.b64decode(open(sys.argv[1]).read().split(BEGIN)[1].split("-----END")[0]), sys.argv[2:]))
+try: text = open((sys.argv + [""])[1], errors="replace").read(); begin = text.index(BEGIN) + len(BEGIN)
+except (OSError, ValueError) as why: sys.exit(print(f"no certificate is there ({why}); usage: {__doc__}", file=sys.stderr) or 2)
+try: print(certificate(base64.b64decode(text[begin:].split("-----END")[0]), sys.argv[2:]))
 except Exception as why: sys.exit(f"the certificate does not hold: {why or type(why).__name__}")

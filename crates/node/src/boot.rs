@@ -47,12 +47,14 @@ pub async fn keys(data: Option<PathBuf>, store: &Store) -> Result<Keys, NodeErro
         let Some(folder) = data else {
             return Ok((Identity::generate()?, Identity::generate()?));
         };
-        for file in [IDENTITY_FILE, OPERATOR_FILE].map(|name| folder.join(name)) {
+        // Where no node has started on the log yet, nobody knows of an operator.
+        for (name, had) in [(IDENTITY_FILE, has_log), (OPERATOR_FILE, wrote.is_some())] {
+            let file = folder.join(name);
             let missing = matches!(file.symlink_metadata(), Err(e) if e.kind() == std::io::ErrorKind::NotFound);
-            if missing && has_log && restored {
+            if missing && had && restored {
                 let file = file.display();
                 tracing::warn!(%file, "the restored folder has no such key: a new one is made, and this node is a stranger");
-            } else if missing && has_log {
+            } else if missing && had {
                 return Err(NodeError::KeyLost {
                     path: file,
                     log: whose(wrote),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::context::Context;
 use super::exit::Exit;
-use super::failure::{Result, fail, fail_because};
+use super::failure::{Explained, Result, fail, fail_because};
 use crate::client::place::{ATTEMPT, Place};
 use crate::client::trail::Trail;
 use crate::client::wire::ReviewRequest;
@@ -64,6 +64,9 @@ pub struct ReviewArgs {
 pub fn run(args: ReviewArgs, context: &mut Context) -> Result<Exit> {
     let settings = settings(&args, context)?;
     check_roles(&args.roles)?;
+    for path in args.output.iter().chain(&args.certificate) {
+        super::text::check_writable(path)?;
+    }
     let (request, warnings) = match args.follow {
         Some(_) => (None, vec![]),
         None => {
@@ -91,9 +94,37 @@ pub fn run(args: ReviewArgs, context: &mut Context) -> Result<Exit> {
     trail.end_on_signals(ATTEMPT, context.global.json, paint);
     let outcome = following::run(&mut place, &trail, request.as_ref(), &mut display);
     display.finish();
-    let (mut report, certificate) = outcome?;
+    let outcome = outcome?;
+    trail.over();
+    show(&args, &settings, format, outcome, context).map_err(|error| lost(error, &trail))
+}
+
+/// The review is over, and its report could not be written.
+fn lost(error: anyhow::Error, trail: &Trail) -> anyhow::Error {
+    let explained = error.downcast_ref::<Explained>();
+    let (exit, hint) = explained.map_or((Exit::Local, None), |e| (e.exit, e.hint.clone()));
+    let again = trail.follow_command().unwrap_or_default();
+    let hint = match hint {
+        Some(hint) => format!("{hint}; then: {again}"),
+        None => again,
+    };
+    error.context(Explained {
+        what: "the review is over, and its result could not be kept".to_owned(),
+        hint: Some(hint),
+        exit,
+    })
+}
+
+/// Keeps the certificate, writes the report; the exit status says the verdict.
+fn show(
+    args: &ReviewArgs,
+    settings: &Settings,
+    format: Format,
+    (mut report, certificate): following::Outcome,
+    context: &mut Context,
+) -> Result<Exit> {
     report.certificate = match certificate {
-        Some(text) => Some(keep_certificate(&args, &settings, &report, &text)?),
+        Some(text) => Some(keep_certificate(args, settings, &report, &text)?),
         None => None,
     };
     let screen = if args.output.is_some() {
@@ -107,7 +138,6 @@ pub fn run(args: ReviewArgs, context: &mut Context) -> Result<Exit> {
         None => context.out.text(&text)?,
     }
     context.out.flush()?;
-    trail.over();
     Ok(report::exit(&report, settings.review.fail_on))
 }
 

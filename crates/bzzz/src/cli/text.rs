@@ -36,6 +36,25 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// Refuses a path that cannot be written later, before the work whose result goes there.
+pub fn check_writable(path: &Path) -> Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let because = match (path.is_dir(), folder.is_dir()) {
+        (true, _) => "it is a folder",
+        (_, false) => "its folder is not there",
+        _ => return Ok(()),
+    };
+    Err(fail_because(
+        Exit::Local,
+        format!("could not write {}", path.display()),
+        because,
+        Some("check the path: nothing was begun"),
+    ))
+}
+
 /// Those of the file that is replaced; for a new one the usual ones, less the umask.
 fn permissions(path: &Path) -> std::fs::Permissions {
     std::fs::metadata(path).map_or_else(|_| std::fs::Permissions::from_mode(0o666), |meta| meta.permissions())

@@ -116,6 +116,7 @@ impl Embedded {
             .build()
             .explain(Exit::Local, attempt.clone(), Some("the system refuses more threads"))?;
         let (mut closer, status) = runtime.block_on(async {
+            outlive_size_limits();
             let listener = bind(settings).await?;
             let http = listener.local_addr().explain(Exit::Local, attempt.clone(), None)?;
             let handle = bzzz_node::start(wanted).await.map_err(|e| refused(&attempt, &e))?;
@@ -156,6 +157,13 @@ impl Embedded {
             runtime: Some(runtime),
             closer,
         })
+    }
+
+    /// Why it has stopped by itself; none when it has not, or does not say so soon.
+    pub fn why_stopped(&self) -> Option<String> {
+        let runtime = self.runtime.as_ref()?;
+        let wait = async { tokio::time::timeout(LAST_WORDS, self.closer.handle.wait()).await };
+        runtime.block_on(wait).ok().flatten()
     }
 
     /// What ends it, for whoever hears of a signal.
@@ -225,6 +233,14 @@ fn serve(listener: TcpListener, router: axum::Router) -> (watch::Sender<bool>, w
         done.send_replace(true);
     });
     (quit, served)
+}
+
+/// A file that grows beyond the limit of the process is an error of that write, which is told, and not the end of the
+/// process. The handler stays for good, as tokio's do; it needs a runtime to be set up.
+pub fn outlive_size_limits() {
+    let kind = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
+    // Without it the system ends the process, as ever.
+    let _ = signal(kind);
 }
 
 async fn bind(settings: &Settings) -> Result<TcpListener> {

@@ -9,6 +9,7 @@ use super::http::Http;
 use super::wire::Status;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Explain, Result, fail, fail_because};
+use crate::report::words::shell_word;
 
 /// The file in the data folder.
 pub const NODE_FILE: &str = "node.json";
@@ -26,7 +27,10 @@ pub fn find(node: Option<&str>, data: &Path) -> Result<Http> {
             Exit::Node,
             "could not find a running node",
             format!("no node runs on {}", data.display()),
-            Some("start one with `bzzz up`, or name one with --node ADDRESS"),
+            Some(&format!(
+                "start one with `bzzz up --data {}`, or name one with --node ADDRESS",
+                shell_word(&data.display().to_string())
+            )),
         )),
     }
 }
@@ -53,7 +57,10 @@ pub fn running(data: &Path) -> Result<Option<Status>> {
     let hint = Some("remove the file when no node runs on this folder");
     match std::fs::metadata(&path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).explain(Exit::Local, attempt, None),
+        Err(error) => {
+            let hint = Some("check the data folder and its rights, or choose another with --data");
+            return Err(error).explain(Exit::Local, attempt, hint);
+        }
         Ok(meta) if meta.len() > MAX_NODE_FILE_BYTES => {
             return Err(fail_because(
                 Exit::Local,

@@ -14,6 +14,9 @@ use crate::progress::{Display, ProgressEvent};
 /// What a review came to, and the text of its certificate.
 pub type Outcome = (Report, Option<String>);
 
+/// Nodes that one command goes through: far more than ever die in one review, and an end to one that starts and dies for ever.
+const MAX_MOVES: usize = 1_000;
+
 enum End {
     Failed(anyhow::Error),
     Gone(Gone),
@@ -27,6 +30,7 @@ pub fn run(
     display: &mut Display,
 ) -> Result<Outcome> {
     let mut client = place.enter(trail, display)?;
+    let mut moves = 0;
     loop {
         let end = ask(&client, trail, request, display);
         // A signal may have ended the node on purpose.
@@ -34,7 +38,11 @@ pub fn run(
         match end {
             Ok(outcome) => return Ok(outcome),
             Err(End::Failed(error)) => return Err(error),
-            Err(End::Gone(gone)) => client = place.next(gone, trail, display)?,
+            Err(End::Gone(gone)) if moves >= MAX_MOVES => return Err(gone.error),
+            Err(End::Gone(gone)) => {
+                moves += 1;
+                client = place.next(gone, trail, display)?;
+            }
         }
     }
 }
@@ -52,6 +60,7 @@ fn ask(
             error,
             told,
             unclear: true,
+            unknown: false,
         })
     };
     let mut lines = Lines::new(open(client, trail, request)?, ATTEMPT);
@@ -89,6 +98,8 @@ fn open(client: &Http, trail: &Trail, request: Option<&ReviewRequest>) -> std::r
         (None, None) => return Err(End::Failed(fail(Exit::Usage, "could not tell what to review", None))),
     };
     answer.map_err(|unanswered| {
+        let unknown =
+            matches!(&unanswered, Unanswered::Refused(_, fault) if fault.code.as_deref() == Some(code::NOT_FOUND));
         let known = |word: &str| matches!(word, code::STOPPING | code::NOT_FOUND);
         let unclear = match &unanswered {
             Unanswered::Refused(_, fault) if !fault.code.as_deref().is_some_and(known) => {
@@ -101,6 +112,7 @@ fn open(client: &Http, trail: &Trail, request: Option<&ReviewRequest>) -> std::r
             error: unanswered.into_error(),
             told: false,
             unclear,
+            unknown,
         })
     })
 }

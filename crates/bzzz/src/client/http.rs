@@ -198,6 +198,8 @@ impl Http {
                 "{} answered with status {status} and no explanation",
                 self.base
             )],
+            hint: Some("what answers there is no bzzz node: give the http address that `bzzz up` prints".to_owned()),
+            kind: Some(Exit::Node.word().to_owned()),
             ..Fault::default()
         })
     }

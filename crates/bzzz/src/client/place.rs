@@ -36,6 +36,8 @@ pub struct Gone {
     pub told: bool,
     /// Whether nobody knows if it began something.
     pub unclear: bool,
+    /// Whether it is there, and has said that it knows no such thread.
+    pub unknown: bool,
 }
 
 /// See the module.
@@ -54,6 +56,8 @@ pub struct Named {
     left: usize,
     since: Option<Instant>,
     told: bool,
+    /// Why each of them was left before one told something; as many as there are nodes.
+    reasons: Vec<String>,
 }
 
 /// The data folder and the node on it.
@@ -76,6 +80,7 @@ impl Place {
             left: 0,
             since: None,
             told: false,
+            reasons: Vec::new(),
         }))
     }
 
@@ -127,6 +132,10 @@ impl Named {
         let asked_all = self.left >= self.nodes.len();
         // Who has followed it once knows that there is such a thread: it may be on its way to the others.
         let patient = self.told && self.nodes.len() > 1 && since.elapsed() < NODES_PATIENCE;
+        if !self.told {
+            let (name, why) = (&self.nodes[self.at].0, gone.error.root_cause());
+            self.reasons.push(format!("{name}: {why}"));
+        }
         if asked_all && !patient {
             return Err(self.give_up(gone, trail));
         }
@@ -150,8 +159,13 @@ impl Named {
     }
 
     fn give_up(&self, gone: Gone, trail: &Trail) -> anyhow::Error {
-        if !self.told {
+        if !self.told && self.nodes.len() == 1 {
             return gone.error;
+        }
+        if !self.told {
+            let what = format!("{ATTEMPT}: no node that was named takes it");
+            let hint = "start one with `bzzz up`, or name another one with --node ADDRESS";
+            return fail_because(Exit::Node, what, self.reasons.join("; "), Some(hint));
         }
         let thread = trail.thread().unwrap_or_default();
         let hint = match (trail.follow_elsewhere(), trail.follow_command()) {
@@ -209,9 +223,12 @@ impl Folder {
     }
 
     fn next(&mut self, gone: Gone, trail: &Trail, display: &mut Display) -> Result<Http> {
-        // A node of our own does not go away: it failed.
-        let Some(host) = self.host.take() else {
+        if gone.unknown {
+            // Whoever has the folder next knows no more.
             return Err(gone.error);
+        }
+        let Some(host) = self.host.take() else {
+            return Err(self.own_failed(gone, trail));
         };
         if gone.unclear && trail.thread().is_none() {
             let text = format!(
@@ -233,6 +250,31 @@ impl Folder {
             return Ok(client);
         }
         self.wait_for_return(gone, trail, display)
+    }
+
+    /// A node of our own does not go away: it failed, most often for want of disk.
+    fn own_failed(&self, gone: Gone, trail: &Trail) -> anyhow::Error {
+        let Some(why) = self.embedded.as_ref().and_then(Embedded::why_stopped) else {
+            return fail_because(
+                Exit::Local,
+                format!("{ATTEMPT}: the node of this command does not answer"),
+                gone.error.root_cause().to_string(),
+                Some(
+                    "see that this machine can talk to itself: its loopback interface has to be up, and no firewall in between",
+                ),
+            );
+        };
+        let then = match trail.follow_command() {
+            Some(follow) => format!("go on with the review: {follow}"),
+            None => "run it again".to_owned(),
+        };
+        let hint = format!("mend that (`bzzz doctor` looks at this machine), then {then}");
+        fail_because(
+            Exit::Local,
+            format!("{ATTEMPT}: the node had to stop"),
+            why,
+            Some(&hint),
+        )
     }
 
     /// A node of `bzzz up` is somebody's service: it may be started again, and nobody takes its folder meanwhile.

@@ -77,9 +77,12 @@ impl Trail {
         state.closer = closer;
     }
 
-    /// The review is over; nothing is left to be told about it.
+    /// The review is over, and nothing is left to be told about it, unless a signal came first.
     pub fn over(&self) {
-        self.state().over = true;
+        let mut state = self.state();
+        state.over = !state.ending;
+        drop(state);
+        self.rest_if_ending();
     }
 
     /// The command that follows the review; none while no thread is open.
@@ -114,6 +117,7 @@ impl Trail {
         let (ready, wait) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
             runtime.block_on(async {
+                super::embedded::outlive_size_limits();
                 let (Ok(mut interrupt), Ok(mut terminate)) =
                     (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
                 else {
@@ -148,7 +152,7 @@ impl Trail {
         {
             let mut state = self.state();
             if state.over {
-                // The report is out, and the end is near anyway.
+                // The report is here, and the end is near anyway.
                 return None;
             }
             state.ending = true;
@@ -166,7 +170,7 @@ impl Trail {
         let follow = self.follow_command();
         let state = self.state();
         let (because, hint) = match (&state.at, follow) {
-            (At::Nowhere, None) => ("nothing was begun".to_owned(), "run it again".to_owned()),
+            (At::Nowhere | At::Own, None) => ("nothing was begun".to_owned(), "run it again".to_owned()),
             (_, None) => (
                 "no answer said yet that the review was opened".to_owned(),
                 "`bzzz thread list` shows whether it was; if not, run it again".to_owned(),
@@ -228,6 +232,7 @@ mod tests {
         assert!(said(At::Own, thread).ends_with("bzzz review --follow 9b1c --data '/my data'"));
         assert!(said(At::Guest("x".into()), thread).contains("goes on at the node that runs on /my data"));
         assert!(said(At::Nowhere, None).ends_with("run it again"));
-        assert!(said(At::Own, None).contains("bzzz thread list"));
+        assert!(said(At::Own, None).ends_with("run it again"));
+        assert!(said(At::Guest("x".into()), None).contains("bzzz thread list"));
     }
 }

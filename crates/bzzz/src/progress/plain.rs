@@ -39,11 +39,14 @@ pub fn line(event: &ProgressEvent) -> Option<String> {
             roles,
             deadline_s,
         } => format!(
-            "thread {}\nreview of {} ({}), roles {}, deadline {deadline_s} s",
+            "thread {}\nreview of {} ({}), {}, deadline {deadline_s} s",
             clean::line(thread),
             clean::line(title),
             words::count((*files).into(), "file"),
-            clean::line(&roles.join(", "))
+            match roles.is_empty() {
+                true => "no roles".to_owned(),
+                false => format!("roles {}", clean::line(&roles.join(", "))),
+            }
         ),
         E::Joined { agent, role, .. } => format!("{} joined as {}", name(agent), clean::line(role)),
         E::Analysing { .. } | E::Unknown => return None,

@@ -22,7 +22,7 @@ pub async fn open(State(app): State<App>, Asked(request): Asked<ReviewRequest>) 
         .change()
         .map_err(|e| Refusal::bad(e.to_string(), "send the output of `git diff` or `diff -u`"))?;
     let files = change.files.len() as u32;
-    let warnings = roles::check(&app.handle, &request.roles).await?;
+    let mut warnings = roles::check(&app.handle, &request.roles).await?;
     let spec = ReviewSpec {
         change: request.change,
         roles: request.roles,
@@ -45,6 +45,10 @@ pub async fn open(State(app): State<App>, Asked(request): Asked<ReviewRequest>) 
             )
         })
         .await?;
+    if asked.is_empty() {
+        let text = "no agent is here: unless one comes, a person is asked when the time for findings is over";
+        warnings.push(text.to_owned());
+    }
     let first = ProgressEvent::Opened {
         thread: format!("bzzz://*:*@{name}:review/thread/{thread}"),
         title,

@@ -190,6 +190,16 @@ fn no_node_is_status_4_with_a_hint() {
 
 #[test]
 fn an_unwritable_output_is_a_local_failure() {
-    let (ran, _) = run(review(|_| {}, None), &["--output", "no/such/folder/x"]);
-    ran.fails(6, &["could not write no/such/folder/x"]);
+    let place = Place::new();
+    let diff = place.file("x.diff", DIFF);
+    for (path, words) in [("no/such/folder/x", "its folder is not there"), (".", "it is a folder")] {
+        for flag in ["--output", "--certificate"] {
+            // Nobody answers there, and nobody is asked.
+            let ran = place.run(&["review", &diff, "--node", "127.0.0.1:1", flag, path]);
+            ran.fails(6, &[&format!("could not write {path}"), words, "nothing was begun"]);
+        }
+    }
+    // What cannot be known before is told with the way to come by the report after all.
+    let (ran, _) = run(review(|_| {}, None), &["--output", "/dev/full"]);
+    ran.fails(6, &["could not write /dev/full", "bzzz review --follow t --node"]);
 }

@@ -225,9 +225,22 @@ fn a_review_goes_on_at_the_next_node_when_the_first_dies() {
             .expect("a thread")
             .ends_with(&threads[0])
     );
+    // A node that is there and knows no such review is not waited for.
+    place
+        .run(&[
+            "review",
+            "--follow",
+            "ffffff",
+            "--data",
+            &b.data().display().to_string(),
+        ])
+        .fails(2, &["there is no thread ffffff"]);
     // What the others left is at hand there.
     let followed = place.run(&["review", "--follow", &threads[1], "--node", &at_b, "--json"]);
     assert_eq!(followed.code, Some(1), "{followed:?}");
+    place
+        .run(&["review", "--follow", "ffffff", "--node", &at_a, "--node", &at_b])
+        .fails(4, &["no node answered at", "there is no thread ffffff"]);
     place
         .run(&["agents", "--node", &at_a, "--node", &at_b])
         .fails(2, &["more than once"]);

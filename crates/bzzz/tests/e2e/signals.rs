@@ -46,6 +46,31 @@ fn an_interrupt_in_mid_review_leaves_the_folder_in_order() {
 }
 
 #[test]
+fn a_limit_on_the_size_of_files_is_told_and_leaves_what_was_written() {
+    let place = Place::new();
+    let limited = |blocks: &str| {
+        let line = format!(
+            "ulimit -f {blocks}; exec {} review {} --data a",
+            env!("CARGO_BIN_EXE_bzzz"),
+            example()
+        );
+        crate::support::ran(place.other("bash").args(["-c", &line]).output().expect("a shell"))
+    };
+    // Room for the database, and not for a review; in blocks of 1,024 bytes.
+    let ran = limited("150");
+    ran.fails(6, &["the node had to stop", "bzzz review --follow"]);
+    place.run(&["log", "verify", "--data", "a"]).ok();
+    let thread = ran
+        .err
+        .lines()
+        .find_map(|l| l.strip_prefix("thread "))
+        .expect("a thread")
+        .to_owned();
+    let ran = place.run(&["review", "--follow", &thread, "--data", "a"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+}
+
+#[test]
 fn a_node_told_to_stop_stops_in_order() {
     let place = Place::new();
     for signal in [Signal::INT, Signal::TERM] {

@@ -68,6 +68,27 @@ fn the_script_accepts_real_certificates() {
 }
 
 #[test]
+fn the_script_says_in_one_line_that_there_is_no_certificate() {
+    let Some(python) = interpreter() else { return };
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let binary = folder.join("binary.pem");
+    std::fs::write(&binary, [0, 159, 255, 10, 0, 192]).expect("write a file");
+    let (absent, odd) = (folder.join("absent.pem"), PathBuf::new());
+    for file in [None, Some(&absent), Some(&folder), Some(&binary), Some(&odd)] {
+        let mut command = Command::new(&python);
+        command.arg(example("verify_certificate.py")).args(file);
+        let output = command.output().expect("run the interpreter");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{file:?}: {said}");
+        assert!(
+            said.lines().count() == 1 && said.contains("usage: verify_certificate.py FILE"),
+            "{said}"
+        );
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
 fn the_script_refuses_what_we_refuse() {
     let Some(python) = interpreter() else { return };
     let d = decision();
