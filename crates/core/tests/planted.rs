@@ -117,7 +117,7 @@ const PLANTED: &[(&str, Scene, &[&str])] = &[
     (
         "unpaged_heads",
         Scene::LieAndCrashes("as many lives as may be"),
-        &["convergence", "no-loss"],
+        &["convergence", "membership", "no-loss"],
     ),
     (
         "unfair_wants",
