@@ -7,14 +7,17 @@
 //! same events accepts the same ones.
 
 mod held;
+mod lives;
+
+pub use lives::{ALL_LIVES, MAX_FORKED_LIVES, MAX_FORKS_OF_LIFE, MAX_LIVES};
 
 pub use held::{HELD_MEMBER_BYTES, HELD_ONE_STRANGER_BYTES, HELD_SHARE_BYTES, HELD_STRANGER_BYTES};
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use held::{Author, Held};
+use lives::Lives;
 
-use crate::body::{Body, IncarnationStarted};
 use crate::crypto::{Hash, PublicKey};
 use crate::event::{Event, FeedId};
 use crate::hlc::Hlc;
@@ -59,6 +62,12 @@ impl Feed {
         Some(half[..] == hash.0[..16])
     }
 
+    /// Whether an event continues the same event as the accepted one with its number.
+    fn branches_at(&self, event: &Event) -> bool {
+        let before = event.header().seq.checked_sub(1);
+        before.is_none_or(|before| self.has_at(before, &event.header().prev) == Some(true))
+    }
+
     /// Whether it was cut or forked and takes nothing from some number on.
     pub fn ended_at(&self) -> Option<u64> {
         self.end
@@ -85,8 +94,10 @@ pub enum Offer {
     Held,
     /// It would wait, and there is no room for it: it comes again.
     Full,
-    /// Another event has its number: together they prove a fork.
+    /// Another event has its number, and both continue the same event: together they prove a fork.
     Fork,
+    /// Another event has its number, and the two come from different sides of a fork before them.
+    OtherSide,
     /// It can never be accepted.
     Refused(&'static str),
 }
@@ -104,6 +115,11 @@ pub struct Feeds {
     feeds: BTreeMap<FeedId, Feed>,
     held: Held,
     ends: BTreeMap<FeedId, u64>,
+    lives: Lives,
+    /// The project's first event stands whatever is said against its feed.
+    genesis: Option<FeedId>,
+    /// Members whose later lives were found not to count, and what follows from it, until it is taken up.
+    broken: Vec<(PublicKey, Ended)>,
 }
 
 impl Feeds {
@@ -114,10 +130,77 @@ impl Feeds {
 
     /// Every feed with its length and head.
     pub fn heads(&self) -> impl Iterator<Item = (FeedId, u64, Hash)> + '_ {
+        self.heads_from(None)
+    }
+
+    /// [`Feeds::heads`] from some feed on.
+    pub fn heads_from(&self, first: Option<FeedId>) -> impl Iterator<Item = (FeedId, u64, Hash)> + '_ {
         self.feeds
-            .iter()
-            .filter(|(_, f)| !f.is_empty())
+            .range(from(first))
+            .filter(|(id, f)| !f.is_empty() && !self.lives.excludes(id))
             .map(|(id, f)| (*id, f.len(), f.head()))
+    }
+
+    /// Whether a feed is a later life of a member of which no later life counts: see [`MAX_LIVES`].
+    pub fn is_excluded(&self, id: &FeedId) -> bool {
+        self.lives.excludes(id)
+    }
+
+    /// Members of which no later life counts.
+    pub fn broken(&self) -> impl Iterator<Item = &PublicKey> {
+        self.lives.broken()
+    }
+
+    /// The first events of a node's later lives, as far as they are needed to show that there are too many.
+    pub fn openings(&self, node: &PublicKey) -> impl Iterator<Item = &Event> {
+        self.lives.openings(node)
+    }
+
+    /// The numbers at which feeds are proven forked.
+    pub fn forks(&self) -> impl Iterator<Item = (&FeedId, &BTreeSet<u64>)> {
+        self.lives.forks()
+    }
+
+    /// Members that were found since the last call to have too many lives, and what follows.
+    #[must_use]
+    pub fn take_broken(&mut self) -> Vec<(PublicKey, Ended)> {
+        std::mem::take(&mut self.broken)
+    }
+
+    /// Notes a later life of a member by its first event, whether it can be accepted or not.
+    pub fn note_life(&mut self, event: &Event) {
+        if self.lives.note(event) {
+            let ended = self.break_off(event.node());
+            self.broken.extend(ended.map(|ended| (event.node(), ended)));
+        }
+    }
+
+    /// Notes the proof of a fork; none if nothing follows from it.
+    pub fn fork(&mut self, id: FeedId, at: u64) -> Option<Ended> {
+        if self.is_excluded(&id) {
+            return None;
+        }
+        let (end, too_many) = self.lives.fork(id, at)?;
+        match too_many {
+            true => self.break_off(id.node),
+            false => Some(self.end(id, end)),
+        }
+    }
+
+    /// Excludes all later lives of a node; none if they are excluded already.
+    fn break_off(&mut self, node: PublicKey) -> Option<Ended> {
+        if !self.lives.break_off(node) {
+            return None;
+        }
+        let mut refold = false;
+        for (_, feed) in self.feeds.range_mut(lives::later(&node)) {
+            refold |= !feed.is_empty();
+            feed.end = Some(0);
+        }
+        self.ends.retain(|id, _| !self.lives.excludes(id));
+        self.held.cut_later(&node);
+        let ready = self.cut_known(FeedId { node, incarnation: 1 });
+        Some(Ended { refold, ready })
     }
 
     /// Accepted events in all.
@@ -166,19 +249,24 @@ impl Feeds {
     /// The highest incarnation of a node of which an event is accepted. What is only held may never be: anybody could sign a
     /// later life, and what depends on the latest would differ from node to node.
     pub fn incarnation(&self, node: &PublicKey) -> u64 {
-        let range = FeedId {
-            node: *node,
-            incarnation: 0,
-        }..=FeedId {
-            node: *node,
-            incarnation: u64::MAX,
-        };
-        let mut accepted = self.feeds.range(range).rev().filter(|(_, f)| !f.is_empty());
+        let lives = self.feeds.range(lives::later(node)).rev();
+        let mut accepted = lives.filter(|(id, f)| !f.is_empty() && !self.lives.excludes(id));
         accepted.next().map_or(0, |(id, _)| id.incarnation)
     }
 
-    /// Ends a feed at a number, for a fork or a cut.
+    /// Ends a feed at a number, for a fork or a cut; with [`ALL_LIVES`] all later lives of its node.
     pub fn end(&mut self, id: FeedId, at: u64) -> Ended {
+        let nothing = Ended {
+            refold: false,
+            ready: vec![],
+        };
+        if id.incarnation == ALL_LIVES {
+            return self.break_off(id.node).unwrap_or(nothing);
+        }
+        if self.is_excluded(&id) {
+            return nothing;
+        }
+        let at = at.max(u64::from(self.genesis == Some(id)));
         let end = self.ends.entry(id).or_insert(at);
         *end = at.min(*end);
         let at = *end;
@@ -193,20 +281,32 @@ impl Feeds {
 
     /// Every feed that takes nothing from some number on.
     pub fn ends(&self) -> impl Iterator<Item = (FeedId, u64)> + '_ {
-        self.ends.iter().map(|(id, at)| (*id, *at))
+        self.ends_from(None)
+    }
+
+    /// [`Feeds::ends`] from some feed on.
+    pub fn ends_from(&self, first: Option<FeedId>) -> impl Iterator<Item = (FeedId, u64)> + '_ {
+        self.ends.range(from(first)).map(|(id, at)| (*id, *at))
     }
 
     /// Looks at an event from anywhere. Signatures were checked before.
     pub fn offer(&mut self, event: &Event, rosters: &RosterChain, now_ms: u64) -> Offer {
         let id = event.feed();
         let header = event.header();
+        if header.seq == 0 && id.incarnation > 0 && rosters.was_member(&id.node) {
+            self.note_life(event);
+        }
+        if self.is_excluded(&id) {
+            return Offer::Known;
+        }
         if let Some(feed) = self.feeds.get(&id) {
             if feed.end.is_some_and(|end| header.seq >= end) {
                 return Offer::Known;
             }
             match feed.has_at(header.seq, &event.hash()) {
                 Some(true) => return Offer::Known,
-                Some(false) => return Offer::Fork,
+                Some(false) if feed.branches_at(event) => return Offer::Fork,
+                Some(false) => return Offer::OtherSide,
                 None => {}
             }
         }
@@ -257,11 +357,8 @@ impl Feeds {
         {
             return Err("its author was removed before it");
         }
-        if header.seq == 0 && id.incarnation > 0 {
-            let started = matches!(event.body(), Some(Body::IncarnationStarted(IncarnationStarted { before })) if before < id.incarnation);
-            if !started {
-                return Err("a later incarnation begins with a statement of it");
-            }
+        if header.seq == 0 && id.incarnation > 0 && !lives::is_opening(event) {
+            return Err("a later incarnation begins with a statement of it that rests on nothing");
         }
         for dep in &header.deps {
             // An event that rests on an excluded or forked one is accepted all the same: an equivocator must not be able
@@ -271,7 +368,7 @@ impl Feeds {
             // What a roster cuts off is not waited for, also while the event that brings the roster is still to come: that
             // event may be among those that wait.
             let cut = rosters.cut(&dep.feed.node, dep.feed.incarnation);
-            let ended = ended || cut.is_some_and(|end| dep.seq >= end);
+            let ended = ended || cut.is_some_and(|end| dep.seq >= end) || self.is_excluded(&dep.feed);
             if !ended && known.map_or(0, Feed::len) <= dep.seq {
                 return Ok(Some(Blocker::Feed(dep.feed)));
             }
@@ -287,7 +384,7 @@ impl Feeds {
     pub fn continues(&self, event: &Event) -> bool {
         let feed = self.feeds.get(&event.feed());
         let (seq, prev) = (event.header().seq, event.header().prev);
-        let ended = feed.and_then(Feed::ended_at).is_some_and(|end| seq >= end);
+        let ended = feed.and_then(Feed::ended_at).is_some_and(|end| seq >= end) || self.is_excluded(&event.feed());
         let follows = prev == feed.map_or(Hash::ZERO, Feed::head) || plant::active("unchecked_chain");
         !ended && seq == feed.map_or(0, Feed::len) && follows
     }
@@ -295,6 +392,9 @@ impl Feeds {
     /// Enters an event that was ready, and returns the held events that may be ready now: offer them again.
     pub fn accept(&mut self, event: &Event) -> Vec<Event> {
         let id = event.feed();
+        if self.feeds.is_empty() {
+            self.genesis = Some(id);
+        }
         let feed = self.feeds.entry(id).or_default();
         debug_assert_eq!(feed.len(), event.header().seq, "accepted in order");
         let mut half = [0; 16];
@@ -355,10 +455,19 @@ impl Feeds {
 
     /// The ranges of a feed that `theirs` has and we lack: `(from, count)`.
     pub fn missing(&self, id: &FeedId, theirs: u64) -> Option<(u64, u64)> {
+        if self.is_excluded(id) {
+            return None;
+        }
         let feed = self.feeds.get(id);
         let have = feed.map_or(0, Feed::len);
         let end = feed.and_then(|f| f.end).unwrap_or(u64::MAX);
         let upto = theirs.min(end);
         (upto > have).then(|| (have, upto - have))
     }
+}
+
+/// A range over feeds from some feed on.
+fn from(first: Option<FeedId>) -> impl std::ops::RangeBounds<FeedId> {
+    let bound = first.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Included);
+    (bound, std::ops::Bound::Unbounded)
 }

@@ -17,6 +17,9 @@ pub const MAX_MESSAGE_BYTES: usize = 32 * 1024 * 1024;
 /// Events in one answer to a want: the next want follows at once.
 pub const MAX_RANGE: u64 = 1024;
 
+/// Heads in one message: some 50 KiB.
+pub const HEADS_PAGE: usize = 512;
+
 /// Addresses in a presence, at most.
 pub const MAX_ADDRESSES: usize = 8;
 /// Longest address, bytes.
@@ -141,18 +144,24 @@ pub enum Wire {
         #[n(1)]
         digest: Hash,
     },
-    /// What the sender has.
+    /// What the sender has of the feeds from one on and up to another: all of it, in their order.
     #[n(3)]
     Heads {
         /// The project.
         #[n(0)]
         project: Hash,
-        /// Feed by feed.
+        /// Feed by feed, at most [`HEADS_PAGE`].
         #[n(1)]
         heads: Vec<Head>,
-        /// Whether the receiver's own heads are asked for.
+        /// Whether the receiver's own heads of the same feeds are asked for.
         #[n(2)]
         answer: bool,
+        /// The first feed that it is about; absent: the first of all.
+        #[n(3)]
+        from: Option<FeedId>,
+        /// The first feed that it is not about any more; absent: it goes on to the last.
+        #[n(4)]
+        upto: Option<FeedId>,
     },
     /// Asks for a range of a feed.
     #[n(4)]

@@ -108,6 +108,18 @@ const PLANTED: &[(&str, Scene, &[&str])] = &[
         Scene::Lie("an honest member removed by one seat"),
         &["membership"],
     ),
+    ("uncounted_lives", Scene::Lie("hundreds of lives"), &["bounded"]),
+    (
+        "uncounted_forks",
+        Scene::Lie("a life that nobody has seen"),
+        &["bounded"],
+    ),
+    ("hasty_reload", Scene::Lie("a fork before the last one"), &["bounded"]),
+    (
+        "unpaged_heads",
+        Scene::LieAndCrashes("as many lives as may be"),
+        &["convergence", "membership", "no-loss"],
+    ),
     (
         "unfair_wants",
         Scene::LieAndCrashes("texts that nobody gives"),

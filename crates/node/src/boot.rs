@@ -194,7 +194,7 @@ async fn load_with(
     let mut node = Node::new(config);
     for proof in store.fork_proofs().await? {
         let (a, b) = (proof_half(&proof.bytes_a)?, proof_half(&proof.bytes_b)?);
-        node.load_fork(ends, Hash(proof.feed.project), &a, &b);
+        node.load_fork(Hash(proof.feed.project), &a, &b);
     }
     let (pages, mut decoded) = mpsc::channel(PAGES_AHEAD);
     let reader = tokio::spawn(read(store.clone(), pages));

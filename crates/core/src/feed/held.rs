@@ -175,6 +175,14 @@ impl Held {
         true
     }
 
+    /// Lets go of everything of a node's later lives.
+    pub fn cut_later(&mut self, node: &PublicKey) {
+        let lives: Vec<FeedId> = self.feeds.range(super::lives::later(node)).map(|(id, _)| *id).collect();
+        for id in lives {
+            self.cut(id, 0);
+        }
+    }
+
     fn drop_farthest(&mut self, node: &PublicKey) {
         let last = self.feeds.range(all_of(node)).next_back();
         if let Some((id, seq)) = last.and_then(|(id, f)| Some((*id, *f.last_key_value()?.0))) {

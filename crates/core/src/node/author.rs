@@ -90,9 +90,7 @@ impl Project {
         for event in released {
             self.offer(ctx, event);
         }
-        if self.is_beyond_its_end() {
-            ctx.out.silent(Effect::Reload);
-        }
+        self.reload_due |= self.is_beyond_its_end();
         meta.reference
     }
 

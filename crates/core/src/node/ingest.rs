@@ -7,8 +7,8 @@ use super::{Ctx, Effect, Node, Notice, Project};
 use crate::blob::Blob;
 use crate::body::Body;
 use crate::crypto::PublicKey;
-use crate::event::{Checked, Event, EventError};
-use crate::feed::Offer;
+use crate::event::{Checked, Event, EventError, FeedId};
+use crate::feed::{ALL_LIVES, Ended, Offer};
 use crate::plant;
 use crate::state::Meta;
 use crate::wire::Wire;
@@ -67,7 +67,13 @@ impl Project {
                 self.notify(ctx, Notice::Refused { from, why });
             }
             Wire::Digest { digest, .. } => self.digest_received(ctx, from, digest),
-            Wire::Heads { heads, answer, .. } => self.heads_received(ctx, from, &heads, answer),
+            Wire::Heads {
+                heads,
+                answer,
+                from: first,
+                upto,
+                ..
+            } => self.heads_received(ctx, from, (first, upto), &heads, answer),
             Wire::Want {
                 feed,
                 from: first,
@@ -159,18 +165,23 @@ impl Project {
             return self.notify(ctx, Notice::Forked { project, feed, from });
         }
         let (feed, seq) = (event.feed(), event.header().seq);
-        let next = self.feeds.get(&feed).map_or(0, |f| f.len());
-        let prev = event.header().prev;
-        let other_side = seq == next
-            && self
-                .feeds
-                .get(&feed)
-                .is_some_and(|f| f.head() != prev && f.ended_at().is_none());
+        let other_side = self.is_of_other_side(&event);
         self.offer_all(ctx, event, body);
-        if let (true, Some(last)) = (other_side, next.checked_sub(1)) {
-            // It continues another side of the feed than the one that we have: the other side is the proof.
+        if let (true, Some(last)) = (other_side, seq.checked_sub(1)) {
+            // It continues another side of the feed than the one that we have: the proof is where the two part.
             self.probe(ctx, from, feed, last);
         }
+    }
+
+    /// Whether an event continues another event than the one that is accepted in its place.
+    fn is_of_other_side(&self, event: &Event) -> bool {
+        let header = event.header();
+        let Some(feed) = self.feeds.get(&event.feed()) else {
+            return false;
+        };
+        let counts = feed.ended_at().is_none_or(|end| header.seq < end) && !self.feeds.is_excluded(&event.feed());
+        let before = header.seq.checked_sub(1);
+        counts && before.is_some_and(|before| feed.has_at(before, &header.prev) == Some(false))
     }
 
     /// A verified event: accept it and everything that waited for it.
@@ -183,7 +194,14 @@ impl Project {
         let mut queue = vec![(event, body)];
         while let Some((event, body)) = queue.pop() {
             let from = event.node();
-            match self.feeds.offer(&event, &self.rosters, ctx.now) {
+            let offer = self.feeds.offer(&event, &self.rosters, ctx.now);
+            for (node, ended) in self.feeds.take_broken() {
+                queue.extend(self.lives_exceeded(ctx, node, ended).into_iter().map(|e| {
+                    let body = e.body();
+                    (e, body)
+                }));
+            }
+            match offer {
                 Offer::Ready => {
                     // Written before what it brings about.
                     ctx.out.store(self.id, vec![event.clone()], vec![]);
@@ -193,7 +211,7 @@ impl Project {
                         (e, body)
                     }));
                 }
-                Offer::Known | Offer::Held | Offer::Full => {}
+                Offer::Known | Offer::Held | Offer::Full | Offer::OtherSide => {}
                 Offer::Fork => ctx.out.silent(Effect::ProveFork {
                     project: self.id,
                     event,
@@ -214,9 +232,7 @@ impl Project {
         if now_epoch > epoch {
             released.extend(self.feeds.epoch_known(now_epoch));
             self.want_again(ctx);
-            if self.is_beyond_its_end() {
-                ctx.out.silent(Effect::Reload);
-            }
+            self.reload_due |= self.is_beyond_its_end();
         }
         for reference in blobs_of(&body) {
             match self.blobs.get(&reference.hash).cloned() {
@@ -245,80 +261,79 @@ impl Project {
         })
     }
 
-    /// Two signed events with one number: the author is not to be believed from there on.
+    /// A member has more lives than count. What shows it is kept, and shown to whoever does not know it. Returns held events to
+    /// offer again.
+    fn lives_exceeded(&mut self, ctx: &mut Ctx<'_>, node: PublicKey, ended: Ended) -> Vec<Event> {
+        let openings: Vec<Event> = self.feeds.openings(&node).cloned().collect();
+        ctx.out.store(self.id, openings, vec![]);
+        self.reload_due |= ended.refold;
+        self.dirty = true;
+        let feed = FeedId {
+            node,
+            incarnation: ALL_LIVES,
+        };
+        let (project, from) = (self.id, 0);
+        self.notify(ctx, Notice::Forked { project, feed, from });
+        ended.ready
+    }
+
+    /// Two signed events with one number that continue the same event: the author is not to be believed from there on.
     pub(super) fn fork_found(&mut self, ctx: &mut Ctx<'_>, a: &[u8], b: &[u8]) {
         let (Ok(a), Ok(b)) = (Event::decode_trusted(a), Event::decode_trusted(b)) else {
             return;
         };
-        let same_place = a.feed() == b.feed() && a.header().seq == b.header().seq;
+        let (feed, at) = (a.feed(), a.header().seq);
+        let same_place = feed == b.feed() && at == b.header().seq && a.header().prev == b.header().prev;
         if a.hash() == b.hash() || !same_place || a.project() != self.id || b.project() != self.id {
             return;
         }
-        let (feed, at) = (a.feed(), a.header().seq);
-        if self
-            .feeds
-            .get(&feed)
-            .and_then(|f| f.ended_at())
-            .is_some_and(|end| end <= at)
-        {
-            return;
-        }
+        let known = self.feeds.is_excluded(&feed) || self.sync.forks.get(&feed).is_some_and(|p| p.contains_key(&at));
         // A stranger could sign forks without end. A member's is shown again once its roster is known: see `heads_received`.
-        let member = (0..=self.rosters.latest().epoch)
-            .filter_map(|epoch| self.rosters.epoch(epoch))
-            .any(|roster| roster.is_member(&feed.node));
-        if !member || a.verify().is_err() || b.verify().is_err() {
+        let member = self.rosters.was_member(&feed.node);
+        if known || !member || a.verify().is_err() || b.verify().is_err() {
             return;
         }
+        let notice = Notice::Forked {
+            project: self.id,
+            feed,
+            from: at,
+        };
         if plant::active("forgotten_fork") {
-            return self.notify(
-                ctx,
-                Notice::Forked {
-                    project: self.id,
-                    feed,
-                    from: at,
-                },
-            );
+            return self.notify(ctx, notice);
         }
-        let ended = self.feeds.end(feed, at);
+        let Some(ended) = self.feeds.fork(feed, at) else { return };
         ctx.out.silent(Effect::StoreFork {
             project: self.id,
             a: a.clone(),
             b: b.clone(),
         });
+        let proof = (a.encode(), b.encode());
         for to in ctx.peers.keys().copied().collect::<Vec<_>>() {
-            let message = Wire::Fork {
-                project: self.id,
-                a: a.encode().into(),
-                b: b.encode().into(),
-            };
-            ctx.out.speak(Effect::Send { to, message });
+            self.send_proof(ctx, to, &proof);
         }
-        self.sync.forks.insert(feed, (a.encode(), b.encode()));
-        self.notify(
-            ctx,
-            Notice::Forked {
-                project: self.id,
-                feed,
-                from: at,
-            },
-        );
+        self.sync.forks.entry(feed).or_default().insert(at, proof);
+        self.notify(ctx, notice);
         for event in ended.ready {
             self.offer(ctx, event);
         }
-        if ended.refold {
-            ctx.out.silent(Effect::Reload);
-        }
+        self.reload_due |= ended.refold;
         self.dirty = true;
     }
 
-    /// At the start: a stored proof, to be shown to whoever still believes the feed.
-    pub(super) fn remember_fork(&mut self, feed: crate::event::FeedId, proof: super::Proof) {
-        self.sync.forks.insert(feed, proof);
+    /// At the start: a stored proof, to bind this node and to be shown to whoever still believes the feed.
+    pub(super) fn remember_fork(&mut self, feed: FeedId, at: u64, proof: super::Proof) {
+        // Nothing is held at the start.
+        let _ = self.feeds.fork(feed, at);
+        self.sync.forks.entry(feed).or_default().insert(at, proof);
     }
 
     /// Feeds that are proven forked.
-    pub fn forked(&self) -> impl Iterator<Item = &crate::event::FeedId> {
+    pub fn forked(&self) -> impl Iterator<Item = &FeedId> {
         self.sync.forks.keys()
+    }
+
+    /// Whether the state still has in it what was excluded since, until it is folded anew.
+    pub fn awaits_reload(&self) -> bool {
+        self.reload_due
     }
 }

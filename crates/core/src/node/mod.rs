@@ -43,12 +43,16 @@ use std::collections::BTreeMap;
 use crate::body::{Body, JoinStatement, Signed};
 use crate::crypto::{Hash, PublicKey};
 use crate::event::{Event, FeedId};
+use crate::feed::ALL_LIVES;
 use crate::plant;
 use crate::state::State;
 use outbox::Outbox;
 
 /// Projects that one node takes part in, at most.
 pub const MAX_PROJECTS: usize = 256;
+/// A node is loaded anew when accepted events were excluded, and not again for so long, milliseconds: until then it goes on as if it had
+/// not heard of it, but takes nothing more of what is excluded.
+pub const RELOAD_MS: u64 = 10_000;
 /// Requests for a seat that wait for a person, at most.
 pub const MAX_SEAT_REQUESTS: usize = 256;
 
@@ -94,8 +98,10 @@ pub struct Node {
     seat_requests: BTreeMap<(Hash, PublicKey), Signed<JoinStatement>>,
     /// Which project a connected peer has offered.
     offers: BTreeMap<PublicKey, Hash>,
-    /// Stored proofs of forks, by the lowest number.
-    proofs: BTreeMap<(Hash, FeedId), (u64, Proof)>,
+    /// Stored proofs of forks, by their numbers.
+    proofs: BTreeMap<(Hash, FeedId), BTreeMap<u64, Proof>>,
+    /// When it began to work: it is loaded anew once in [`RELOAD_MS`] at most.
+    started_ms: u64,
 }
 
 /// Two events with one number, in wire form.
@@ -120,30 +126,19 @@ impl Node {
             seat_requests: BTreeMap::new(),
             offers: BTreeMap::new(),
             proofs: BTreeMap::new(),
+            started_ms: 0,
         }
     }
 
-    /// At the start: the stored proof of a fork. All proofs come before all events.
-    pub fn load_end(&mut self, ends: &mut BTreeMap<(Hash, FeedId), u64>, project: Hash, a: &Event) {
-        let end = ends.entry((project, a.feed())).or_insert(a.header().seq);
-        *end = (*end).min(a.header().seq);
+    /// At the start: the stored proof of a fork, to bind this node and to be shown to whoever still believes the feed. All proofs come
+    /// before all events.
+    pub fn load_fork(&mut self, project: Hash, a: &Event, b: &Event) {
+        let proofs = self.proofs.entry((project, a.feed())).or_default();
+        proofs.insert(a.header().seq, (a.encode(), b.encode()));
     }
 
-    /// At the start: the stored proof of a fork, to bind this node and to be shown to whoever still believes the feed.
-    pub fn load_fork(&mut self, ends: &mut BTreeMap<(Hash, FeedId), u64>, project: Hash, a: &Event, b: &Event) {
-        self.load_end(ends, project, a);
-        let proof = (a.encode(), b.encode());
-        let kept = self
-            .proofs
-            .entry((project, a.feed()))
-            .or_insert((a.header().seq, proof.clone()));
-        if a.header().seq < kept.0 {
-            *kept = (a.header().seq, proof);
-        }
-    }
-
-    /// After all events are loaded: whether a removal cuts off events that were loaded before it. Then the ends have been
-    /// extended, and a new machine has to be loaded with them.
+    /// After all events are loaded: whether a removal, or a life too many, excludes events that were loaded before it. Then the ends have
+    /// been extended, and a new machine has to be loaded with them.
     pub fn cuts_bind(&self, ends: &mut BTreeMap<(Hash, FeedId), u64>) -> bool {
         let mut bind = false;
         for (id, project) in &self.projects {
@@ -152,6 +147,13 @@ impl Node {
                     // The genesis stays whatever is said against its feed: asking for it again would never end.
                     bind |= ends.insert((*id, feed), at) != Some(at);
                 }
+            }
+            for node in project.feeds.broken() {
+                let lives = FeedId {
+                    node: *node,
+                    incarnation: ALL_LIVES,
+                };
+                bind |= ends.insert((*id, lives), 0) != Some(0);
             }
         }
         bind
@@ -182,8 +184,10 @@ impl Node {
                 // Nothing is held at the start.
                 let _ = project.feeds.end(*feed, *at);
             }
-            for ((_, feed), (_, proof)) in self.proofs.iter().filter(|((p, _), _)| *p == id) {
-                project.remember_fork(*feed, proof.clone());
+            for ((_, feed), proofs) in self.proofs.iter().filter(|((p, _), _)| *p == id) {
+                for (at, proof) in proofs {
+                    project.remember_fork(*feed, *at, proof.clone());
+                }
             }
             self.projects.insert(id, project);
         }
@@ -204,6 +208,7 @@ impl Node {
 
     /// Begins to work, after everything stored was loaded.
     pub fn start(&mut self, now: u64) -> Vec<Effect> {
+        self.started_ms = now;
         self.step(now, |node, ctx| {
             for project in node.values_mut() {
                 project.start(ctx);
@@ -286,6 +291,14 @@ impl Node {
         self.ask_for_seat(now);
         if self.joining.is_some() {
             wake = wake.min(self.next_join_ms);
+        }
+        if self.projects.values().any(|p| p.reload_due) {
+            let at_ms = self.started_ms.saturating_add(RELOAD_MS);
+            if now >= at_ms || plant::active("hasty_reload") {
+                self.started_ms = now;
+                self.out.silent(Effect::Reload);
+            }
+            wake = wake.min(at_ms);
         }
         if wake != u64::MAX {
             self.out.silent(Effect::Wake {

@@ -61,6 +61,8 @@ pub struct Project {
     pub(super) sync: super::sync::Sync,
     pub(super) next_heartbeat_ms: u64,
     pub(super) dirty: bool,
+    /// Accepted events were excluded: the state has to be folded anew.
+    pub(super) reload_due: bool,
     pub(super) next_drive_ms: u64,
 }
 
@@ -98,6 +100,7 @@ impl Project {
             sync: super::sync::Sync::default(),
             next_heartbeat_ms: 0,
             dirty: true,
+            reload_due: false,
             next_drive_ms: 0,
         }
     }
@@ -114,6 +117,11 @@ impl Project {
 
     /// Takes a stored event: verified when it was stored, and stored in the order of acceptance.
     pub(super) fn load(&mut self, event: &Event, body: Option<&Body>) {
+        if event.header().seq == 0 && event.feed().incarnation > 0 {
+            self.feeds.note_life(event);
+            // What follows from it is asked at the end: see `Node::cuts_bind`.
+            let _ = self.feeds.take_broken();
+        }
         if !self.feeds.continues(event) {
             return;
         }
@@ -253,7 +261,8 @@ impl Project {
 
     /// Whether this node may write: it is a member, and its feed has not ended.
     pub fn may_write(&self) -> bool {
-        self.is_member() && self.feeds.get(&self.me).is_none_or(|f| f.ended_at().is_none())
+        let ended = self.feeds.get(&self.me).is_some_and(|f| f.ended_at().is_some());
+        self.is_member() && !ended && !self.feeds.is_excluded(&self.me)
     }
 
     /// Whether this node has a vote.

@@ -36,7 +36,9 @@ impl Project {
         let Some((meta, opened)) = self.state.threads.get(&id).and_then(|t| t.opened.clone()) else {
             return u64::MAX;
         };
-        if self.is_onlooker(Some(meta.feed())) {
+        // Until the roster under which it was opened is in force here (again), nothing that is said in it from here counts.
+        let early = meta.epoch > self.state.rosters.latest().epoch;
+        if early || self.is_onlooker(Some(meta.feed())) {
             return u64::MAX;
         }
         match self.thread_status(&id) {

@@ -1,18 +1,24 @@
 //! Anti-entropy and presence: gossip is a hint, this makes it true.
 //!
-//! Members compare a digest of all heads from time to time; where it differs they exchange heads, and each asks for the ranges
-//! that it lacks. A range is asked for at one peer at a time and again elsewhere when it does not come.
+//! Members compare a digest of all heads from time to time; where it differs they exchange heads, a page at a time, and each asks for the
+//! ranges that it lacks. A range is asked for at one peer at a time and again elsewhere when it does not come.
+//!
+//! Pages go through all feeds in their order. The one who began asks for the next when a page is answered; where one is lost, the next
+//! comparison goes on with it. So each feed is compared at least once in two comparisons that come to their end.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::outbox::Outbox;
-use super::{Ctx, Effect, Notice, Project};
+use super::{Ctx, Effect, Notice, Project, Proof};
 use crate::body::{RosterChanged, Signed};
 use crate::crypto::{Hash, PublicKey};
 use crate::event::FeedId;
+use crate::feed::ALL_LIVES;
 use crate::hlc::MAX_SKEW_MS;
 use crate::plant;
-use crate::wire::{AgentPresence, Head, MAX_ADDRESS_BYTES, MAX_ADDRESSES, MAX_RANGE, Presence, Wire, heads_digest};
+use crate::wire::{
+    AgentPresence, HEADS_PAGE, Head, MAX_ADDRESS_BYTES, MAX_ADDRESSES, MAX_RANGE, Presence, Wire, heads_digest,
+};
 
 /// A range that did not come is asked for again after this long, milliseconds.
 pub const RANGE_RETRY_MS: u64 = 2_000;
@@ -20,8 +26,10 @@ pub const RANGE_RETRY_MS: u64 = 2_000;
 pub const PROBE_RANGE: u64 = 64;
 /// Events of one feed that may be asked for ahead of what is there: while one range is checked and folded, the next is under way.
 pub const WINDOW: u64 = 2 * MAX_RANGE;
-/// Feeds whose ranges or forks are under way, at most: the next comparison names the others again.
-pub const MAX_TRACKED: usize = 4096;
+/// Feeds whose ranges are asked of one peer, at most, and whose forks are looked for, of all: the next comparison names the others again.
+pub const MAX_TRACKED: usize = 1024;
+/// Who did not give a range that it said to have is not asked for that feed again for so long, milliseconds, unless it shows events of it.
+pub const AVOID_MS: u64 = 10_000;
 /// A member that could not be reached is dialled again after this long, milliseconds.
 pub const DIAL_RETRY_MS: u64 = 10_000;
 /// With so many peers a node dials no further members: the mesh is dense enough to lose any of them.
@@ -36,14 +44,21 @@ pub const MAX_TTL_MS: u64 = 5 * 60_000;
 pub(super) struct Sync {
     remote: BTreeMap<FeedId, (u64, PublicKey)>,
     asked: BTreeMap<FeedId, Asked>,
-    /// When a peer was last asked for its side of a feed.
-    probed: BTreeMap<FeedId, u64>,
+    /// Who did not give what it said to have of a feed, until when it is not asked again.
+    avoided: BTreeMap<FeedId, (PublicKey, u64)>,
+    /// When a peer was last asked for its side of a feed, and up to which number.
+    probed: BTreeMap<FeedId, (u64, u64)>,
+    /// With whom heads are compared: the page under way, and since when.
+    pages: BTreeMap<PublicKey, (Option<FeedId>, u64)>,
+    /// When a peer was last shown that a member has too many lives.
+    shown_lives: BTreeMap<(PublicKey, PublicKey), u64>,
     /// When a peer was last shown the rosters.
     shown: BTreeMap<PublicKey, u64>,
     next_ms: u64,
     turn: usize,
     dialled: BTreeMap<PublicKey, u64>,
-    pub(super) forks: BTreeMap<FeedId, (Vec<u8>, Vec<u8>)>,
+    /// Proofs of forks, by the number at which they are.
+    pub(super) forks: BTreeMap<FeedId, BTreeMap<u64, Proof>>,
 }
 
 /// Ranges of a feed that are under way.
@@ -64,15 +79,21 @@ impl Project {
             self.send_heads(ctx, peer, true);
             self.next_heartbeat_ms = 0;
             self.blobs.wants.author_came(&peer, ctx.now);
-            for (a, b) in self.sync.forks.values() {
-                let message = Wire::Fork {
-                    project: self.id,
-                    a: a.clone().into(),
-                    b: b.clone().into(),
-                };
-                ctx.out.speak(Effect::Send { to: peer, message });
+            let proofs: Vec<Proof> = self.sync.forks.values().flat_map(|p| p.values()).cloned().collect();
+            for proof in proofs {
+                self.send_proof(ctx, peer, &proof);
             }
         }
+    }
+
+    /// Shows the proof of a fork.
+    pub(super) fn send_proof(&self, ctx: &mut Ctx<'_>, to: PublicKey, (a, b): &Proof) {
+        let message = Wire::Fork {
+            project: self.id,
+            a: a.clone().into(),
+            b: b.clone().into(),
+        };
+        ctx.out.speak(Effect::Send { to, message });
     }
 
     fn member_peers(&self, ctx: &Ctx<'_>) -> Vec<PublicKey> {
@@ -80,24 +101,44 @@ impl Project {
         ctx.peers.keys().filter(|p| roster.is_member(p)).copied().collect()
     }
 
+    /// Compares heads with a peer, unless that is under way. With one that did not answer, it goes on where it stopped.
     pub(super) fn send_heads(&mut self, ctx: &mut Ctx<'_>, to: PublicKey, answer: bool) {
-        self.heads_to(ctx.out, to, answer);
+        let under_way = self.sync.pages.get(&to).copied();
+        if under_way.is_some_and(|(_, at)| at + RANGE_RETRY_MS > ctx.now) {
+            return;
+        }
+        let first = under_way.and_then(|(first, _)| first);
+        self.sync.pages.insert(to, (first, ctx.now));
+        self.send_page(ctx.out, to, first, None, answer);
     }
 
     pub(super) fn ask_heads(&mut self, out: &mut Outbox, to: PublicKey) {
-        self.heads_to(out, to, true);
+        self.send_page(out, to, None, None, true);
     }
 
-    fn heads_to(&self, out: &mut Outbox, to: PublicKey, answer: bool) {
-        let heads = self.heads();
+    fn send_page(&self, out: &mut Outbox, to: PublicKey, from: Option<FeedId>, upto: Option<FeedId>, answer: bool) {
+        let (heads, upto) = self.page(from, upto);
         out.speak(Effect::Send {
             to,
             message: Wire::Heads {
                 project: self.id,
                 heads,
                 answer,
+                from,
+                upto,
             },
         });
+    }
+
+    /// What this node has of some feeds, as much as fits into a message, and where that ends.
+    fn page(&self, from: Option<FeedId>, upto: Option<FeedId>) -> (Vec<Head>, Option<FeedId>) {
+        let mut heads = self.heads_within(from, upto, HEADS_PAGE + 1);
+        let Some(next) = heads.get(HEADS_PAGE).map(|h| h.feed) else {
+            return (heads, upto);
+        };
+        heads.truncate(HEADS_PAGE);
+        let unpaged = plant::active("unpaged_heads");
+        (heads, if unpaged { None } else { Some(next) })
     }
 
     /// The digest of everything that this node has.
@@ -108,12 +149,18 @@ impl Project {
     /// Where feeds end that a fork or a cut has ended. A later life of a removed node is left out: the removal says already that nothing of it
     /// counts, and only who once believed it knows of it.
     pub fn ends(&self) -> impl Iterator<Item = (FeedId, u64)> + '_ {
+        let marks = self.feeds.broken().map(|node| (all_lives(node), 0));
+        self.ends_from(None).chain(marks)
+    }
+
+    /// Where feeds end, from some feed on, without the members of which no later life counts.
+    fn ends_from(&self, first: Option<FeedId>) -> impl Iterator<Item = (FeedId, u64)> {
         let epochs = 0..=self.rosters.latest().epoch;
         let cuts: Vec<_> = epochs
             .filter_map(|e| self.rosters.epoch(e))
             .flat_map(|r| &r.cuts)
             .collect();
-        self.feeds.ends().filter(move |(feed, _)| {
+        self.feeds.ends_from(first).filter(move |(feed, _)| {
             let later = |cut: &&&crate::body::Cut| cut.node == feed.node && cut.incarnation < feed.incarnation;
             cuts.iter().find(later).is_none() || self.feeds.get(feed).is_some_and(|f| !f.is_empty())
         })
@@ -121,12 +168,22 @@ impl Project {
 
     /// What this node has of every feed, and what it excludes, in the order of feeds.
     pub fn heads(&self) -> Vec<Head> {
+        self.heads_within(None, None, usize::MAX)
+    }
+
+    /// The first heads of those from one feed on and up to another.
+    fn heads_within(&self, from: Option<FeedId>, upto: Option<FeedId>, most: usize) -> Vec<Head> {
+        let before = |feed: &FeedId| upto.is_none_or(|upto| *feed < upto);
         let mut all: BTreeMap<FeedId, Head> = BTreeMap::new();
-        for (feed, len, head) in self.feeds.heads() {
+        let known = self.feeds.heads_from(from).take_while(|(feed, ..)| before(feed));
+        for (feed, len, head) in known.take(most) {
             let end = None;
             all.insert(feed, Head { feed, len, head, end });
         }
-        for (feed, end) in self.ends() {
+        let ends = self.ends_from(from).take_while(|(feed, _)| before(feed)).take(most);
+        let marks = self.feeds.broken().map(|node| (all_lives(node), 0));
+        let marks = marks.filter(|(feed, _)| before(feed) && from.is_none_or(|from| *feed >= from));
+        for (feed, end) in ends.chain(marks) {
             let (len, head) = (0, Hash::ZERO);
             let known = all.entry(feed).or_insert(Head {
                 feed,
@@ -136,7 +193,7 @@ impl Project {
             });
             known.end = Some(end);
         }
-        all.into_values().collect()
+        all.into_values().take(most).collect()
     }
 
     /// Compares with the next peer when it is time, and repeats what was not answered.
@@ -150,10 +207,15 @@ impl Project {
             .collect();
         for feed in overdue {
             self.sync.asked.remove(&feed);
-            self.sync.remote.remove(&feed);
+            if let Some((_, peer)) = self.sync.remote.remove(&feed) {
+                self.sync.avoided.insert(feed, (peer, ctx.now + AVOID_MS));
+            }
         }
         if self.sync.next_ms <= ctx.now {
-            self.sync.probed.retain(|_, at| *at + RANGE_RETRY_MS > ctx.now);
+            self.sync.avoided.retain(|_, (_, until)| *until > ctx.now);
+            self.sync.probed.retain(|_, (at, _)| *at + RANGE_RETRY_MS > ctx.now);
+            self.sync.pages.retain(|peer, _| ctx.peers.contains_key(peer));
+            self.sync.shown_lives.retain(|_, at| *at + RANGE_RETRY_MS > ctx.now);
             self.sync.shown.retain(|_, at| *at + RANGE_RETRY_MS > ctx.now);
             self.sync.dialled.retain(|_, at| *at + DIAL_RETRY_MS > ctx.now);
             let peers = self.member_peers(ctx);
@@ -180,8 +242,19 @@ impl Project {
         }
     }
 
-    pub(super) fn heads_received(&mut self, ctx: &mut Ctx<'_>, from: PublicKey, heads: &[Head], answer: bool) {
-        for head in heads.iter().take(crate::body::MAX_MEMBERS * 4) {
+    /// A peer says what it has of the feeds from one on and up to another.
+    pub(super) fn heads_received(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        from: PublicKey,
+        (first, upto): (Option<FeedId>, Option<FeedId>),
+        heads: &[Head],
+        answer: bool,
+    ) {
+        let within = |feed: &FeedId| first.is_none_or(|f| *feed >= f) && upto.is_none_or(|u| *feed < u);
+        let asked_of_it = self.sync.remote.values().filter(|(_, peer)| *peer == from).count();
+        let mut room = MAX_TRACKED.saturating_sub(asked_of_it);
+        for head in heads.iter().take(HEADS_PAGE).filter(|h| within(&h.feed)) {
             if head.feed == self.me && head.len > self.feeds.get(&self.me).map_or(0, |f| f.len()) {
                 // Somebody says to have more of our own feed than we do. If that is so, they can show an event that we signed.
                 let from_seq = self.feeds.get(&self.me).map_or(0, |f| f.len());
@@ -194,45 +267,86 @@ impl Project {
                 ctx.out.speak(Effect::Send { to: from, message });
                 continue;
             }
-            if self.show_fork(ctx, from, head) || self.probe_fork(ctx, from, head) {
+            if self.show_end(ctx, from, head) || self.probe_fork(ctx, from, head) {
                 continue;
             }
-            let tracked = self.sync.remote.len() < MAX_TRACKED || self.sync.remote.contains_key(&head.feed);
-            if tracked && self.feeds.missing(&head.feed, head.len).is_some() {
-                let known = self.sync.remote.entry(head.feed).or_insert((head.len, from));
-                if head.len >= known.0 {
-                    *known = (head.len, from);
-                }
-                self.want(ctx, head.feed);
+            room -= usize::from(room > 0 && self.track(ctx, from, head));
+            if room == 0 {
+                break;
             }
         }
         // A feed that the peer has never heard of is not in its heads: why it has ended is shown all the same, or the peer waits
         // for ever for events of it that others rest on, and among those may be the removal that ended it.
         let named: BTreeSet<FeedId> = heads.iter().map(|h| h.feed).collect();
-        let ended = self.ends().map(|(feed, _)| feed);
+        let ended = self.ends().map(|(feed, _)| feed).filter(within);
         for feed in ended.filter(|f| !named.contains(f)).collect::<Vec<_>>() {
             let (len, head, end) = (0, Hash::ZERO, None);
-            self.show_fork(ctx, from, &Head { feed, len, head, end });
+            self.show_end(ctx, from, &Head { feed, len, head, end });
         }
         if answer {
-            self.send_heads(ctx, from, false);
+            self.send_page(ctx.out, from, first, upto, false);
+        } else if self.sync.pages.get(&from).is_some_and(|(page, _)| *page == first) {
+            self.sync.pages.remove(&from);
+            // An answer that goes nowhere ends the comparison.
+            if let Some(next) = upto.filter(|next| first.is_none_or(|first| *next > first)) {
+                self.sync.pages.insert(from, (Some(next), ctx.now));
+                self.send_page(ctx.out, from, Some(next), None, true);
+            }
         }
     }
 
-    /// Shows the proof to whoever still has events beyond a fork. Returns whether there was something to show.
-    fn show_fork(&mut self, ctx: &mut Ctx<'_>, to: PublicKey, head: &Head) -> bool {
-        let end = self.feeds.get(&head.feed).and_then(|f| f.ended_at());
+    /// Follows a feed of which a peer has more. Returns whether it is new that it is asked of this peer.
+    fn track(&mut self, ctx: &mut Ctx<'_>, from: PublicKey, head: &Head) -> bool {
+        let avoided = self.sync.avoided.get(&head.feed);
+        if avoided.is_some_and(|(peer, _)| *peer == from) || self.feeds.missing(&head.feed, head.len).is_none() {
+            return false;
+        }
+        // Who was asked first has its time, whatever others say to have.
+        let new = !self.sync.remote.contains_key(&head.feed);
+        let known = self.sync.remote.entry(head.feed).or_insert((head.len, from));
+        if known.1 == from {
+            known.0 = known.0.max(head.len);
+        }
+        self.want(ctx, head.feed);
+        new
+    }
+
+    /// Shows why a feed has ended to whoever still has events beyond that. Returns whether there was something to show.
+    fn show_end(&mut self, ctx: &mut Ctx<'_>, to: PublicKey, head: &Head) -> bool {
+        let feed = head.feed;
+        if self.feeds.is_excluded(&feed) {
+            // Whoever knows why says so by the mark.
+            if feed.incarnation == ALL_LIVES && head.end.is_none() {
+                self.show_lives(ctx, to, feed.node);
+            }
+            return true;
+        }
+        let end = self.feeds.get(&feed).and_then(|f| f.ended_at());
         let unknown = end.is_some_and(|end| head.end.is_none_or(|theirs| theirs > end));
-        let Some((a, b)) = self.sync.forks.get(&head.feed).filter(|_| unknown) else {
+        let Some(proofs) = self.sync.forks.get(&feed).filter(|_| unknown) else {
             return unknown && self.show_rosters(ctx, to);
         };
-        let message = Wire::Fork {
-            project: self.id,
-            a: a.clone().into(),
-            b: b.clone().into(),
-        };
-        ctx.out.speak(Effect::Send { to, message });
+        for proof in proofs.values().cloned().collect::<Vec<_>>() {
+            self.send_proof(ctx, to, &proof);
+        }
         true
+    }
+
+    /// Shows that a member has too many lives, or too many forked ones, not too often.
+    fn show_lives(&mut self, ctx: &mut Ctx<'_>, to: PublicKey, node: PublicKey) {
+        let shown = self.sync.shown_lives.get(&(to, node));
+        if shown.is_some_and(|at| at + RANGE_RETRY_MS > ctx.now) {
+            return;
+        }
+        self.sync.shown_lives.insert((to, node), ctx.now);
+        let events = self.feeds.openings(&node).map(|e| e.encode().into()).collect();
+        let (project, blobs) = (self.id, vec![]);
+        let message = Wire::Events { project, events, blobs };
+        ctx.out.speak(Effect::Send { to, message });
+        let of_node = self.sync.forks.iter().filter(|(feed, _)| feed.node == node);
+        for proof in of_node.flat_map(|(_, p)| p.values()).cloned().collect::<Vec<_>>() {
+            self.send_proof(ctx, to, &proof);
+        }
     }
 
     /// Shows the rosters to whoever needs them, not too often. Returns `true`.
@@ -299,17 +413,15 @@ impl Project {
 
     /// Asks for a peer's events up to a number, to hold them against ours.
     pub(super) fn probe(&mut self, ctx: &mut Ctx<'_>, from: PublicKey, feed: FeedId, last: u64) {
-        if self
-            .sync
-            .probed
-            .get(&feed)
-            .is_some_and(|at| at + RANGE_RETRY_MS > ctx.now)
-            || self.sync.probed.len() >= MAX_TRACKED
-        {
+        let before = self.sync.probed.get(&feed).copied();
+        let lately = before.is_some_and(|(at, _)| at + RANGE_RETRY_MS > ctx.now);
+        // What came was of the other side as well: the place where the two part is further back.
+        let lower = before.is_some_and(|(_, asked)| last < asked);
+        if lately && !lower || before.is_none() && self.sync.probed.len() >= MAX_TRACKED {
             return;
         }
-        self.sync.probed.insert(feed, ctx.now);
-        let first = (last + 1).saturating_sub(PROBE_RANGE);
+        let first = (last + 1).saturating_sub(if lately { MAX_RANGE } else { PROBE_RANGE });
+        self.sync.probed.insert(feed, (ctx.now, first));
         let message = Wire::Want {
             project: self.id,
             feed,
@@ -465,5 +577,13 @@ impl Project {
         }
         self.sync.dialled.insert(node, ctx.now);
         ctx.out.speak(Effect::Dial { peer: node, addresses });
+    }
+}
+
+/// The mark for a member of which no later life counts.
+fn all_lives(node: &PublicKey) -> FeedId {
+    FeedId {
+        node: *node,
+        incarnation: ALL_LIVES,
     }
 }

@@ -294,7 +294,7 @@ mod tests {
         assert!((4..=6).contains(&at.len()), "{at:?}");
         assert!(at.windows(3).all(|w| w[2] - w[1] > w[1] - w[0]), "{at:?}");
         wants.need(hash(1, 0), 40_000);
-        assert_eq!(asked_within(&mut wants, 40_000, 10).len(), 1, "it is needed now");
+        assert_eq!(asked_within(&mut wants, 40_000, 2_000).len(), 1, "it is needed now");
         wants.author_came(&author(1), 43_000);
         assert_eq!(asked_within(&mut wants, 43_000, 10).len(), 1, "who named it is there");
     }

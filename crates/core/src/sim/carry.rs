@@ -18,7 +18,7 @@ pub(super) fn load(node: &mut Node, ends: &mut BTreeMap<(Hash, FeedId), u64>, di
         if let Record::Fork(project, a, b) = record
             && !plant::active("lost_fork_proof")
         {
-            node.load_fork(ends, *project, a, b);
+            node.load_fork(*project, a, b);
         }
     }
     for record in records {
@@ -67,6 +67,7 @@ impl World {
                 self.summary.forks += 1;
                 self.check_fork(n, &a);
                 self.members[n].disk.write_fork(project, a, b);
+                self.check_proofs(n);
             }
             Effect::ProveFork { project, event } => {
                 let ours = self.members[n].disk.event(project, event.feed(), event.header().seq);
@@ -204,6 +205,7 @@ impl World {
 
     /// The machine is made anew from the disk, as after an orderly stop; connections stand.
     pub fn reload(&mut self, n: usize) {
+        self.check_reload(n);
         self.members[n].disk.flush();
         self.members[n].life += 1;
         self.members[n].node = None;

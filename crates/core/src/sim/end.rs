@@ -48,6 +48,9 @@ impl World {
             if !node.is_settled() {
                 return unrest("convergence", format!("{name} still waits for its disk"));
             }
+            if p.awaits_reload() {
+                return unrest("convergence", format!("{name} has yet to fold its state anew"));
+            }
             let digest = self.project_of(first).map(|p| p.digest());
             if Some(p.digest()) != digest || self.ends(*n) != self.ends(first) {
                 let what = format!(

@@ -10,6 +10,7 @@ mod escalations;
 mod folds;
 mod generator;
 mod judging;
+mod lives;
 mod membership;
 mod mesh;
 mod ownership;

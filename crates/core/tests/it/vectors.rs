@@ -185,6 +185,8 @@ fn messages() -> Vec<Value> {
         Wire::Heads {
             project,
             heads: vec![head],
+            from: None,
+            upto: Some(head.feed),
             answer: true,
         },
         Wire::Want {

@@ -342,7 +342,7 @@ impl Replica {
                 Offer::Ready => queue.extend(self.accept(&event)),
                 Offer::Fork => queue.extend(self.end(event.feed(), event.header().seq)),
                 Offer::Refused(why) => self.refused.push(why),
-                Offer::Known | Offer::Held | Offer::Full => {}
+                Offer::Known | Offer::Held | Offer::Full | Offer::OtherSide => {}
             }
         }
     }

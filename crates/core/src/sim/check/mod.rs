@@ -8,6 +8,7 @@ mod agents;
 mod applied;
 mod feeds;
 mod leases;
+mod lives;
 mod membership;
 mod money;
 mod occurred;
@@ -36,6 +37,8 @@ pub(super) struct Check {
     pub forked: BTreeSet<FeedId>,
     /// How many events each node had accepted when it was looked at last.
     seen: BTreeMap<usize, u64>,
+    /// In which life and when each node folded its state anew last.
+    reloads: BTreeMap<usize, (u32, u64)>,
     leases: leases::Leases,
     membership: membership::Membership,
     money: money::Money,
@@ -90,6 +93,7 @@ impl World {
         if self.check.seen.insert(n, total) == Some(total) {
             return;
         }
+        self.check_lives(n);
         self.check_membership(n);
         self.check_leases(n);
         self.check_rosters(n);
@@ -135,6 +139,10 @@ impl World {
         let (Some(pa), Some(pb)) = (self.project_of(a), self.project_of(b)) else {
             return;
         };
+        // Until it is folded anew, a state has in it what was excluded since.
+        if pa.awaits_reload() || pb.awaits_reload() {
+            return;
+        }
         if pa.digest() != pb.digest() || self.ends(a) != self.ends(b) {
             return;
         }

@@ -7,6 +7,7 @@
 mod agents;
 pub(super) mod decisions;
 mod flood;
+mod lives;
 mod membership;
 mod numbers;
 mod powers;
@@ -44,6 +45,7 @@ pub(super) type Lie = (&'static str, fn(&mut Liar<'_>) -> Option<Said>);
 pub(super) const LIES: &[&[Lie]] = &[
     agents::LIES,
     flood::LIES,
+    lives::LIES,
     membership::LIES,
     numbers::LIES,
     powers::LIES,
