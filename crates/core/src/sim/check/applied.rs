@@ -28,26 +28,27 @@ impl World {
             && p.feeds.ends().next().is_none()
             && p.newest_roster().cuts.is_empty();
         let state = &p.state;
-        let task = |id: &Hash| state.tasks.get(id).is_some_and(|t| t.announced.is_some());
-        let ballot = |id: &Hash| state.ballots.get(id).is_some_and(|b| b.proposed.is_some());
-        let thread = |id: &Hash| state.threads.get(id).is_some_and(|t| t.opened.is_some()) || *id == p.id();
         // Whoever rests on what a liar says in two ways may rest on the way that others have not heard.
         let lied = |id: &Hash| !self.is_of_honest(id);
+        let task = |id: &Hash| state.tasks.get(id).is_some_and(|t| t.announced.is_some()) || lied(id);
+        let ballot = |id: &Hash| state.ballots.get(id).is_some_and(|b| b.proposed.is_some()) || lied(id);
+        let opened = |id: &Hash| state.threads.get(id).is_some_and(|t| t.opened.is_some());
+        let thread = |id: &Hash| opened(id) || *id == p.id() || lied(id);
         let there = match body {
-            Body::TaskClaimed(b) => task(&b.task) || lied(&b.task),
-            Body::ClaimAcked(b) => task(&b.task) || lied(&b.task),
-            Body::TaskCompleted(b) => task(&b.task) || lied(&b.task),
-            Body::Committed(b) => ballot(&b.proposal) || lied(&b.proposal),
-            Body::FinalVoted(b) => ballot(&b.vote.statement.proposal) || lied(&b.vote.statement.proposal),
+            Body::TaskClaimed(b) => task(&b.task),
+            Body::ClaimAcked(b) => task(&b.task),
+            Body::TaskCompleted(b) => task(&b.task),
+            Body::Committed(b) => ballot(&b.proposal),
+            Body::FinalVoted(b) => ballot(&b.vote.statement.proposal),
             // A liar may have shown another vote to the one who counted.
             Body::Decided(b) => {
                 let honest = |v: &&EventRef| self.index.get(&v.feed.node).is_some_and(|a| self.honest(*a));
                 let mut votes = b.votes.iter().filter(honest);
-                (ballot(&b.proposal) || lied(&b.proposal)) && votes.all(|v| state.finals.get(&v.hash).is_some())
+                ballot(&b.proposal) && votes.all(|v| state.finals.get(&v.hash).is_some())
             }
-            Body::Proposed(b) => thread(&b.thread) || lied(&b.thread),
-            Body::FindingsPosted(b) => thread(&b.findings.statement.thread) || lied(&b.findings.statement.thread),
-            Body::MessagePosted(b) => thread(&b.message.statement.thread) || lied(&b.message.statement.thread),
+            Body::Proposed(b) => thread(&b.thread),
+            Body::FindingsPosted(b) => thread(&b.findings.statement.thread),
+            Body::MessagePosted(b) => thread(&b.message.statement.thread),
             _ => true,
         };
         let outsider = match body {

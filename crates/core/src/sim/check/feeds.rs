@@ -67,6 +67,8 @@ impl World {
                 Some(Body::Escalated(b)) => {
                     *self.summary.reasons.entry(format!("{:?}", b.reason)).or_default() += 1;
                 }
+                // Its own state has it from now on.
+                Some(Body::EscalationAnswered(b)) => self.book_answer(&b.answer),
                 Some(Body::FinalVoted(vote)) => self.check_approval(n, event.project(), &vote),
                 Some(Body::Decided(decided)) => self.check_decision(n, event.project(), &decided),
                 _ => {}

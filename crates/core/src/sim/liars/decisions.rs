@@ -195,16 +195,17 @@ impl World {
         }
     }
 
+    /// Somebody's answer is written somewhere.
+    pub fn book_answer(&mut self, answer: &Signed<Answer>) {
+        let s = &answer.statement;
+        let said = self.check.people.answers.entry(s.escalation).or_default();
+        said.entry(answer.by).or_default().insert(s.option);
+    }
+
     /// An answer has taken effect: where people decide now, owners with more than half of the weight said so, to a question that
     /// could not be turned round.
     pub fn check_people(&mut self, n: usize, answer: &Signed<Answer>) {
-        let said = self
-            .check
-            .people
-            .answers
-            .entry(answer.statement.escalation)
-            .or_default();
-        said.entry(answer.by).or_default().insert(answer.statement.option);
+        self.book_answer(answer);
         if self.members[n].nature != Nature::Honest {
             return;
         }
