@@ -13,15 +13,13 @@ def item(b, at):  # one item of deterministic CBOR (RFC 8949, 4.2.1): number, by
     for _ in range(n): value, at = item(b, at); array.append(value)
     array.raw = b[start:at]; return array, at
 def read(b): check(item(b, 0)[1] == len(b), "something follows its end"); return item(b, 0)[0]
-def head(text): return bytes([96 + len(text)]) if len(text) < 24 else bytes([120, len(text)])
 def digest(context, b): return hashlib.sha256(b"bzzz/" + context + b"/v1\0" + b).digest()
 def verify(context, key, b, sig): Ed25519PublicKey.from_public_bytes(key).verify(sig, b"bzzz/" + context + b"/v1\0" + b)
 def event(b, its_kind):
     signed, signature = read(b); version, project, node, life, seq, prev, _, epoch, _, kind, body = read(signed)
     check((version, kind, seq == 0) == (1, its_kind, prev == bytes(32)), "an event has another form")
     verify(b"event", node, signed, signature); return project, epoch, node, life or seq, digest(b"event", signed), read(body)
-def weights(roster):  # of every member: the seats of a pool share its weight, readers have none
-    return {**dict.fromkeys(roster[3], 0), **{n: w * 1_000_000 // len(s) for _, w, s in roster[2] for n, _ in s}}
+def weights(roster): return {**dict.fromkeys(roster[3], 0), **{n: w * 1_000_000 // len(s) for _, w, s in roster[2] for n, _ in s}}
 def quorum(roster, weight): check(weight * 3 > sum(weights(roster).values()) * 2, "no more than two thirds stand for it")
 def certificate(b, pin):
     version, genesis, changes, opening, proposal, choice, votes, receipts = read(b)
@@ -39,26 +37,25 @@ def certificate(b, pin):
     check([where, opened, what[0]] == [project, thread, subject] and opener in weights(chain[since]), "its thread is none")
     for context, part in zip((b"endorsement", b"findings", b"final-vote", b"receipt"), (panel, vetoes, votes, receipts)):
         for said, by, signature in part: verify(context, by, said.raw, signature)
-        for s, node, _ in part if part is panel else ():  # the agent's own word: [project, node, id]
-            n = s[2].encode(); verify(b"agent", s[1], b"\x83X " + s[0] + b"X " + node + head(n) + n, s[8])
-        check(part is panel or len({by for _, by, _ in part}) == len(part), "somebody speaks twice")
+        once = len({by for _, by, _ in part}) == len(part) and all(said[:2] == [project, thread] for said, _, _ in part)
+        check(part is panel or once, "somebody speaks twice, or of another thread")
+    for s, node, _ in panel:  # the agent's own word: [project, node, id]
+        n = 70 + len(s[2].encode()); verify(b"agent", s[1], b"\x83" + s.raw[1:35] + b"X " + node + s.raw[69:n + (n > 93)], s[8])
     agents, held = collections.Counter(node for _, node, _ in panel), weights(roster)
     voters = {seat[1]: held.get(node, 0) // agents[node] for seat, node, _ in panel if seat[0] == project}
     check(author in held and choice < 2 and len(voters) == len(panel), "its proposal or outcome does not hold")
-    about = [project, thread, epoch, its_roster, subject, its_hash]
-    check(all(v[:6] == about and by in voters for v, by, _ in votes), "a vote is another's or about something else")
-    check(all(r[:2] == about[:2] and by in held for r, by, _ in receipts), "a receipt is another's")
-    check(all(v[:2] == about[:2] and v[4] is True for v, _, _ in vetoes), "a veto is another's")
+    check(all(v[2:6] == [epoch, its_roster, subject, its_hash] and by in voters for v, by, _ in votes), "a vote is another's")
+    check(all(by in held for _, by, _ in receipts) and all(v[4] is True for v, _, _ in vetoes), "a receipt or a veto is none")
     heard = {seat[3] for seat, _, _ in panel for v, by, _ in votes if by == seat[1] and v[6] < 2 and voters[by]}
     check(choice or heard >= {*asked}, "an asked role has no voter in it")
     quorum(roster, sum(voters[by] for v, by, _ in votes if v[6] == choice))
     security = {seat[1]: seat[2] for seat, _, _ in panel if seat[3] == "security"}
     lifts = {by: security[by] for v, by, _ in votes if by in security and v[6:] == [0, True]}
     check(choice or not vetoes or sum(map(voters.get, lifts)) * 2 > sum(map(voters.get, security)), "a veto stands")
-    tally = f" {WORDS[choice]} subject {subject.hex()} in epoch {epoch}"
-    tally += "".join(f"\n{s[2]} {WORDS[v[6]]} ({voters[by]})" for s, _, _ in panel for v, by, _ in votes if by == s[1])
+    tally = "".join(f"\n{s[2]} {WORDS[v[6]]} ({voters[by]})" for s, _, _ in panel for v, by, _ in votes if by == s[1])
     tally += "".join(f"\nveto of {by.hex()}, lifted by {', '.join(lifts.values()) or 'nobody'}" for _, by, _ in vetoes)
-    return f"holds, {'pinned' if pin else 'not pinned'}: {name} ({project.hex()}){tally}"
+    about = f": {name} ({project.hex()}) {WORDS[choice]} subject {subject.hex()} in epoch {epoch}{tally}"
+    return ("holds, pinned" if pin else "holds, not pinned") + about
 BEGIN, WORDS = "-----BEGIN BZZZ DECISION CERTIFICATE-----", ("approves", "requests changes", "abstains")
 try: text = open((sys.argv + [""])[1], errors="replace").read(); begin = text.index(BEGIN) + len(BEGIN)
 except (OSError, ValueError) as why: sys.exit(print(f"no certificate is there ({why}); usage: {__doc__}", file=sys.stderr) or 2)

@@ -239,7 +239,10 @@ impl Project {
             .iter()
             .filter(|q| q.needed > 0 && state.membership.said(&me, &q.node).is_none())
             .filter_map(|q| match &q.wish {
-                Wish::Admit(join) if follows(q, &join.statement) => Some(join.clone()),
+                Wish::Admit(join) if follows(q, &join.statement) => {
+                    let fits = roster.admit(q.node, &join.statement).is_ok();
+                    fits.then(|| join.clone())
+                }
                 _ => None,
             })
             .collect();
