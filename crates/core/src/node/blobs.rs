@@ -2,12 +2,16 @@
 //!
 //! A text that an event names and that is not here was lost, has not come yet, or was erased. The disk knows: it keeps a tombstone of what was
 //! erased. So the disk is asked before others are, and what was erased is never asked for again.
+//!
+//! Not all members are connected with each other, so a text that its author cannot give any more goes from one to the next. Whoever was
+//! asked for a short text and did not have it gives it when it has come: by then who asked may be in a pause of minutes, and
+//! would need such a pause at each step of the way.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::wants::{Ask, Wants};
 use super::{Ctx, Effect, Loaded, Project};
-use crate::blob::{Blob, BlobRef, MAX_BLOB_BYTES};
+use crate::blob::{Blob, BlobRef, MAX_BLOB_BYTES, SHORT_BLOB_BYTES};
 use crate::body::Body;
 use crate::crypto::{Hash, PublicKey};
 use crate::plant;
@@ -17,6 +21,8 @@ use crate::wire::Wire;
 pub const CACHE_BYTES: usize = 32 * 1024 * 1024;
 /// Short blobs are pushed by their author: so long one is waited for before it is asked for, milliseconds.
 pub const PUSH_MS: u64 = 50;
+/// Texts that one member asked for and that are not here: so many are remembered, the last ones.
+pub const MAX_OWED: usize = 256;
 
 /// Blobs in memory, bounded.
 #[derive(Debug, Default)]
@@ -29,6 +35,8 @@ pub struct Cache {
     loading: BTreeSet<Hash>,
     /// What the disk has a tombstone of, as far as it was looked for.
     erased: BTreeSet<Hash>,
+    /// What connected members asked for in vain, [`MAX_OWED`] of each.
+    owed: BTreeMap<PublicKey, VecDeque<Hash>>,
 }
 
 impl Cache {
@@ -118,8 +126,10 @@ impl Project {
         self.blobs.loading.remove(&hash);
         match loaded {
             Loaded::Here(blob) if blob.hash() == hash => {
-                self.have.insert(hash);
                 self.blobs.wants.done(&hash);
+                if self.have.insert(hash) {
+                    self.pass_on(ctx, &blob);
+                }
                 self.blobs.insert(blob);
             }
             // Erased on purpose: it must not come back, wherever it still is.
@@ -139,9 +149,58 @@ impl Project {
         self.dirty = true;
     }
 
-    /// A blob came from a peer. Only what was asked for, or belongs to a known event, is kept.
-    pub(super) fn blob_received(&mut self, ctx: &mut Ctx<'_>, blob: Blob) {
+    /// A member asks for a blob: it gets it now, or a short one when it comes.
+    pub(super) fn blob_asked(&mut self, ctx: &mut Ctx<'_>, from: PublicKey, hash: Hash) {
+        if self.have.contains(&hash) {
+            let project = self.id;
+            ctx.out.speak(Effect::ServeBlob {
+                to: from,
+                project,
+                hash,
+            });
+        } else if !self.blobs.erased.contains(&hash) {
+            let owed = &mut self.blobs.owed;
+            if !owed.contains_key(&from) {
+                owed.retain(|peer, _| ctx.peers.contains_key(peer));
+            }
+            let owed = owed.entry(from).or_default();
+            owed.retain(|known| *known != hash);
+            owed.push_back(hash);
+            if owed.len() > MAX_OWED {
+                owed.pop_front();
+            }
+        }
+    }
+
+    /// Gives a short blob that has come to those who asked for it before.
+    fn pass_on(&mut self, ctx: &mut Ctx<'_>, blob: &Blob) {
         let hash = blob.hash();
+        let mut askers = Vec::new();
+        self.blobs.owed.retain(|asker, owed| {
+            let before = owed.len();
+            owed.retain(|known| *known != hash);
+            if owed.len() < before {
+                askers.push(*asker);
+            }
+            !owed.is_empty()
+        });
+        let roster = self.state.rosters.latest();
+        // A long one would come from everybody who was asked, and would not leave the memory before it is sent.
+        let short = blob.bytes.len() <= SHORT_BLOB_BYTES;
+        askers.retain(|asker| short && ctx.peers.contains_key(asker) && roster.is_member(asker));
+        for to in askers {
+            let (project, blob) = (self.id, blob.clone());
+            let message = Wire::Blob { project, blob };
+            ctx.out.speak(Effect::Send { to, message });
+        }
+    }
+
+    /// A blob came from a peer. Only what was asked for, or belongs to a known event, is kept.
+    pub(super) fn blob_received(&mut self, ctx: &mut Ctx<'_>, from: PublicKey, blob: Blob) {
+        let hash = blob.hash();
+        if let Some(owed) = self.blobs.owed.get_mut(&from) {
+            owed.retain(|known| *known != hash);
+        }
         if blob.bytes.len() > MAX_BLOB_BYTES || self.have.contains(&hash) || self.blobs.erased.contains(&hash) {
             return;
         }
@@ -160,6 +219,7 @@ impl Project {
             return;
         }
         self.blobs.insert(blob.clone());
+        self.pass_on(ctx, &blob);
         ctx.out.store(self.id, vec![], vec![blob]);
         self.dirty = true;
     }

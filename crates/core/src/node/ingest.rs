@@ -90,16 +90,8 @@ impl Project {
                     count,
                 });
             }
-            Wire::WantBlob { hash, .. } => {
-                if self.have.contains(&hash) {
-                    ctx.out.speak(Effect::ServeBlob {
-                        to: from,
-                        project: self.id,
-                        hash,
-                    });
-                }
-            }
-            Wire::Blob { blob, .. } => self.blob_received(ctx, blob),
+            Wire::WantBlob { hash, .. } => self.blob_asked(ctx, from, hash),
+            Wire::Blob { blob, .. } => self.blob_received(ctx, from, blob),
             Wire::WantRosters { .. } => {
                 self.show_rosters(ctx, from);
             }
@@ -139,7 +131,7 @@ impl Project {
         }
         if !gossip && self.state.rosters.latest().is_member(&from) {
             for blob in blobs {
-                self.blob_received(ctx, blob);
+                self.blob_received(ctx, from, blob);
             }
         }
         self.continue_sync(ctx, from);

@@ -28,7 +28,7 @@ pub struct Mesh {
 }
 
 /// The settings of a node with a key of its own and one agent, so that it asks for a vote.
-fn config(member: &Member, owner: &str, admit: Admit, join: Option<Option<Hash>>) -> NodeConfig {
+pub fn config(member: &Member, owner: &str, admit: Admit, join: Option<Option<Hash>>) -> NodeConfig {
     let agent = AgentSpec {
         id: format!("reviewer-{}", &member.node().to_string()[..8]),
         role: "reviewer".into(),

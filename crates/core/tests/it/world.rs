@@ -245,7 +245,16 @@ impl World {
 
     /// A review that asks these roles.
     pub fn thread_asking(&mut self, home: usize, roles: &[&str]) -> Hash {
-        let (title, subject) = (self.text("title"), Some(self.text("change")));
+        self.thread_with(home, roles, "change").hash()
+    }
+
+    /// A review of this text.
+    pub fn thread_about(&mut self, home: usize, change: &str) -> Event {
+        self.thread_with(home, &[], change)
+    }
+
+    fn thread_with(&mut self, home: usize, roles: &[&str], change: &str) -> Event {
+        let (title, subject) = (self.text("title"), Some(self.text(change)));
         let body = ThreadOpened {
             kind: ThreadKind::Review,
             task: "review".into(),
@@ -261,7 +270,7 @@ impl World {
             },
             budget_microusd: 0,
         };
-        self.append(home, Body::ThreadOpened(body)).hash()
+        self.append(home, Body::ThreadOpened(body))
     }
 
     /// The event that opened a thread.
