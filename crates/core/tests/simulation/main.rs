@@ -75,6 +75,11 @@ const FOUND: &[(usize, u64, &str)] = &[
         119,
         "who had signed a roster was not counted as ready for it when a liar's readiness was excluded",
     ),
+    (
+        20,
+        957,
+        "a text went from member to member with a pause of minutes at each step, each asked before it had it",
+    ),
 ];
 
 /// How many of the first seeds are run: enough for half a minute in release, for less in debug.
