@@ -2,7 +2,7 @@
 //!
 //! A certificate holds the genesis event, every roster change up to the decision's epoch, the event that opened the thread with the
 //! roles that it asks, the proposal event with its panel and the vetoes that it names, and the final votes as their agents
-//! signed them. It is valid when the rosters follow from the genesis, the proposal's roster is not older than the thread, the votes
+//! signed them. It is valid when the rosters follow from the genesis, the thread was opened under the proposal's roster, the votes
 //! for the outcome carry more than two thirds of the roster's weight, and, for an approval, every asked role has
 //! voted and security voters have lifted every veto that the proposal names. Endorsements by nodes without a seat give no weight. It is final by these
 //! signatures, whatever arrives later. With the project's id known beforehand (`--project`), the
@@ -467,7 +467,7 @@ impl Certificate {
     }
 }
 
-/// What the thread asks: its opening is the one that the proposal is about, by a member, under a roster that is not newer.
+/// What the thread asks: its opening is the one that the proposal is about, by a member, under the same roster.
 fn verify_opening(chain: &RosterChain, opening: &Event, proposed: &Proposed) -> Result<ThreadOpened, CertificateError> {
     let refuse = |why: &str| Err(CertificateError::Opening(why.into()));
     let Some(Body::ThreadOpened(opened)) = opening.body() else {
@@ -479,9 +479,10 @@ fn verify_opening(chain: &RosterChain, opening: &Event, proposed: &Proposed) -> 
     if opened.subject.is_none_or(|s| s.hash != proposed.subject) {
         return refuse("it is about something else");
     }
-    let Some(roster) = chain.epoch(opening.header().epoch) else {
-        return refuse("its roster is newer than the proposal's");
-    };
+    let roster = chain.latest();
+    if opening.header().epoch != roster.epoch {
+        return refuse("it was opened under another roster");
+    }
     match roster.is_member(&opening.node()) {
         true => Ok(opened),
         false => refuse("its author is not a member"),

@@ -554,7 +554,7 @@ fn escalation_row(state: &State, id: &Hash, escalation: &Escalation) -> Option<E
         asked_by: meta.node(),
         asked_ms: meta.hlc.ms(),
         state: how,
-        reminders: escalation.reminders(),
+        reminders: escalation.reminders(&state.rosters),
         answer: state
             .chosen(escalation)
             .and_then(|option| option_of(escalation, option)),

@@ -153,6 +153,10 @@ impl Project {
         self.state.apply(meta, body);
         if self.state.rosters.latest().epoch > before {
             self.epoch_began = meta.hlc;
+            // A question of an epoch that was not known yet may count now.
+            let asked = self.state.escalations.iter();
+            let asked = asked.filter(|(_, e)| e.opened.as_ref().is_some_and(|(m, _)| m.epoch > before));
+            self.open_questions.extend(asked.map(|(id, _)| *id));
         }
         if self.state.rosters.latest().epoch > self.rosters.latest().epoch {
             self.rosters = self.state.rosters.clone();

@@ -17,11 +17,13 @@ mod thread;
 pub use agents::{AgentRecord, Agents};
 pub use ballot::{Ballot, FinalEntry, Finals};
 pub use budget::{Account, DAY_MS, Shares, Spending};
-pub use escalation::{Escalation, EscalationStatus, Voice};
+pub use escalation::{Escalation, EscalationStatus, MAX_REMINDERS, Voice};
 pub use membership::{Consent, MAX_CONSENTS, MAX_VOUCHED_SEATS, Membership, Place, Question, Wish};
 pub use resource::{Resource, Version, WriteEntry};
 pub use task::{Lease, Task, TaskStatus};
-pub use thread::{DecidedEntry, FindingsEntry, MessageEntry, Thread, ThreadStatus, lift_weight, unheard_roles};
+pub use thread::{
+    DecidedEntry, FindingsEntry, MessageEntry, Thread, ThreadStatus, latest_decision_ms, lift_weight, unheard_roles,
+};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -268,7 +270,7 @@ impl State {
                 self.escalations.entry(meta.hash()).or_default().open(meta, b);
             }
             Body::EscalationAcked(b) => self.escalations.entry(b.escalation).or_default().acknowledge(meta, b),
-            Body::EscalationReminded(b) => self.escalations.entry(b.escalation).or_default().remind(b),
+            Body::EscalationReminded(b) => self.escalations.entry(b.escalation).or_default().remind(meta, b),
             // Whose answers count is judged when they are read.
             Body::EscalationAnswered(b) => self
                 .escalations
