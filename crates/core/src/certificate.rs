@@ -26,8 +26,10 @@ use crate::state::{State, lift_weight, unheard_roles};
 
 /// The version of the form.
 pub const CERTIFICATE_VERSION: u8 = 1;
-/// No certificate is longer: a thousand members, each epoch signed by all, fits many times.
-pub const MAX_CERTIFICATE_BYTES: usize = 8 * 1024 * 1024;
+/// No certificate is longer. Each change of the roster that is in it fits into an event, 256 KiB, and while a project grows one by one to
+/// its 1,024 members, the changes grow evenly from nothing to that: half of 1,024 × 256 KiB are 128 MiB. A project of fifty members
+/// comes to it after ten thousand changes. One seat alone cannot bring those about: see [`crate::state::MAX_VOUCHED_SEATS`].
+pub const MAX_CERTIFICATE_BYTES: usize = 128 * 1024 * 1024;
 /// The label of its PEM form.
 pub const PEM_LABEL: &str = "BZZZ DECISION CERTIFICATE";
 
@@ -78,6 +80,19 @@ pub struct Certificate {
     /// What was spent, by those nodes whose receipts were there.
     #[n(7)]
     pub receipts: Vec<Signed<Receipt>>,
+}
+
+/// Why a certificate cannot be gathered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum GatherError {
+    /// The thread has no decision, or another one than the proposal's.
+    #[error("there is no decision to certify: the thread is not decided by this proposal")]
+    Undecided,
+    /// No reader would take it.
+    #[error(
+        "could not make the certificate: it would have {0} bytes, and none may have more than {MAX_CERTIFICATE_BYTES};          the project's membership has changed too often, a new project starts without that history"
+    )]
+    TooLong(usize),
 }
 
 /// Why a certificate does not hold.
@@ -207,8 +222,19 @@ pub struct Verified {
 }
 
 impl Certificate {
-    /// Gathers the certificate of a thread's decision from the state; `None` when there is none.
-    pub fn gather(state: &State, opening: &Event, proposal: &Event) -> Option<Certificate> {
+    /// Gathers the certificate of a thread's decision from the state.
+    ///
+    /// # Errors
+    /// When there is no decision, or its certificate would be too long to be read.
+    pub fn gather(state: &State, opening: &Event, proposal: &Event) -> Result<Certificate, GatherError> {
+        let certificate = Certificate::gathered(state, opening, proposal).ok_or(GatherError::Undecided)?;
+        match certificate.encode().len() {
+            0..=MAX_CERTIFICATE_BYTES => Ok(certificate),
+            beyond => Err(GatherError::TooLong(beyond)),
+        }
+    }
+
+    fn gathered(state: &State, opening: &Event, proposal: &Event) -> Option<Certificate> {
         let thread = opening.hash();
         let decision = state
             .threads

@@ -58,7 +58,7 @@ impl Project {
             Wire::Fork { a, b, .. } => self.fork_found(ctx, &a, &b),
             // Who was removed is shown why it is not answered any more.
             Wire::Digest { .. } | Wire::Heads { .. } | Wire::WantRosters { .. }
-                if !gossip && !member && self.rosters.latest().was_removed(&from) =>
+                if !gossip && !member && self.rosters.was_removed(&from) =>
             {
                 self.show_rosters(ctx, from);
             }

@@ -260,7 +260,7 @@ impl Project {
     /// Whether a roster that this node was shown removes it. What others write after that does not reach it any more, so the event
     /// that brings the roster may not come.
     pub fn is_removed(&self) -> bool {
-        self.rosters.latest().was_removed(&self.me.node)
+        self.rosters.was_removed(&self.me.node)
     }
 
     /// Whether this node may write: it is a member, and its feed has not ended.

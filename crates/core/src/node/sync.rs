@@ -155,14 +155,10 @@ impl Project {
 
     /// Where feeds end, from some feed on, without the members of which no later life counts.
     fn ends_from(&self, first: Option<FeedId>) -> impl Iterator<Item = (FeedId, u64)> {
-        let epochs = 0..=self.rosters.latest().epoch;
-        let cuts: Vec<_> = epochs
-            .filter_map(|e| self.rosters.epoch(e))
-            .flat_map(|r| &r.cuts)
-            .collect();
         self.feeds.ends_from(first).filter(move |(feed, _)| {
-            let later = |cut: &&&crate::body::Cut| cut.node == feed.node && cut.incarnation < feed.incarnation;
-            cuts.iter().find(later).is_none() || self.feeds.get(feed).is_some_and(|f| !f.is_empty())
+            let cut = self.rosters.cut_of(&feed.node);
+            cut.is_none_or(|cut| cut.incarnation >= feed.incarnation)
+                || self.feeds.get(feed).is_some_and(|f| !f.is_empty())
         })
     }
 
@@ -380,7 +376,7 @@ impl Project {
         if self.rosters.latest().epoch > before {
             self.want_again(ctx);
         }
-        for cut in self.rosters.latest().cuts.clone() {
+        for cut in self.rosters.cuts().copied().collect::<Vec<_>>() {
             let feed = FeedId {
                 node: cut.node,
                 incarnation: cut.incarnation,

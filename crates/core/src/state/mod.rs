@@ -96,8 +96,8 @@ pub struct State {
     pub roster_prepares: BTreeMap<u32, BTreeMap<u32, BTreeMap<Hash, BTreeSet<PublicKey>>>>,
     /// Rosters that are further ahead than the next: an event may come before the one that its epoch rests on.
     rosters_ahead: BTreeMap<OrderKey, (Meta, RosterChanged)>,
-    /// Behind which event of a node a roster came into force, the last one: its feed is never cut before that.
-    pub roster_places: BTreeMap<PublicKey, Place>,
+    /// Behind which event of a node each roster came into force, by node and epoch: see [`State::roster_place`].
+    roster_places: BTreeMap<PublicKey, BTreeMap<u32, Place>>,
     /// In whose feeds the change that brought each epoch is.
     pub roster_holders: BTreeMap<u32, BTreeSet<PublicKey>>,
     /// Rosters that were proposed, by hash, and by whom.
@@ -294,7 +294,7 @@ impl State {
     /// same on every node as long as the change is at most one epoch on from there.
     fn extend_roster(&mut self, meta: &Meta, change: &RosterChanged) {
         // Said by a node that it removes, it would cut itself off.
-        if change.roster.was_removed(&meta.node()) || change.roster.epoch > meta.epoch.saturating_add(1) {
+        if change.roster.removes(&meta.node()) || change.roster.epoch > meta.epoch.saturating_add(1) {
             return;
         }
         let known = self.rosters.latest().epoch;
@@ -305,8 +305,9 @@ impl State {
         // A roster that does not follow has no effect.
         if self.rosters.extend(change).is_ok() {
             let place = (meta.feed().incarnation, meta.reference.seq + 1);
-            let known = self.roster_places.entry(meta.node()).or_default();
-            *known = place.max(*known);
+            let of_node = self.roster_places.entry(meta.node()).or_default();
+            let known = of_node.entry(change.roster.epoch).or_insert(place);
+            *known = place.min(*known);
             let holders = self.roster_holders.entry(change.roster.epoch).or_default();
             holders.insert(meta.node());
         }
@@ -315,6 +316,13 @@ impl State {
                 self.extend_roster(&meta, &change);
             }
         }
+    }
+
+    /// Behind which event of a node the last of the rosters came into force that it wrote down: its feed is never cut before that. Of
+    /// each roster the first writing counts: a node that is to go could otherwise move its end on and on by repeating an old one. So
+    /// there is one place for a node and an epoch at most, and each moves the end once.
+    pub fn roster_place(&self, node: &PublicKey) -> Option<Place> {
+        self.roster_places.get(node)?.values().copied().max()
     }
 
     /// Notes a member's signature under a roster to come. Should a member give two, the lesser one is kept, in any order.

@@ -158,10 +158,10 @@ impl World {
             match Certificate::gather(&p.state, opening, event)
                 .map(|c| Certificate::from_pem(&c.to_pem()).and_then(|c| c.verify(Some(project))))
             {
-                Some(Ok(verified)) if verified.choice == choice => {}
-                Some(Ok(_)) => problems.push(format!("the certificate of thread {} says something else", id.short())),
-                Some(Err(e)) => problems.push(format!("the certificate of thread {} does not hold: {e}", id.short())),
-                None => problems.push(format!("no certificate can be gathered of thread {}", id.short())),
+                Ok(Ok(verified)) if verified.choice == choice => {}
+                Ok(Ok(_)) => problems.push(format!("the certificate of thread {} says something else", id.short())),
+                Ok(Err(e)) => problems.push(format!("the certificate of thread {} does not hold: {e}", id.short())),
+                Err(why) => problems.push(format!("no certificate of thread {}: {why}", id.short())),
             }
         }
         self.summary.certificates += found.len() as u64;
