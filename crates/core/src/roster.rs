@@ -25,7 +25,7 @@ const SIGNATURE_BYTES: usize = 1 + 34 + 66;
 /// What a roster grows by when a reader is removed, at most: its cut is longer than its key by this. The cut of the roster before is gone then.
 const CUT_BYTES: usize = 19;
 /// What an event has beside its body, at most: its header with all references that it may have, its signature, and the heads of lists.
-const ENVELOPE_BYTES: usize = 8 * 1024;
+pub(crate) const ENVELOPE_BYTES: usize = 8 * 1024;
 
 /// Whether `weight` is more than two thirds of `total`.
 pub fn is_quorum(weight: u64, total: u64) -> bool {

@@ -31,7 +31,7 @@ impl Node {
             | Wire::Blob { project, .. }
             | Wire::Fork { project, .. }
             | Wire::Rosters { project, .. }
-            | Wire::WantRosters { project }
+            | Wire::WantRosters { project, .. }
             | Wire::Renew { project, .. } => self.with(now, &project, |p, ctx| p.message(ctx, from, message, gossip)),
             Wire::Presence(ref presence) => {
                 let project = presence.statement.project;
@@ -60,7 +60,11 @@ impl Project {
             Wire::Digest { .. } | Wire::Heads { .. } | Wire::WantRosters { .. }
                 if !gossip && !member && self.rosters.was_removed(&from) =>
             {
-                self.show_rosters(ctx, from);
+                let first = match message {
+                    Wire::WantRosters { from: first, .. } => first,
+                    _ => 1,
+                };
+                self.show_rosters(ctx, from, first);
             }
             _ if gossip || !member => {
                 let why = "only members may ask this, and not over a topic".to_owned();
@@ -100,10 +104,10 @@ impl Project {
                 }
             }
             Wire::Blob { blob, .. } => self.blob_received(ctx, blob),
-            Wire::WantRosters { .. } => {
-                self.show_rosters(ctx, from);
+            Wire::WantRosters { from: first, .. } => {
+                self.show_rosters(ctx, from, first);
             }
-            Wire::Rosters { changes, .. } => self.rosters_received(ctx, &changes),
+            Wire::Rosters { changes, latest, .. } => self.rosters_received(ctx, from, &changes, latest),
             Wire::Renew { task, token, .. } => self.renew_asked(ctx, from, task, token),
             Wire::Join(_) | Wire::Welcome { .. } => {}
         }

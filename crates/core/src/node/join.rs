@@ -189,7 +189,7 @@ impl Node {
             // Who is a member comes first: until that is known, there is little room for what they say.
             ctx.out.speak(Effect::Send {
                 to: from,
-                message: Wire::WantRosters { project: id },
+                message: Wire::WantRosters { project: id, from: 1 },
             });
             project.send_heads(ctx, from, true);
             projects.insert(id, project);

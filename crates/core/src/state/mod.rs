@@ -27,7 +27,7 @@ pub use thread::{
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::body::{Body, Endorsement, MembershipChange, Policy, RosterChanged, Signed, Statement};
+use crate::body::{Body, Endorsement, MembershipChange, Policy, RosterChanged, RosterSigned, Signed, Statement};
 use crate::crypto::{Hash, PublicKey};
 use crate::event::{Event, EventRef, FeedId, OrderKey};
 use crate::hlc::Hlc;
@@ -90,7 +90,7 @@ pub struct State {
     pub policy: Policy,
     /// Who belongs to it, epoch by epoch.
     pub rosters: RosterChain,
-    /// Signatures under rosters to come: by roster hash, then signer.
+    /// Right signatures under rosters to come: by epoch, roster hash, then signer, who need not have a vote.
     pub roster_votes: BTreeMap<u32, BTreeMap<Hash, BTreeMap<PublicKey, crate::crypto::Signature>>>,
     /// Who was ready for which roster to come: by epoch, round and roster hash.
     pub roster_prepares: BTreeMap<u32, BTreeMap<u32, BTreeMap<Hash, BTreeSet<PublicKey>>>>,
@@ -187,7 +187,7 @@ impl State {
                     .or_default();
                 round.entry(b.roster).or_default().insert(meta.node());
             }
-            Body::RosterSigned(b) => self.sign_roster(b.epoch, b.roster, meta.node(), b.signature),
+            Body::RosterSigned(b) => self.sign_roster(b, meta.node()),
             Body::RosterChanged(b) => self.extend_roster(meta, b),
             Body::MembershipConsented(b) => self.membership.consent(meta, b),
             Body::AgentEndorsed(b) => self.agents.endorse(meta, b),
@@ -325,11 +325,15 @@ impl State {
         self.roster_places.get(node)?.values().copied().max()
     }
 
-    /// Notes a member's signature under a roster to come. Should a member give two, the lesser one is kept, in any order.
-    fn sign_roster(&mut self, epoch: u32, roster: Hash, node: PublicKey, signature: crate::crypto::Signature) {
-        let votes = self.roster_votes.entry(epoch).or_default().entry(roster).or_default();
-        let kept = votes.entry(node).or_insert(signature);
-        *kept = signature.min(*kept);
+    /// Notes a member's signature under a roster to come; a wrong one has no effect, so that whoever counts signatures counts right ones.
+    /// Should a member give two, the lesser one is kept, in any order.
+    fn sign_roster(&mut self, b: &RosterSigned, node: PublicKey) {
+        if !b.is_signed_by(&node, self.project()) {
+            return;
+        }
+        let votes = self.roster_votes.entry(b.epoch).or_default();
+        let kept = votes.entry(b.roster).or_default().entry(node).or_insert(b.signature);
+        *kept = b.signature.min(*kept);
     }
 
     /// Whether a key speaks for the node: the node itself, or an agent that it has endorsed.
