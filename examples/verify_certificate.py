@@ -26,7 +26,6 @@ def certificate(b, pin):
     zero, epoch, founder, place, project, (name, _, roster, _) = event(genesis, 1)
     check([version, zero, epoch, place, *roster[:2]] == [1, bytes(32), 0, 0, 0, bytes(32)], "its genesis is none")
     check(pin in ([], ["--project", project.hex()]) and founder in weights(roster), "it is another project's")
-    chain = [roster, *(after for after, _ in changes)]
     for after, sigs in changes:  # what members sign is [project, hash of the roster]
         check(after[:2] == [roster[0] + 1, digest(b"roster", roster.raw)], "its rosters do not follow each other")
         for n, s in sigs: verify(b"roster-change", n, b"\x82X " + project + b"X " + digest(b"roster", after.raw), s)
@@ -34,7 +33,7 @@ def certificate(b, pin):
     where, epoch, author, _, its_hash, (thread, subject, its_roster, panel, _, vetoes) = event(proposal, 40)
     check([where, epoch, its_roster] == [project, roster[0], digest(b"roster", roster.raw)], "its proposal is another's")
     where, since, opener, _, opened, (_, _, _, what, asked, *_) = event(opening, 20)
-    check([where, opened, what[0]] == [project, thread, subject] and opener in weights(chain[since]), "its thread is none")
+    check([where, since, opened, what[0]] == [project, epoch, thread, subject] and opener in weights(roster), "its thread is none")
     for context, part in zip((b"endorsement", b"findings", b"final-vote", b"receipt"), (panel, vetoes, votes, receipts)):
         for said, by, signature in part: verify(context, by, said.raw, signature)
         once = len({by for _, by, _ in part}) == len(part) and all(said[:2] == [project, thread] for said, _, _ in part)

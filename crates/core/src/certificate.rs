@@ -2,7 +2,7 @@
 //!
 //! A certificate holds the genesis event, every roster change up to the decision's epoch, the event that opened the thread with the
 //! roles that it asks, the proposal event with its panel and the vetoes that it names, and the final votes as their agents
-//! signed them. It is valid when the rosters follow from the genesis, the proposal's roster is not older than the thread, the votes
+//! signed them. It is valid when the rosters follow from the genesis, the thread was opened under the proposal's roster, the votes
 //! for the outcome carry more than two thirds of the roster's weight, and, for an approval, every asked role has
 //! voted and security voters have lifted every veto that the proposal names. Endorsements by nodes without a seat give no weight. It is final by these
 //! signatures, whatever arrives later. With the project's id known beforehand (`--project`), the
@@ -26,8 +26,10 @@ use crate::state::{State, lift_weight, unheard_roles};
 
 /// The version of the form.
 pub const CERTIFICATE_VERSION: u8 = 1;
-/// No certificate is longer: a thousand members, each epoch signed by all, fits many times.
-pub const MAX_CERTIFICATE_BYTES: usize = 8 * 1024 * 1024;
+/// No certificate is longer. Each change of the roster that is in it fits into an event, 256 KiB, and while a project grows one by one to
+/// its 1,024 members, the changes grow evenly from nothing to that: half of 1,024 × 256 KiB are 128 MiB. A project of fifty members
+/// comes to it after ten thousand changes. One seat alone cannot bring those about: see [`crate::state::MAX_VOUCHED_SEATS`].
+pub const MAX_CERTIFICATE_BYTES: usize = 128 * 1024 * 1024;
 /// The label of its PEM form.
 pub const PEM_LABEL: &str = "BZZZ DECISION CERTIFICATE";
 
@@ -78,6 +80,19 @@ pub struct Certificate {
     /// What was spent, by those nodes whose receipts were there.
     #[n(7)]
     pub receipts: Vec<Signed<Receipt>>,
+}
+
+/// Why a certificate cannot be gathered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum GatherError {
+    /// The thread has no decision, or another one than the proposal's.
+    #[error("there is no decision to certify: the thread is not decided by this proposal")]
+    Undecided,
+    /// No reader would take it.
+    #[error(
+        "could not make the certificate: it would have {0} bytes, and none may have more than {MAX_CERTIFICATE_BYTES};          the project's membership has changed too often, a new project starts without that history"
+    )]
+    TooLong(usize),
 }
 
 /// Why a certificate does not hold.
@@ -207,8 +222,19 @@ pub struct Verified {
 }
 
 impl Certificate {
-    /// Gathers the certificate of a thread's decision from the state; `None` when there is none.
-    pub fn gather(state: &State, opening: &Event, proposal: &Event) -> Option<Certificate> {
+    /// Gathers the certificate of a thread's decision from the state.
+    ///
+    /// # Errors
+    /// When there is no decision, or its certificate would be too long to be read.
+    pub fn gather(state: &State, opening: &Event, proposal: &Event) -> Result<Certificate, GatherError> {
+        let certificate = Certificate::gathered(state, opening, proposal).ok_or(GatherError::Undecided)?;
+        match certificate.encode().len() {
+            0..=MAX_CERTIFICATE_BYTES => Ok(certificate),
+            beyond => Err(GatherError::TooLong(beyond)),
+        }
+    }
+
+    fn gathered(state: &State, opening: &Event, proposal: &Event) -> Option<Certificate> {
         let thread = opening.hash();
         let decision = state
             .threads
@@ -467,7 +493,7 @@ impl Certificate {
     }
 }
 
-/// What the thread asks: its opening is the one that the proposal is about, by a member, under a roster that is not newer.
+/// What the thread asks: its opening is the one that the proposal is about, by a member, under the same roster.
 fn verify_opening(chain: &RosterChain, opening: &Event, proposed: &Proposed) -> Result<ThreadOpened, CertificateError> {
     let refuse = |why: &str| Err(CertificateError::Opening(why.into()));
     let Some(Body::ThreadOpened(opened)) = opening.body() else {
@@ -479,9 +505,10 @@ fn verify_opening(chain: &RosterChain, opening: &Event, proposed: &Proposed) -> 
     if opened.subject.is_none_or(|s| s.hash != proposed.subject) {
         return refuse("it is about something else");
     }
-    let Some(roster) = chain.epoch(opening.header().epoch) else {
-        return refuse("its roster is newer than the proposal's");
-    };
+    let roster = chain.latest();
+    if opening.header().epoch != roster.epoch {
+        return refuse("it was opened under another roster");
+    }
     match roster.is_member(&opening.node()) {
         true => Ok(opened),
         false => refuse("its author is not a member"),

@@ -15,14 +15,14 @@ use std::collections::BTreeSet;
 
 use minicbor::{Decode, Encode};
 
-use crate::body::{Authority, Body, Choice, Reason, ThreadKind};
+use crate::body::{Body, Choice, Reason, ThreadKind};
 use crate::codec::{self, CodecError};
 use crate::crypto::{Hash, PublicKey};
 use crate::hlc::Hlc;
 use crate::state::{Escalation, EscalationStatus, Meta, State, Task, TaskStatus, Thread, ThreadStatus};
 
 /// The form and meaning of all rows. Another number makes every store build its rows anew.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Kinds of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -340,12 +340,9 @@ pub fn read<'b, T: Decode<'b, ()> + Encode<()>>(table: Table, bytes: &'b [u8]) -
 pub fn touched(state: &State, meta: &Meta, body: &Body, out: &mut BTreeSet<Key>) {
     match body {
         Body::Genesis(_) => drop(out.insert(Key::Project)),
-        Body::RosterChanged(_) => {
+        Body::RosterChanged(b) => {
             out.insert(Key::Project);
-            // Whose acknowledgement makes a lease depends on the latest roster.
-            if state.policy.authority != Authority::Home {
-                out.extend(state.tasks.keys().copied().map(Key::Task));
-            }
+            spoken_since(state, b.roster.epoch, out);
         }
         Body::AgentEndorsed(b) => drop(out.insert(Key::Agent(meta.node(), b.endorsement.statement.agent))),
         Body::AgentRetired(b) => drop(out.insert(Key::Agent(meta.node(), b.agent))),
@@ -403,6 +400,24 @@ fn settling(state: &State, thread: Hash, out: &mut BTreeSet<Key>) {
     out.insert(Key::Thread(thread));
     let asked = state.threads.get(&thread).into_iter();
     out.extend(asked.flat_map(|t| t.escalations.values().copied()).map(Key::Escalation));
+}
+
+/// What was said under an epoch or a later one: it may have come before its roster, which was shown ahead of its event. With the
+/// roster of one epoch those that came too early for it come into force as well.
+fn spoken_since(state: &State, epoch: u32, out: &mut BTreeSet<Key>) {
+    let asked = state.escalations.values().filter_map(|e| e.opened.as_ref());
+    let asked = asked.filter(|(meta, _)| meta.epoch >= epoch).map(|(_, b)| b.thread);
+    let proposed = state.ballots.values().filter_map(|b| b.proposed.as_ref());
+    let proposed = proposed.filter(|(meta, _)| meta.epoch >= epoch).map(|(_, b)| b.thread);
+    let threads: BTreeSet<Hash> = asked.chain(proposed).collect();
+    for thread in threads {
+        settling(state, thread, out);
+    }
+    let tasks = state.tasks.iter().filter(|(_, task)| {
+        let announced = task.announced.as_ref();
+        announced.is_some_and(|(meta, _)| meta.epoch >= epoch)
+    });
+    out.extend(tasks.map(|(id, _)| Key::Task(*id)));
 }
 
 /// Every row that there may be, table after table and in the order of the keys.
@@ -510,13 +525,17 @@ fn option_of(question: &Escalation, option: u32) -> Option<String> {
 
 fn task_row(state: &State, task: &Task) -> Option<TaskRow> {
     let (meta, announced) = task.announced.as_ref()?;
-    let (authority, roster) = (state.policy.authority, state.rosters.latest());
-    // At the beginning of time no lease has run out: the reader compares its end with the clock.
-    let (how, lease) = match task.status(0, authority, roster) {
+    let authority = state.policy.authority;
+    // Whose acknowledgement makes a lease is said by the roster under which the task was announced. While that is not known nobody
+    // holds it. At the beginning of time no lease has run out: the reader compares its end with the clock.
+    let roster = state.rosters.epoch(meta.epoch);
+    let status = roster.map(|roster| task.status(0, authority, roster));
+    let current = || roster.and_then(|roster| task.current(authority, roster));
+    let (how, lease) = match status.unwrap_or(TaskStatus::Unknown) {
         TaskStatus::Unknown | TaskStatus::Open => (TaskState::Open, None),
         TaskStatus::Leased(lease) | TaskStatus::Expired(lease) => (TaskState::Leased, Some(lease)),
-        TaskStatus::Completed { ok: true } => (TaskState::Completed, task.current(authority, roster)),
-        TaskStatus::Completed { ok: false } => (TaskState::Failed, task.current(authority, roster)),
+        TaskStatus::Completed { ok: true } => (TaskState::Completed, current()),
+        TaskStatus::Completed { ok: false } => (TaskState::Failed, current()),
         TaskStatus::Cancelled => (TaskState::Cancelled, None),
     };
     Some(TaskRow {
@@ -554,7 +573,7 @@ fn escalation_row(state: &State, id: &Hash, escalation: &Escalation) -> Option<E
         asked_by: meta.node(),
         asked_ms: meta.hlc.ms(),
         state: how,
-        reminders: escalation.reminders(),
+        reminders: escalation.reminders(&state.rosters),
         answer: state
             .chosen(escalation)
             .and_then(|option| option_of(escalation, option)),

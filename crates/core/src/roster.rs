@@ -3,6 +3,9 @@
 //! Weights are integers throughout. A pool's weight is split equally over its seats, a seat's weight equally over the panel's
 //! agents on that node, always rounding down, so that anybody computes the same figures. A quorum is more than
 //! two thirds of the *roster's* weight, never of those who happened to vote.
+//!
+//! A roster says only what is new against the one before: whom it removes, and where that feed ends. Who was removed earlier is known to
+//! the chain. So a roster is as long as its members are many, however many have gone, and nothing about those can fill it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,10 +22,10 @@ pub const UNITS_PER_WEIGHT: u64 = 1_000_000;
 
 /// A signature in a [`RosterChanged`], encoded: a list of a key and a signature.
 const SIGNATURE_BYTES: usize = 1 + 34 + 66;
-/// What a roster grows by when a reader is removed, at most: its cut is longer than its key by this.
+/// What a roster grows by when a reader is removed, at most: its cut is longer than its key by this. The cut of the roster before is gone then.
 const CUT_BYTES: usize = 19;
 /// What an event has beside its body, at most: its header with all references that it may have, its signature, and the heads of lists.
-const ENVELOPE_BYTES: usize = 8 * 1024;
+pub(crate) const ENVELOPE_BYTES: usize = 8 * 1024;
 
 /// Whether `weight` is more than two thirds of `total`.
 pub fn is_quorum(weight: u64, total: u64) -> bool {
@@ -165,21 +168,8 @@ impl Roster {
         pools.map(|p| p.owner.as_str()).collect()
     }
 
-    /// How many events of a feed stand, where the node was removed.
-    pub fn cut(&self, node: &PublicKey, incarnation: u64) -> Option<u64> {
-        self.cuts
-            .iter()
-            .filter(|c| c.node == *node)
-            .map(|c| match incarnation.cmp(&c.incarnation) {
-                std::cmp::Ordering::Less => u64::MAX,
-                std::cmp::Ordering::Equal => c.events,
-                std::cmp::Ordering::Greater => 0,
-            })
-            .min()
-    }
-
-    /// Whether the node was a member once and was removed, or left. It never comes back under the same key: its feed has ended.
-    pub fn was_removed(&self, node: &PublicKey) -> bool {
+    /// Whether this very roster removes the node. Who went before is known to [`RosterChain::was_removed`].
+    pub fn removes(&self, node: &PublicKey) -> bool {
         self.cuts.iter().any(|c| c.node == *node)
     }
 
@@ -188,8 +178,7 @@ impl Roster {
     /// 40 bytes, 800 with the longest.
     pub fn fits(&self) -> bool {
         let signatures = self.seat_count() * SIGNATURE_BYTES;
-        let removals = self.readers.len() * CUT_BYTES;
-        codec::encode(self).len() + signatures + removals + ENVELOPE_BYTES <= MAX_EVENT_BYTES
+        codec::encode(self).len() + signatures + CUT_BYTES + ENVELOPE_BYTES <= MAX_EVENT_BYTES
     }
 
     /// The next roster with one more member, in the pool of its owner; `None` where [`Roster::admit`] says why not.
@@ -197,23 +186,18 @@ impl Roster {
         self.admit(node, join).ok()
     }
 
-    /// The next roster with one more member, in the pool of its owner.
+    /// The next roster with one more member, in the pool of its owner. That it was none before is for [`RosterChain::admit`].
     ///
     /// # Errors
-    /// When it is a member already, was one before, or no room is left, in words.
+    /// When it is a member already, or no room is left, in words.
     pub fn admit(&self, node: PublicKey, join: &JoinStatement) -> Result<Roster, &'static str> {
         if self.is_member(&node) {
             return Err("it is a member already");
         }
-        if self.was_removed(&node) {
-            return Err("it was removed from this project, or left it: it can come back with a new key only");
-        }
         if self.seat_count() + self.readers.len() >= MAX_MEMBERS {
             return Err("the project has as many members as it can have");
         }
-        let mut next = self.clone();
-        next.epoch += 1;
-        next.prev = self.hash();
+        let mut next = self.following();
         if !join.voting {
             next.readers.push(node);
             next.readers.sort_unstable();
@@ -291,17 +275,25 @@ impl Roster {
         if !self.is_member(&cut.node) {
             return None;
         }
-        let mut next = self.clone();
-        next.epoch += 1;
-        next.prev = self.hash();
+        let mut next = self.following();
         for pool in &mut next.pools {
             pool.seats.retain(|s| s.node != cut.node);
         }
         next.pools.retain(|p| !p.seats.is_empty());
         next.readers.retain(|r| *r != cut.node);
         next.cuts.push(*cut);
-        next.cuts.sort_unstable();
-        (!next.pools.is_empty() && next.cuts.len() <= MAX_MEMBERS).then_some(next)
+        (!next.pools.is_empty()).then_some(next)
+    }
+
+    /// The same members in the next epoch: it removes nobody yet.
+    fn following(&self) -> Roster {
+        Roster {
+            epoch: self.epoch + 1,
+            prev: self.hash(),
+            pools: self.pools.clone(),
+            readers: self.readers.clone(),
+            cuts: vec![],
+        }
     }
 
     /// A member's signature under this roster as the next one of `project`.
@@ -376,17 +368,41 @@ pub struct RosterChain {
     genesis: Event,
     changes: Vec<RosterChanged>,
     rosters: Vec<Roster>,
+    /// Where the feeds of those that are gone end: of each node the smallest cut.
+    cuts: BTreeMap<PublicKey, Cut>,
+    /// How many seats have gone from the pool of an owner, ever.
+    departed: BTreeMap<String, usize>,
 }
 
 impl RosterChain {
     /// A chain that begins at a genesis event; `None` when the event is not one.
     pub fn new(genesis: Event, body: &Genesis) -> Self {
-        RosterChain {
+        let mut chain = RosterChain {
             project: genesis.project(),
             genesis,
             changes: Vec::new(),
-            rosters: vec![body.roster.clone()],
+            rosters: Vec::new(),
+            cuts: BTreeMap::new(),
+            departed: BTreeMap::new(),
+        };
+        chain.push(body.roster.clone());
+        chain
+    }
+
+    /// The next roster comes into force.
+    fn push(&mut self, roster: Roster) {
+        for cut in &roster.cuts {
+            let known = self.cuts.entry(cut.node).or_insert(*cut);
+            *known = *cut.min(known);
         }
+        for pool in self.rosters.last().into_iter().flat_map(|before| &before.pools) {
+            let stays = |seat: &&Seat| roster.owner(&seat.node) == Some(&pool.owner);
+            let gone = pool.seats.len() - pool.seats.iter().filter(stays).count();
+            if gone > 0 {
+                *self.departed.entry(pool.owner.clone()).or_default() += gone;
+            }
+        }
+        self.rosters.push(roster);
     }
 
     /// The project's id.
@@ -436,7 +452,7 @@ impl RosterChain {
                     roster: change.roster.clone(),
                     signatures,
                 });
-                self.rosters.push(change.roster.clone());
+                self.push(change.roster.clone());
                 Ok(())
             }
             Some(known) if known.roster == change.roster => {
@@ -449,15 +465,52 @@ impl RosterChain {
         }
     }
 
-    /// How many events of a feed stand, by the cuts of all rosters so far.
+    /// How many events of a feed stand, where its node was removed: by the smallest of its cuts in all rosters so far.
     pub fn cut(&self, node: &PublicKey, incarnation: u64) -> Option<u64> {
-        self.rosters.iter().filter_map(|r| r.cut(node, incarnation)).min()
+        let cut = self.cuts.get(node)?;
+        Some(match incarnation.cmp(&cut.incarnation) {
+            std::cmp::Ordering::Less => u64::MAX,
+            std::cmp::Ordering::Equal => cut.events,
+            std::cmp::Ordering::Greater => 0,
+        })
+    }
+
+    /// Where a removed node's feed ends.
+    pub fn cut_of(&self, node: &PublicKey) -> Option<&Cut> {
+        self.cuts.get(node)
+    }
+
+    /// Where the feeds of all removed nodes end, one cut each, by node.
+    pub fn cuts(&self) -> impl Iterator<Item = &Cut> {
+        self.cuts.values()
+    }
+
+    /// Whether the node was a member once and was removed, or left. It never comes back under the same key: its feed has ended.
+    pub fn was_removed(&self, node: &PublicKey) -> bool {
+        self.cuts.contains_key(node)
+    }
+
+    /// The next roster with one more member, who never was one.
+    ///
+    /// # Errors
+    /// When it is a member already, was one before, or no room is left, in words.
+    pub fn admit(&self, node: PublicKey, join: &JoinStatement) -> Result<Roster, &'static str> {
+        if self.was_removed(&node) {
+            return Err("it was removed from this project, or left it: it can come back with a new key only");
+        }
+        self.latest().admit(node, join)
+    }
+
+    /// How many seats have gone from the pool of an owner since the project began.
+    pub fn departed(&self, owner: &str) -> usize {
+        self.departed.get(owner).copied().unwrap_or(0)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::certificate::MAX_CERTIFICATE_BYTES;
 
     fn seat(n: u8) -> Seat {
         let key = Keypair::from_seed([n; 32]).public();
@@ -530,8 +583,8 @@ mod tests {
         };
         let mut less = r.without_member(&cut).unwrap();
         assert_eq!(r.step_to(&less), Some(Step::Went(cut)));
-        let back = less.with_member(seat(2).node, &join("ann", true));
-        assert_eq!(back, None, "who was removed does not come back under the same key");
+        let more = less.with_member(seat(5).node, &join("ann", true)).unwrap();
+        assert!(more.cuts.is_empty(), "a roster names only those whom it removes itself");
         let uncut = Roster {
             cuts: vec![],
             ..less.clone()
@@ -554,6 +607,37 @@ mod tests {
             })
             .collect();
         assert!(!r.is_one_step_to(&coup), "everybody is replaced");
+    }
+
+    #[test]
+    fn however_many_have_gone_another_can_go() {
+        let mut r = roster(&[("ann", 1, &[1, 2]), ("bob", 1, &[3])]);
+        let mut longest = 0;
+        for n in 0..=MAX_MEMBERS as u64 {
+            let mut key = [7; 32];
+            key[..8].copy_from_slice(&n.to_be_bytes());
+            let node = PublicKey(key);
+            let join = JoinStatement {
+                project: Hash::ZERO,
+                owner: "bob".into(),
+                operator: node,
+                voting: true,
+            };
+            let cut = Cut {
+                node,
+                incarnation: 0,
+                events: 1,
+            };
+            r = r.with_member(node, &join).and_then(|r| r.without_member(&cut)).unwrap();
+            longest = longest.max(codec::encode(&r).len());
+        }
+        let cut = Cut {
+            node: seat(2).node,
+            incarnation: u64::MAX,
+            events: u64::MAX,
+        };
+        let less = r.without_member(&cut).unwrap();
+        assert!(less.fits() && less.removes(&cut.node) && longest < 1_024, "{longest}");
     }
 
     #[test]
@@ -601,7 +685,7 @@ mod tests {
     fn a_roster_grows_only_as_long_as_its_event_has_room_for_all_signatures() {
         for (name_bytes, least) in [(128, 800), (40, MAX_MEMBERS)] {
             let mut r = roster(&[("ann", 1, &[1])]);
-            let mut count = 1;
+            let (mut count, mut chain) = (1, 0);
             let why = loop {
                 let mut key = [7; 32];
                 key[..8].copy_from_slice(&(count as u64).to_be_bytes());
@@ -613,7 +697,10 @@ mod tests {
                     voting: true,
                 };
                 match r.admit(node, &join) {
-                    Ok(next) => r = next,
+                    Ok(next) => {
+                        r = next;
+                        chain += codec::encode(&r).len() + r.seat_count() * SIGNATURE_BYTES;
+                    }
                     Err(why) => break why,
                 }
                 count += 1;
@@ -622,6 +709,10 @@ mod tests {
             assert!(
                 why.contains(if least == MAX_MEMBERS { "as many" } else { "fit" }),
                 "{why}"
+            );
+            assert!(
+                chain + 2 * MAX_EVENT_BYTES <= MAX_CERTIFICATE_BYTES,
+                "all its changes have {chain} bytes"
             );
             let signature = MemberSignature {
                 node: seat(1).node,

@@ -20,6 +20,11 @@ pub const MAX_RANGE: u64 = 1024;
 /// Heads in one message: some 50 KiB.
 pub const HEADS_PAGE: usize = 512;
 
+/// Roster changes in one message, at most.
+pub const ROSTERS_PAGE: usize = 4_096;
+/// Bytes of them, at most. One alone is no longer than an event.
+pub const ROSTERS_PAGE_BYTES: usize = 1024 * 1024;
+
 /// Addresses in a presence, at most.
 pub const MAX_ADDRESSES: usize = 8;
 /// Longest address, bytes.
@@ -245,16 +250,22 @@ pub enum Wire {
         /// The project.
         #[n(0)]
         project: Hash,
-        /// From epoch 1 on.
+        /// Epoch after epoch, as many as fit into a page ([`ROSTERS_PAGE`], [`ROSTERS_PAGE_BYTES`]).
         #[n(1)]
         changes: Vec<RosterChanged>,
+        /// The last epoch that the sender knows.
+        #[n(2)]
+        latest: u32,
     },
-    /// Asks for the roster changes: events wait for a roster that is not known.
+    /// Asks for the roster changes: events wait for a roster that is not known, or a page was not the last.
     #[n(12)]
     WantRosters {
         /// The project.
         #[n(0)]
         project: Hash,
+        /// The first epoch whose change is asked for.
+        #[n(1)]
+        from: u32,
     },
 }
 
@@ -277,6 +288,16 @@ pub fn heads_digest(heads: &[Head]) -> Hash {
         bytes.extend_from_slice(&codec::encode(head));
     }
     crypto::hash(Context::Heads, &bytes)
+}
+
+/// The first of some roster changes, as many as one message carries.
+pub fn rosters_page(changes: &[RosterChanged]) -> &[RosterChanged] {
+    let mut bytes = 0;
+    let fits = changes.iter().take(ROSTERS_PAGE).take_while(|change| {
+        bytes += codec::encode(*change).len();
+        bytes <= ROSTERS_PAGE_BYTES
+    });
+    &changes[..fits.count()]
 }
 
 /// The gossip topic of a project.

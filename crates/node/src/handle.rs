@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bzzz_core::body::{ThreadKind, Timing};
-use bzzz_core::certificate::Certificate;
+use bzzz_core::certificate::{Certificate, GatherError};
 use bzzz_core::change::ChangeSet;
 use bzzz_core::crypto::{Hash, PublicKey};
 use bzzz_core::event::{Event, EventRef};
@@ -308,7 +308,8 @@ impl Handle {
         Ok(Some(report))
     }
 
-    /// The certificate of a decided thread.
+    /// The certificate of a decided thread. None can be made where its project's rosters have changed so often that no reader would take it;
+    /// the log says so.
     pub async fn certificate(&self, project: Option<Hash>, thread: Hash) -> Result<Option<Certificate>, NodeError> {
         let (id, opening, proposal) = self
             .project(project, move |p, _| {
@@ -324,8 +325,18 @@ impl Handle {
         let (Some(opening), Some(proposal)) = (opening, proposal) else {
             return Ok(None);
         };
-        self.project(Some(id), move |p, _| Certificate::gather(&p.state, &opening, &proposal))
-            .await
+        let gathered = self
+            .project(Some(id), move |p, _| {
+                Some(Certificate::gather(&p.state, &opening, &proposal))
+            })
+            .await?;
+        Ok(gathered.and_then(|gathered| {
+            let too_long = gathered.as_ref().err().filter(|why| **why != GatherError::Undecided);
+            if let Some(why) = too_long {
+                tracing::warn!(thread = %thread.short(), "{why}");
+            }
+            gathered.ok()
+        }))
     }
 
     /// One event, if it is stored here.

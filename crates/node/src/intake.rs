@@ -131,6 +131,7 @@ impl Intake {
         };
         let nothing = Wire::WantRosters {
             project: bzzz_core::crypto::Hash::ZERO,
+            from: 0,
         };
         let arrived = Arrived {
             from,

@@ -1,7 +1,7 @@
 //! The projections in the store: rows about threads, tasks, questions, agents and projects ([`bzzz_core::projection`]).
 //!
 //! Rows ride in the batch of the events that they come from, so the store never shows one without the other. Whoever changes more than can ride (a
-//! roster that changes what all tasks mean, events that a fork or a cut takes away) takes the stamp off in the same
+//! roster that comes after much that was said under it, events that a fork or a cut takes away) takes the stamp off in the same
 //! batch instead: the rows are then compared with the state, page by page, mended, and the stamp is put back. At the start the same
 //! is done when the stamp is missing or of another version.
 

@@ -41,7 +41,7 @@ fn row(p: &Project, id: &Hash) -> Option<Row> {
         "owners": owners,
         "progress": report_people::progress(&p.state, e),
         "asked_ms": meta.hlc.ms(),
-        "reminders": e.reminders(),
+        "reminders": e.reminders(&p.state.rosters),
         "asked_by": meta.node().to_string(),
         "asked_by_owner": roster.and_then(|r| r.owner(&meta.node())),
     });

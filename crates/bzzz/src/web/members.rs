@@ -1,9 +1,10 @@
 //! Members: who belongs to the project, who wants in or out, and the word of the person at this node.
 
 use axum::extract::{Path, State};
-use bzzz_core::body::{JoinStatement, Roster, Signed};
+use bzzz_core::body::{JoinStatement, Signed};
 use bzzz_core::crypto::{Hash, PublicKey};
 use bzzz_core::node::{Command, Node, Project};
+use bzzz_core::roster::RosterChain;
 use bzzz_core::state::{Question, Wish};
 use bzzz_node::PeerId;
 use serde::Deserialize;
@@ -36,12 +37,12 @@ fn unanswered(node: &Node, p: &Project, open: &[Question]) -> Vec<Question> {
         let known = open
             .iter()
             .any(|q| q.node == join.by && matches!(&q.wish, Wish::Admit(j) if j == *join));
-        !known && !roster.is_member(&join.by) && !roster.was_removed(&join.by)
+        !known && !roster.is_member(&join.by) && !p.state.rosters.was_removed(&join.by)
     };
     let asked: Vec<&Signed<JoinStatement>> = node.seat_requests(&id).filter(waits).collect();
     asked
         .into_iter()
-        .map(|join| Question::asked(join.clone(), roster))
+        .map(|join| Question::asked(join.clone(), &p.state.rosters))
         .collect()
 }
 
@@ -51,11 +52,11 @@ fn questions(node: &Node, project: &Hash) -> Vec<Value> {
     let mut open = p.state.membership.questions(&p.state.rosters);
     let more = unanswered(node, p, &open);
     open.extend(more);
-    let roster = p.state.rosters.latest();
-    open.iter().map(|q| question(q, roster, &node.me())).collect()
+    open.iter().map(|q| question(q, &p.state.rosters, &node.me())).collect()
 }
 
-fn question(q: &Question, roster: &Roster, me: &PublicKey) -> Value {
+fn question(q: &Question, rosters: &RosterChain, me: &PublicKey) -> Value {
+    let roster = rosters.latest();
     let (wish, owner, voting) = match &q.wish {
         Wish::Admit(join) => ("admit", Some(join.statement.owner.as_str()), join.statement.voting),
         Wish::Remove => ("remove", roster.owner(&q.node), roster.owner(&q.node).is_some()),
@@ -74,7 +75,7 @@ fn question(q: &Question, roster: &Roster, me: &PublicKey) -> Value {
         "missing": q.needed.saturating_sub(q.weight),
         "total": roster.total_weight(),
         "carried": q.enough,
-        "by_owner": q.pool(roster).is_some(),
+        "by_owner": q.pool(rosters).is_some(),
     })
 }
 

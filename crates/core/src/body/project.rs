@@ -3,6 +3,7 @@
 use minicbor::{Decode, Encode};
 
 use super::{MAX_NAME_BYTES, Statement, name_ok};
+use crate::codec;
 use crate::crypto::{Context, Hash, PublicKey, Signature};
 
 /// Members of a roster, at most: everyone keeps a connection budget for them.
@@ -217,6 +218,15 @@ pub struct RosterSigned {
     /// Over [`RosterStatement`].
     #[n(2)]
     pub signature: Signature,
+}
+
+impl RosterSigned {
+    /// Whether its signature is that of a node, under a roster of this project.
+    pub fn is_signed_by(&self, node: &PublicKey, project: Hash) -> bool {
+        let roster = self.roster;
+        let statement = codec::encode(&RosterStatement { project, roster });
+        node.verify(RosterStatement::CONTEXT, &statement, &self.signature)
+    }
 }
 
 /// A roster with the signatures of more than two thirds by weight of the one before.

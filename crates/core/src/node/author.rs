@@ -34,6 +34,19 @@ impl super::Node {
 impl Project {
     /// Appends an event to our feed: it takes effect here at once, becomes durable, and only then leaves the node.
     pub(super) fn append(&mut self, ctx: &mut Ctx<'_>, body: Body, deps: Vec<EventRef>, blobs: Vec<Blob>) -> EventRef {
+        let epoch = self.state.rosters.latest().epoch;
+        self.append_in(ctx, epoch, body, deps, blobs)
+    }
+
+    /// [`Project::append`], speaking under the roster of an epoch in which this node is a member.
+    pub(super) fn append_in(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        epoch: u32,
+        body: Body,
+        deps: Vec<EventRef>,
+        blobs: Vec<Blob>,
+    ) -> EventRef {
         let first = self.feeds.get(&self.me).is_none_or(|f| f.is_empty());
         if first && self.me.incarnation > 0 && !matches!(body, Body::IncarnationStarted(_)) {
             self.begin_life(ctx);
@@ -56,7 +69,7 @@ impl Project {
             seq,
             prev,
             hlc: self.clock,
-            epoch: self.state.rosters.latest().epoch,
+            epoch,
             deps,
         };
         let event = Event::sign(&ctx.cfg.key, draft, &body);

@@ -107,7 +107,10 @@ impl Project {
             if self.have.contains(&reference.hash) {
                 self.load_blob(ctx, reference.hash);
             } else {
-                self.expect_blob(ctx.now, self.me.node, reference);
+                // Whoever named it has its turn; where nobody is known to have, this node has.
+                if !self.blobs.wants.has(&reference.hash) {
+                    self.expect_blob(ctx.now, self.me.node, reference);
+                }
                 self.blobs.wants.need(reference.hash, ctx.now);
             }
         }

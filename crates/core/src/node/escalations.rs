@@ -3,10 +3,7 @@
 use super::{Ctx, Delivery, Effect, Project};
 use crate::body::{Body, EscalationReminded, EscalationTimedOut};
 use crate::crypto::Hash;
-use crate::state::EscalationStatus;
-
-/// Reminders of one escalation, at most.
-pub const MAX_REMINDERS: u32 = 8;
+use crate::state::{EscalationStatus, MAX_REMINDERS};
 
 impl Project {
     /// Reminds of unanswered questions and ends those whose time is over: the asking node does, or whoever stands in for it.
@@ -31,7 +28,7 @@ impl Project {
         let Some((meta, body)) = escalation.opened.clone() else {
             return u64::MAX;
         };
-        let reminders = escalation.reminders();
+        let reminders = escalation.reminders(&self.state.rosters);
         let step = ctx.cfg.pace.backup_ms * self.rank(&id, &meta.node(), ctx.now);
         let end = meta.hlc.ms().saturating_add(body.timeout_ms).saturating_add(step);
         if ctx.now >= end {

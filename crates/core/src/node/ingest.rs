@@ -31,7 +31,7 @@ impl Node {
             | Wire::Blob { project, .. }
             | Wire::Fork { project, .. }
             | Wire::Rosters { project, .. }
-            | Wire::WantRosters { project }
+            | Wire::WantRosters { project, .. }
             | Wire::Renew { project, .. } => self.with(now, &project, |p, ctx| p.message(ctx, from, message, gossip)),
             Wire::Presence(ref presence) => {
                 let project = presence.statement.project;
@@ -58,9 +58,13 @@ impl Project {
             Wire::Fork { a, b, .. } => self.fork_found(ctx, &a, &b),
             // Who was removed is shown why it is not answered any more.
             Wire::Digest { .. } | Wire::Heads { .. } | Wire::WantRosters { .. }
-                if !gossip && !member && self.rosters.latest().was_removed(&from) =>
+                if !gossip && !member && self.rosters.was_removed(&from) =>
             {
-                self.show_rosters(ctx, from);
+                let first = match message {
+                    Wire::WantRosters { from: first, .. } => first,
+                    _ => 1,
+                };
+                self.show_rosters(ctx, from, first);
             }
             _ if gossip || !member => {
                 let why = "only members may ask this, and not over a topic".to_owned();
@@ -92,10 +96,10 @@ impl Project {
             }
             Wire::WantBlob { hash, .. } => self.blob_asked(ctx, from, hash),
             Wire::Blob { blob, .. } => self.blob_received(ctx, from, blob),
-            Wire::WantRosters { .. } => {
-                self.show_rosters(ctx, from);
+            Wire::WantRosters { from: first, .. } => {
+                self.show_rosters(ctx, from, first);
             }
-            Wire::Rosters { changes, .. } => self.rosters_received(ctx, &changes),
+            Wire::Rosters { changes, latest, .. } => self.rosters_received(ctx, from, &changes, latest),
             Wire::Renew { task, token, .. } => self.renew_asked(ctx, from, task, token),
             Wire::Join(_) | Wire::Welcome { .. } => {}
         }

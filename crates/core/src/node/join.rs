@@ -28,7 +28,7 @@ impl Node {
         };
         let gone = |id: &Hash| {
             let project = self.projects.get(id);
-            project.is_some_and(|p| p.state.rosters.latest().was_removed(&self.me))
+            project.is_some_and(|p| p.state.rosters.was_removed(&self.me))
         };
         if target.as_ref().is_some_and(gone) {
             // It never comes back under this key: asking on is of no use.
@@ -85,7 +85,7 @@ impl Node {
         let local = self.peers.get(&node).is_some_and(|p| p.loopback);
         // Without a project in it, it is a question only: the answer names the project that we offer.
         let speaks = project.may_write() && !project.has_left();
-        let asks = wanted == id && speaks && !member && !roster.was_removed(&node);
+        let asks = wanted == id && speaks && !member && !project.state.rosters.was_removed(&node);
         // The first request of a node gets this seat's word; should it ask otherwise later, or should its word have been taken back,
         // that is for a person.
         let said = project.state.membership.said(&self.me, &node).map(|c| &c.change);
@@ -125,8 +125,8 @@ impl Node {
         if self.seat_requests.len() >= MAX_SEAT_REQUESTS {
             let projects = &self.projects;
             let waits = |(id, node): &(Hash, PublicKey)| {
-                let roster = projects.get(id).map(|p| p.state.rosters.latest());
-                roster.is_some_and(|r| !r.is_member(node) && !r.was_removed(node))
+                let rosters = projects.get(id).map(|p| &p.state.rosters);
+                rosters.is_some_and(|r| !r.latest().is_member(node) && !r.was_removed(node))
             };
             self.seat_requests.retain(|key, _| waits(key));
         }
@@ -189,7 +189,7 @@ impl Node {
             // Who is a member comes first: until that is known, there is little room for what they say.
             ctx.out.speak(Effect::Send {
                 to: from,
-                message: Wire::WantRosters { project: id },
+                message: Wire::WantRosters { project: id, from: 1 },
             });
             project.send_heads(ctx, from, true);
             projects.insert(id, project);

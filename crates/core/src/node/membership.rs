@@ -12,7 +12,7 @@ use crate::body::{Body, Cut, MembershipChange, MembershipConsented, Roster, Rost
 use crate::crypto::PublicKey;
 use crate::event::{EventRef, FeedId};
 use crate::plant;
-use crate::roster::Step;
+use crate::roster::{RosterChain, Step};
 use crate::state::{Place, Question, Wish};
 
 /// How many seats' turns to propose or to complete a change are waited for; all others come after them at once.
@@ -27,6 +27,11 @@ impl Project {
         let questions: Arc<[Question]> = self.state.membership.questions(&self.state.rosters).into();
         self.questions = Some(questions.clone());
         questions
+    }
+
+    /// The rosters that this node knows: they may be ahead of the state, which takes them in with their events.
+    pub fn newest_rosters(&self) -> &RosterChain {
+        &self.rosters
     }
 
     /// Whether this node has said that it leaves: then it does nothing any more but help to put that into force.
@@ -60,6 +65,7 @@ impl Project {
     /// The roster that answers a question.
     pub(super) fn roster_for(&self, roster: &Roster, question: &Question) -> Option<Roster> {
         let next = match &question.wish {
+            // Whoever was removed is no question any more.
             Wish::Admit(join) => roster.with_member(question.node, &join.statement),
             Wish::Remove | Wish::Leave => {
                 let (incarnation, events) = self.least_cut(question);
@@ -76,10 +82,10 @@ impl Project {
     /// Where a node's feed is cut at the least: nothing that anybody who consents had accepted is lost, and no roster that the node
     /// has put into force. What is not here yet does not count: nobody can put the cut where no event is, and so leave it open.
     fn least_cut(&self, question: &Question) -> Place {
-        let rosters = self.state.roster_places.get(&question.node);
-        let places = question.places.iter().chain(rosters);
-        let here = places.filter(|p| self.is_here(&question.node, **p));
-        here.max().copied().unwrap_or_default()
+        let rosters = self.state.roster_place(&question.node);
+        let places = question.places.iter().copied().chain(rosters);
+        let here = places.filter(|p| self.is_here(&question.node, *p));
+        here.max().unwrap_or_default()
     }
 
     fn is_here(&self, node: &PublicKey, (incarnation, events): Place) -> bool {

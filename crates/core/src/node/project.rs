@@ -153,6 +153,10 @@ impl Project {
         self.state.apply(meta, body);
         if self.state.rosters.latest().epoch > before {
             self.epoch_began = meta.hlc;
+            // A question of an epoch that was not known yet may count now.
+            let asked = self.state.escalations.iter();
+            let asked = asked.filter(|(_, e)| e.opened.as_ref().is_some_and(|(m, _)| m.epoch > before));
+            self.open_questions.extend(asked.map(|(id, _)| *id));
         }
         if self.state.rosters.latest().epoch > self.rosters.latest().epoch {
             self.rosters = self.state.rosters.clone();
@@ -256,7 +260,7 @@ impl Project {
     /// Whether a roster that this node was shown removes it. What others write after that does not reach it any more, so the event
     /// that brings the roster may not come.
     pub fn is_removed(&self) -> bool {
-        self.rosters.latest().was_removed(&self.me.node)
+        self.rosters.was_removed(&self.me.node)
     }
 
     /// Whether this node may write: it is a member, and its feed has not ended.

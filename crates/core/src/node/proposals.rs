@@ -213,7 +213,9 @@ impl Project {
     /// Who would vote now: live agents of the asked roles and all active ones that posted findings, on seats of the roster, of each
     /// seat no more than its part.
     fn panel(&self, id: &Hash, opened: &ThreadOpened, now: u64) -> Vec<Signed<Endorsement>> {
-        let roster = self.state.rosters.latest();
+        let Some(roster) = self.roster_of(id) else {
+            return vec![];
+        };
         let finders = self.finders(id);
         let part = part_of_seat(MAX_PANEL, roster);
         let mut of_seat: BTreeMap<PublicKey, Vec<(bool, &Signed<Endorsement>)>> = BTreeMap::new();
@@ -244,11 +246,12 @@ impl Project {
 
     /// Whether every asked role that is present has said what it has to say, or failed for good.
     pub(super) fn roles_are_settled(&self, id: &Hash, opened: &ThreadOpened, now: u64) -> bool {
+        let seats = self.roster_of(id).map(Roster::weights).unwrap_or_default();
         let live: BTreeSet<&str> = self
             .state
             .agents
             .active()
-            .filter(|(node, _)| self.is_live(node, now))
+            .filter(|(node, _)| seats.contains_key(node) && self.is_live(node, now))
             .map(|(_, r)| r.endorsement.statement.role.as_str())
             .collect();
         let mut wanted = opened.roles.iter().filter(|r| live.contains(r.as_str()));
@@ -273,7 +276,7 @@ impl Project {
             return Sound;
         }
         let Some(roster) = self.state.rosters.epoch(meta.epoch) else {
-            return Refused("its roster is not known");
+            return Judgement::Wait(now.saturating_add(FINDINGS_GRACE_MS));
         };
         let came = |event: &Hash| self.insights.get(id).and_then(|i| i.came_ms.get(event)).copied();
         let came_ms = came(proposal).unwrap_or(now);
@@ -412,7 +415,8 @@ impl Project {
             .filter(|o| o.node == self.me.node);
         let often = own.count() >= MAX_PROPOSALS;
         let silent = self.state.threads[id].findings.is_empty();
-        if !self.is_seat() || self.ballot_of(id).is_some() || silent || often {
+        let votes = self.roster_of(id).is_some_and(|r| r.owner(&self.me.node).is_some());
+        if !votes || !self.is_seat() || self.ballot_of(id).is_some() || silent || often {
             return self.give_up(ctx, id, home, opened);
         }
         let due = self.proposal_due(ctx, id, home, opened);
@@ -424,7 +428,9 @@ impl Project {
             // Findings are there, and nobody to vote on them.
             return self.give_up(ctx, id, home, opened);
         }
-        let roster = self.state.rosters.latest();
+        let Some(roster) = self.roster_of(id) else {
+            return u64::MAX;
+        };
         let vetoes: Vec<&FindingsEntry> = self.vetoes(id).into_values().take(MAX_VETOES).collect();
         // The vetoes' findings first: they are named in any case.
         let mut findings: Vec<EventRef> = vetoes.iter().map(|e| e.reference).collect();
@@ -444,7 +450,7 @@ impl Project {
         // One dependency for each feed is enough: it brings everything before it.
         let mut deps: Vec<EventRef> = self.thread_ref(id).into_iter().collect();
         deps.extend(newest_of_each_feed(&findings));
-        self.append(ctx, Body::Proposed(body), deps, vec![]);
+        self.append_in(ctx, home.epoch, Body::Proposed(body), deps, vec![]);
         u64::MAX
     }
 

@@ -8,12 +8,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Ctx, Project};
-use crate::body::{Body, Escalated, MessageKind, REVIEW_OPTIONS, Reason, TaskAnnounced, ThreadKind, ThreadOpened};
+use crate::body::{
+    Body, Escalated, MessageKind, REVIEW_OPTIONS, Reason, Roster, TaskAnnounced, ThreadKind, ThreadOpened,
+};
 use crate::change::ChangeSet;
 use crate::crypto::{self, Context, Hash, PublicKey};
 use crate::diff::Change;
 use crate::event::EventRef;
 use crate::finding::Finding;
+use crate::plant;
 use crate::state::{Meta, TaskStatus, ThreadStatus};
 
 impl Project {
@@ -51,7 +54,7 @@ impl Project {
         }
         self.announce_tasks(ctx, &id, &meta, &opened);
         let wake = self
-            .join_in(ctx, &id, &opened)
+            .join_in(ctx, &id, &meta, &opened)
             .min(self.look(ctx, &id, &meta, &opened))
             .min(self.propose(ctx, &id, &meta, &opened));
         wake.min(self.drive_votes(ctx, id, &meta, &opened))
@@ -97,67 +100,89 @@ impl Project {
         }
     }
 
-    /// Whether findings of a role are there.
-    pub(super) fn role_is_done(&self, id: &Hash, role: &str) -> bool {
-        let Some(thread) = self.state.threads.get(id) else {
+    /// The roster under which a thread was opened: its votes are those of this one, however the members change meanwhile.
+    pub(super) fn roster_of(&self, id: &Hash) -> Option<&Roster> {
+        let (meta, _) = self.state.threads.get(id)?.opened.as_ref()?;
+        self.state.rosters.epoch(meta.epoch)
+    }
+
+    /// Whether an agent of a seat has posted findings for a role. The word of a member without a vote ends nobody's work.
+    fn role_is_done(&self, id: &Hash, role: &str) -> bool {
+        let (Some(thread), Some(roster)) = (self.state.threads.get(id), self.roster_of(id)) else {
             return false;
         };
         thread.findings.values().any(|f| {
-            let record = self.state.agents.get(&f.reference.feed.node, &f.findings.by);
-            record.is_some_and(|r| r.endorsement.statement.role == role)
+            let node = f.reference.feed.node;
+            let record = self.state.agents.get(&node, &f.findings.by);
+            roster.owner(&node).is_some() && record.is_some_and(|r| r.endorsement.statement.role == role)
         })
     }
 
-    /// Local agents begin their turns: with a lease, or without one where its holder has gone. Thinking needs no token.
-    fn join_in(&mut self, ctx: &mut Ctx<'_>, id: &Hash, opened: &ThreadOpened) -> u64 {
-        let tasks: Vec<Hash> = self
-            .state
-            .threads
-            .get(id)
-            .into_iter()
-            .flat_map(|t| t.tasks.values())
-            .copied()
-            .collect();
-        for task in tasks {
-            let Some(role) = self
-                .state
-                .tasks
-                .get(&task)
-                .and_then(|t| t.announced.as_ref())
-                .map(|(_, a)| a.role.clone())
-            else {
-                continue;
-            };
-            if !opened.roles.contains(&role) || self.role_is_done(id, &role) {
-                continue;
-            }
-            if let Some(lease) = self.my_lease(&task, ctx.now) {
-                let holder = self.agents.values().find(|a| a.key.public() == lease.agent);
-                let able = holder.filter(|a| a.is_available(self)).map(|a| a.spec.id.clone());
-                if let Some(agent) = able.filter(|a| !self.has_turn(a, id)) {
-                    self.begin_turn(ctx, &agent, *id, Some((task, lease.token)));
+    /// Whether an agent of this node has posted its findings in a thread.
+    pub(super) fn has_looked(&self, id: &Hash, agent: &PublicKey) -> bool {
+        if plant::active("blind_approval") {
+            return true;
+        }
+        let findings = self.state.threads.get(id).into_iter().flat_map(|t| t.findings.values());
+        let mut own = findings.filter(|f| f.reference.feed.node == self.me.node);
+        own.any(|f| f.findings.by == *agent)
+    }
+
+    /// The tasks that a thread's home has announced in it, with their roles. Nobody else's are its work.
+    fn tasks_of(&self, id: &Hash) -> Vec<(Hash, String)> {
+        let thread = self.state.threads.get(id);
+        let Some((home, _)) = thread.and_then(|t| t.opened.as_ref()) else {
+            return vec![];
+        };
+        let tasks = thread.into_iter().flat_map(|t| t.tasks.values());
+        let announced = |id: &Hash| {
+            let (meta, task) = self.state.tasks.get(id)?.announced.as_ref()?;
+            (meta.feed() == home.feed()).then(|| (*id, task.role.clone()))
+        };
+        tasks.filter_map(announced).collect()
+    }
+
+    /// Local agents begin their turns. Every agent of an asked role looks for itself, for it is to vote: the one with the lease, and
+    /// the others once somebody has it, or nobody can give it. Thinking needs no token.
+    fn join_in(&mut self, ctx: &mut Ctx<'_>, id: &Hash, home: &Meta, opened: &ThreadOpened) -> u64 {
+        let tasks = self.tasks_of(id);
+        let mut wake = u64::MAX;
+        for role in &opened.roles {
+            let mut given = true;
+            for (task, _) in tasks.iter().filter(|(_, of)| of == role) {
+                if let Some(lease) = self.my_lease(task, ctx.now) {
+                    let holder = self.agents.values().find(|a| a.key.public() == lease.agent);
+                    let able = holder.filter(|a| a.is_available(self) && !self.has_looked(id, &lease.agent));
+                    let able = able.map(|a| a.spec.id.clone());
+                    if let Some(agent) = able.filter(|a| !self.has_turn(a, id)) {
+                        self.begin_turn(ctx, &agent, *id, Some((*task, lease.token)));
+                    }
+                    continue;
                 }
-                continue;
+                given &= match self.task_status(task, ctx.now) {
+                    TaskStatus::Open | TaskStatus::Expired(_) => {
+                        let home = self.state.tasks.get(task).and_then(|t| t.home());
+                        home.is_some_and(|home| !self.is_present(&home, ctx.now))
+                    }
+                    _ => true,
+                };
             }
-            let abandoned = match self.task_status(&task, ctx.now) {
-                TaskStatus::Leased(lease) => !self.is_present(&lease.owner, ctx.now),
-                TaskStatus::Open | TaskStatus::Expired(_) => {
-                    let home = self.state.tasks.get(&task).and_then(|t| t.home());
-                    home.is_some_and(|home| !self.is_present(&home, ctx.now))
+            if tasks.iter().all(|(_, of)| of != role) {
+                // The home is about to announce it.
+                let due = home.hlc.ms().saturating_add(ctx.cfg.pace.backup_ms);
+                given = ctx.now >= due;
+                wake = if given { wake } else { wake.min(due) };
+            }
+            let of_role = self.agents.values().filter(|a| given && a.spec.role == *role);
+            let blind = of_role.filter(|a| a.is_available(self) && !self.has_looked(id, &a.key.public()));
+            let blind: Vec<String> = blind.map(|a| a.spec.id.clone()).collect();
+            for agent in blind {
+                if !self.has_turn(&agent, id) {
+                    self.begin_turn(ctx, &agent, *id, None);
                 }
-                _ => false,
-            };
-            let idle = self
-                .agents
-                .values()
-                .find(|a| a.spec.role == role && a.is_available(self));
-            if let (true, Some(agent)) = (abandoned, idle.map(|a| a.spec.id.clone()))
-                && !self.has_turn(&agent, id)
-            {
-                self.begin_turn(ctx, &agent, *id, None);
             }
         }
-        u64::MAX
+        wake
     }
 
     /// This node's place in the order in which seats stand in for each other: 0 is the home, or the first live seat.
@@ -180,21 +205,11 @@ impl Project {
         if self.role_is_done(id, role) {
             return true;
         }
-        let tasks = self.state.threads.get(id).into_iter().flat_map(|t| t.tasks.values());
-        let failed = |t: &Hash| {
-            let of_role = self
-                .state
-                .tasks
-                .get(t)
-                .and_then(|t| t.announced.as_ref())
-                .is_some_and(|(_, a)| a.role == role);
-            of_role
-                && matches!(
-                    self.task_status(t, 0),
-                    TaskStatus::Completed { ok: false } | TaskStatus::Cancelled
-                )
+        let failed = |(task, of): (Hash, String)| {
+            let status = self.task_status(&task, 0);
+            of == role && matches!(status, TaskStatus::Completed { ok: false } | TaskStatus::Cancelled)
         };
-        tasks.into_iter().any(failed)
+        self.tasks_of(id).into_iter().any(failed)
     }
 
     /// Nobody found anything to say, or nobody is there to vote, in all the time there was: a person is asked.

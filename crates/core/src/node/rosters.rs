@@ -11,9 +11,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Ctx, Project};
 use crate::body::{Body, MemberSignature, Roster, RosterChanged, RosterPrepared, RosterProposed, RosterSigned};
-use crate::crypto::{Hash, PublicKey};
+use crate::codec;
+use crate::crypto::{Hash, PublicKey, Signature};
+use crate::event::MAX_EVENT_BYTES;
 use crate::hlc::Hlc;
-use crate::roster::is_quorum;
+use crate::roster::{ENVELOPE_BYTES, is_quorum};
 
 /// A round grows no longer than this many doublings of the first.
 const MAX_DOUBLINGS: u32 = 6;
@@ -105,7 +107,7 @@ impl Project {
     }
 
     /// The proposed roster for which to be ready in a round. Signatures count first; then, in even rounds, what most were ready for
-    /// in the last round. In odd rounds the choice goes by the hashes, another byte each time: where a member that says it
+    /// in the round before, whatever later rounds somebody names. In odd rounds the choice goes by the hashes, another byte each time: where a member that says it
     /// consents is never ready, those who wait for it come to another change that is carried without it.
     fn furthest_along(&self, roster: &Roster, open: &[Hash], round: u32) -> Option<Hash> {
         let next = roster.epoch + 1;
@@ -115,7 +117,8 @@ impl Project {
             let signed = votes
                 .and_then(|v| v.get(hash))
                 .map_or(0, |s| roster.weight_of_all(s.keys()));
-            let last = rounds.and_then(|r| r.values().next_back()).and_then(|r| r.get(hash));
+            let before = round.checked_sub(1);
+            let last = before.and_then(|before| rounds?.get(&before)?.get(hash));
             let ready = match round % 2 {
                 0 => last.map_or(0, |s| roster.weight_of_all(s)),
                 _ => u64::from(hash.0[(round / 2) as usize % hash.0.len()]),
@@ -251,18 +254,7 @@ impl Project {
         };
         let complete = votes.iter().find_map(|(hash, signers)| {
             let (next, _) = self.state.roster_proposals.get(hash)?;
-            let signatures: Vec<MemberSignature> = signers
-                .iter()
-                .map(|(node, signature)| MemberSignature {
-                    node: *node,
-                    signature: *signature,
-                })
-                .collect();
-            let weight = roster.signed_weight(self.id, next, &signatures);
-            is_quorum(weight, roster.total_weight()).then(|| RosterChanged {
-                roster: next.clone(),
-                signatures,
-            })
+            change_to(roster, self.id, next, signers)
         });
         let Some(change) = complete.filter(|c| c.roster.is_member(&self.me.node)) else {
             return u64::MAX;
@@ -280,5 +272,227 @@ impl Project {
         }
         self.next_heartbeat_ms = ctx.now;
         u64::MAX
+    }
+}
+
+/// The change that brings the next roster, where enough weight has signed it: with the signatures that count and no others, so that
+/// its event has room for them ([`Roster::fits`]). Where it has none all the same, those of the greatest weight are taken, as many as it takes.
+fn change_to(
+    roster: &Roster,
+    project: Hash,
+    next: &Roster,
+    signers: &BTreeMap<PublicKey, Signature>,
+) -> Option<RosterChanged> {
+    let weights = roster.weights();
+    let total = roster.total_weight();
+    let weight =
+        |signatures: &[MemberSignature]| -> u64 { signatures.iter().filter_map(|s| weights.get(&s.node)).sum() };
+    let signatures: Vec<MemberSignature> = signers
+        .iter()
+        .filter(|(node, _)| weights.contains_key(node))
+        .map(|(node, signature)| MemberSignature {
+            node: *node,
+            signature: *signature,
+        })
+        .collect();
+    // Most of the time there are too few: then none of them is verified again.
+    if !is_quorum(weight(&signatures), total) {
+        return None;
+    }
+    let mut change = RosterChanged {
+        roster: next.clone(),
+        signatures,
+    };
+    change.signatures = roster.valid_signatures(project, &change);
+    if codec::encode(&change).len() + ENVELOPE_BYTES > MAX_EVENT_BYTES {
+        let heaviest = |s: &MemberSignature| std::cmp::Reverse(weights.get(&s.node).copied());
+        change.signatures.sort_by_key(heaviest);
+        let mut sum = 0;
+        let needed = change.signatures.iter().take_while(|s| {
+            let take = !is_quorum(sum, total);
+            sum += weights.get(&s.node).copied().unwrap_or(0);
+            take
+        });
+        let needed = needed.count();
+        change.signatures.truncate(needed);
+        change.signatures.sort_unstable_by_key(|s| s.node);
+    }
+    is_quorum(weight(&change.signatures), total).then_some(change)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::body::{Answers, Authority, Genesis, Policy, Pool, Seat};
+    use crate::crypto::Keypair;
+    use crate::event::{Draft, Event, FeedId};
+    use crate::state::State;
+
+    const PROJECT: Hash = Hash([9; 32]);
+
+    fn key(n: u32) -> Keypair {
+        let mut seed = [3; 32];
+        seed[..4].copy_from_slice(&n.to_be_bytes());
+        Keypair::from_seed(seed)
+    }
+
+    /// Seats `0..seats` with an owner each, whose names have so many bytes, and readers after them.
+    fn roster(seats: u32, name_bytes: usize, readers: u32) -> Roster {
+        let pool = |n: u32| {
+            let node = key(n).public();
+            Pool {
+                owner: format!("{n:0>name_bytes$}"),
+                weight: 1,
+                seats: vec![Seat { node, operator: node }],
+            }
+        };
+        let mut readers: Vec<PublicKey> = (seats..seats + readers).map(|n| key(n).public()).collect();
+        readers.sort_unstable();
+        Roster {
+            epoch: 0,
+            prev: Hash::ZERO,
+            pools: (0..seats).map(pool).collect(),
+            readers,
+            cuts: vec![],
+        }
+    }
+
+    fn follower(roster: &Roster) -> Roster {
+        Roster {
+            epoch: roster.epoch + 1,
+            prev: roster.hash(),
+            ..roster.clone()
+        }
+    }
+
+    fn signed(next: &Roster, by: impl Iterator<Item = u32>) -> BTreeMap<PublicKey, Signature> {
+        by.map(|n| (key(n).public(), next.sign(&key(n), PROJECT))).collect()
+    }
+
+    #[test]
+    fn a_change_carries_the_signatures_that_count_and_no_others() {
+        let roster = roster(4, 5, 3);
+        let next = follower(&roster);
+        let mut signers = signed(&next, 0..7);
+        let change = change_to(&roster, PROJECT, &next, &signers).expect("all have signed");
+        assert_eq!(change.signatures.len(), 4, "readers have no vote");
+        assert_eq!(roster.check_next(PROJECT, &change), Ok(()));
+        signers.insert(key(3).public(), Signature([7; 64]));
+        let change = change_to(&roster, PROJECT, &next, &signers).expect("three of four have");
+        assert_eq!(change.signatures.len(), 3);
+        signers.insert(key(2).public(), Signature([7; 64]));
+        assert_eq!(change_to(&roster, PROJECT, &next, &signers), None, "two of four");
+    }
+
+    #[test]
+    fn a_change_fits_into_its_event_whoever_signs() {
+        // As large as a roster may grow, and beyond, where only a part of the signatures has room.
+        for (seats, name_bytes, readers, all) in [(600, 128, 250, true), (900, 128, 0, false)] {
+            let roster = roster(seats, name_bytes, readers);
+            let next = follower(&roster);
+            assert_eq!(next.fits(), all, "{seats} seats");
+            let signers = signed(&next, 0..seats + readers);
+            let change = change_to(&roster, PROJECT, &next, &signers).expect("all have signed");
+            assert_eq!(change.signatures.len() == seats as usize, all);
+            assert!(codec::encode(&change).len() + ENVELOPE_BYTES <= MAX_EVENT_BYTES);
+            assert_eq!(roster.check_next(PROJECT, &change), Ok(()));
+        }
+    }
+
+    fn project(roster: &Roster) -> Project {
+        let body = Body::Genesis(Genesis {
+            name: "atlas".into(),
+            nonce: Hash::ZERO,
+            roster: roster.clone(),
+            policy: Policy {
+                authority: Authority::Home,
+                shares: vec![],
+                answers: Answers::Majority,
+            },
+        });
+        let draft = Draft {
+            project: Hash::ZERO,
+            incarnation: 0,
+            seq: 0,
+            prev: Hash::ZERO,
+            hlc: Hlc::from_ms(1),
+            epoch: 0,
+            deps: vec![],
+        };
+        let genesis = Event::sign(&key(0), draft, &body);
+        let state = State::new(&genesis).expect("a genesis event");
+        let me = FeedId {
+            node: key(0).public(),
+            incarnation: 0,
+        };
+        Project::new(state, me, &genesis)
+    }
+
+    #[test]
+    fn who_names_a_round_far_away_does_not_choose_for_the_others() {
+        let roster = roster(4, 5, 0);
+        let mut p = project(&roster);
+        let open = [Hash([1; 32]), Hash([2; 32])];
+        let prepare = |p: &mut Project, round, what: Hash, by: &[u32]| {
+            let rounds = p.state.roster_prepares.entry(1).or_default();
+            let ready = rounds.entry(round).or_default().entry(what).or_default();
+            ready.extend(by.iter().map(|n| key(*n).public()));
+        };
+        prepare(&mut p, 1, open[1], &[0, 1]);
+        prepare(&mut p, 1, open[0], &[2]);
+        assert_eq!(
+            p.furthest_along(&roster, &open, 2),
+            Some(open[1]),
+            "most were ready for it"
+        );
+        prepare(&mut p, u32::MAX, open[0], &[3]);
+        assert_eq!(
+            p.furthest_along(&roster, &open, 2),
+            Some(open[1]),
+            "one seat is elsewhere"
+        );
+        prepare(&mut p, 3, open[0], &[0, 1, 2]);
+        assert_eq!(p.furthest_along(&roster, &open, 4), Some(open[0]), "they have moved on");
+    }
+
+    #[test]
+    fn signatures_that_are_none_bind_nobody() {
+        let roster = roster(4, 5, 1);
+        let mut p = project(&roster);
+        let next = follower(&roster);
+        let hash = next.hash();
+        let say = |p: &mut Project, n: u32, signature| {
+            let draft = Draft {
+                project: p.id,
+                incarnation: 0,
+                seq: 1,
+                prev: Hash::ZERO,
+                hlc: Hlc::from_ms(2),
+                epoch: 0,
+                deps: vec![],
+            };
+            let body = Body::RosterSigned(RosterSigned {
+                roster: hash,
+                epoch: 1,
+                signature,
+            });
+            let event = Event::sign(&key(n), draft, &body);
+            p.state.apply(&crate::state::Meta::of(&event), &body);
+        };
+        for n in 1..5 {
+            say(&mut p, n, Signature([7; 64]));
+            let others = next.sign(&key(0), p.id);
+            say(&mut p, n, others);
+        }
+        assert!(!p.is_bound_to(&roster, &hash));
+        assert!(
+            p.state.roster_votes.is_empty(),
+            "none of them is a signature of its author"
+        );
+        for n in 1..3 {
+            let signature = next.sign(&key(n), p.id);
+            say(&mut p, n, signature);
+        }
+        assert!(p.is_bound_to(&roster, &hash));
     }
 }

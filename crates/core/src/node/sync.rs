@@ -17,7 +17,8 @@ use crate::feed::ALL_LIVES;
 use crate::hlc::MAX_SKEW_MS;
 use crate::plant;
 use crate::wire::{
-    AgentPresence, HEADS_PAGE, Head, MAX_ADDRESS_BYTES, MAX_ADDRESSES, MAX_RANGE, Presence, Wire, heads_digest,
+    AgentPresence, HEADS_PAGE, Head, MAX_ADDRESS_BYTES, MAX_ADDRESSES, MAX_RANGE, Presence, ROSTERS_PAGE, Wire,
+    heads_digest, rosters_page,
 };
 
 /// A range that did not come is asked for again after this long, milliseconds.
@@ -34,8 +35,6 @@ pub const AVOID_MS: u64 = 10_000;
 pub const DIAL_RETRY_MS: u64 = 10_000;
 /// With so many peers a node dials no further members: the mesh is dense enough to lose any of them.
 pub const DIAL_PEERS: usize = 24;
-/// Roster changes in one message, at most.
-pub const MAX_SHOWN_ROSTERS: usize = 4096;
 /// Longest time that a presence may claim to hold.
 pub const MAX_TTL_MS: u64 = 5 * 60_000;
 
@@ -52,8 +51,8 @@ pub(super) struct Sync {
     pages: BTreeMap<PublicKey, (Option<FeedId>, u64)>,
     /// When a peer was last shown that a member has too many lives.
     shown_lives: BTreeMap<(PublicKey, PublicKey), u64>,
-    /// When a peer was last shown the rosters.
-    shown: BTreeMap<PublicKey, u64>,
+    /// When a peer was last shown rosters, and which epoch follows them.
+    shown: BTreeMap<PublicKey, (u64, u32)>,
     next_ms: u64,
     turn: usize,
     dialled: BTreeMap<PublicKey, u64>,
@@ -155,14 +154,10 @@ impl Project {
 
     /// Where feeds end, from some feed on, without the members of which no later life counts.
     fn ends_from(&self, first: Option<FeedId>) -> impl Iterator<Item = (FeedId, u64)> {
-        let epochs = 0..=self.rosters.latest().epoch;
-        let cuts: Vec<_> = epochs
-            .filter_map(|e| self.rosters.epoch(e))
-            .flat_map(|r| &r.cuts)
-            .collect();
         self.feeds.ends_from(first).filter(move |(feed, _)| {
-            let later = |cut: &&&crate::body::Cut| cut.node == feed.node && cut.incarnation < feed.incarnation;
-            cuts.iter().find(later).is_none() || self.feeds.get(feed).is_some_and(|f| !f.is_empty())
+            let cut = self.rosters.cut_of(&feed.node);
+            cut.is_none_or(|cut| cut.incarnation >= feed.incarnation)
+                || self.feeds.get(feed).is_some_and(|f| !f.is_empty())
         })
     }
 
@@ -216,7 +211,7 @@ impl Project {
             self.sync.probed.retain(|_, (at, _)| *at + RANGE_RETRY_MS > ctx.now);
             self.sync.pages.retain(|peer, _| ctx.peers.contains_key(peer));
             self.sync.shown_lives.retain(|_, at| *at + RANGE_RETRY_MS > ctx.now);
-            self.sync.shown.retain(|_, at| *at + RANGE_RETRY_MS > ctx.now);
+            self.sync.shown.retain(|_, (at, _)| *at + RANGE_RETRY_MS > ctx.now);
             self.sync.dialled.retain(|_, at| *at + DIAL_RETRY_MS > ctx.now);
             let peers = self.member_peers(ctx);
             if let Some(peer) = peers.get(self.sync.turn % peers.len().max(1)) {
@@ -226,7 +221,7 @@ impl Project {
                 };
                 ctx.out.speak(Effect::Send { to: *peer, message });
                 if self.feeds.waits_for_epoch() {
-                    let message = Wire::WantRosters { project: self.id };
+                    let message = self.want_rosters();
                     ctx.out.speak(Effect::Send { to: *peer, message });
                 }
             }
@@ -324,7 +319,7 @@ impl Project {
         let end = self.feeds.get(&feed).and_then(|f| f.ended_at());
         let unknown = end.is_some_and(|end| head.end.is_none_or(|theirs| theirs > end));
         let Some(proofs) = self.sync.forks.get(&feed).filter(|_| unknown) else {
-            return unknown && self.show_rosters(ctx, to);
+            return unknown && self.show_rosters(ctx, to, 1);
         };
         for proof in proofs.values().cloned().collect::<Vec<_>>() {
             self.send_proof(ctx, to, &proof);
@@ -349,28 +344,60 @@ impl Project {
         }
     }
 
-    /// Shows the rosters to whoever needs them, not too often. Returns `true`.
-    pub(super) fn show_rosters(&mut self, ctx: &mut Ctx<'_>, to: PublicKey) -> bool {
-        let again = self.sync.shown.get(&to).is_some_and(|at| at + RANGE_RETRY_MS > ctx.now);
-        if !again {
-            self.sync.shown.insert(to, ctx.now);
+    /// Shows rosters from an epoch on to whoever needs them, a page at a time, and the same ones not too often. Returns `true`.
+    pub(super) fn show_rosters(&mut self, ctx: &mut Ctx<'_>, to: PublicKey, from: u32) -> bool {
+        let from = from.max(1);
+        // Pages go on at once: so nobody is shown more in this time than all rosters once.
+        let lately = |(at, next): &(u64, u32)| at + RANGE_RETRY_MS > ctx.now && from < *next;
+        if !self.sync.shown.get(&to).is_some_and(lately) {
+            let latest = self.rosters.latest().epoch;
+            let rest = self
+                .rosters
+                .changes_to(latest)
+                .get(from as usize - 1..)
+                .unwrap_or_default();
+            let changes = rosters_page(rest).to_vec();
+            let next = from.saturating_add(changes.len() as u32);
+            self.sync.shown.insert(to, (ctx.now, next));
             let message = Wire::Rosters {
                 project: self.id,
-                changes: self.rosters.changes_to(self.rosters.latest().epoch).to_vec(),
+                changes,
+                latest,
             };
             ctx.out.speak(Effect::Send { to, message });
         }
         true
     }
 
+    /// Asks for the rosters that follow those that are known here.
+    fn want_rosters(&self) -> Wire {
+        Wire::WantRosters {
+            project: self.id,
+            from: self.rosters.latest().epoch.saturating_add(1),
+        }
+    }
+
     /// Somebody shows us rosters. In the state they take effect with their events; here they tell who may write, and which events
     /// need not be waited for. Both may stand before the very event that changes the roster.
-    pub(super) fn rosters_received(&mut self, ctx: &mut Ctx<'_>, changes: &[RosterChanged]) {
+    pub(super) fn rosters_received(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        from: PublicKey,
+        changes: &[RosterChanged],
+        latest: u32,
+    ) {
         let before = self.rosters.latest().epoch;
-        for change in changes.iter().take(MAX_SHOWN_ROSTERS) {
+        let page = &changes[..changes.len().min(ROSTERS_PAGE)];
+        for change in page {
             if change.roster.epoch == self.rosters.latest().epoch + 1 && self.rosters.extend(change).is_err() {
                 break;
             }
+        }
+        // What stood in this page and did not follow is not asked for again.
+        let next = self.rosters.latest().epoch.saturating_add(1);
+        if next <= latest && page.iter().all(|change| change.roster.epoch != next) {
+            let message = self.want_rosters();
+            ctx.out.speak(Effect::Send { to: from, message });
         }
         for epoch in before + 1..=self.rosters.latest().epoch {
             for event in self.feeds.epoch_known(epoch) {
@@ -380,7 +407,7 @@ impl Project {
         if self.rosters.latest().epoch > before {
             self.want_again(ctx);
         }
-        for cut in self.rosters.latest().cuts.clone() {
+        for cut in self.rosters.cuts().copied().collect::<Vec<_>>() {
             let feed = FeedId {
                 node: cut.node,
                 incarnation: cut.incarnation,

@@ -17,7 +17,7 @@ use crate::finding::{self, Finding, Severity};
 use crate::plant;
 use crate::report::Verdict;
 use crate::roster::is_quorum;
-use crate::state::{Meta, lift_weight, unheard_roles};
+use crate::state::{Meta, latest_decision_ms, lift_weight, unheard_roles};
 
 /// When the phases of a ballot end, Unix milliseconds.
 #[derive(Debug, Clone, Copy)]
@@ -64,9 +64,14 @@ impl Project {
                 .and_then(|b| b.proposed.as_ref())
                 .is_some_and(|(m, p)| self.is_sound(thread, m, p))
         });
+        let roster = self.roster_of(thread)?;
         let most = valid.max_by_key(|(order, id)| {
-            let committed = self.state.ballots.get(*id).map_or(0, |b| b.committed().len());
-            (committed, std::cmp::Reverse(**order))
+            // By weight, so that many agents of one node do not outdo the others.
+            let ballot = self.state.ballots.get(*id);
+            let weights = ballot.map(|b| roster.voter_weights(&b.voters())).unwrap_or_default();
+            let committed = ballot.map(|b| b.committed()).unwrap_or_default();
+            let weight: u64 = committed.iter().filter_map(|agent| weights.get(agent)).sum();
+            (weight, std::cmp::Reverse(**order))
         });
         most.map(|(_, id)| *id)
     }
@@ -80,7 +85,7 @@ impl Project {
             .state
             .rosters
             .epoch(meta.epoch)
-            .filter(|_| meta.epoch >= home.epoch)
+            .filter(|_| meta.epoch == home.epoch)
         else {
             return false;
         };
@@ -208,7 +213,8 @@ impl Project {
         let patience = phases
             .commit
             .saturating_sub((phases.commit - meta.hlc.ms().min(phases.commit)) / 2);
-        if !complete && ctx.now < patience {
+        let blind = !self.has_looked(id, &voter.key);
+        if (!complete || blind) && ctx.now < patience {
             return patience;
         }
         let own: Vec<Finding> = all
@@ -218,7 +224,7 @@ impl Project {
             .collect();
         let choice = match self.opinions.get(&(*id, voter.key)) {
             Some(opinion) => *opinion,
-            None if own.is_empty() && !self.has_looked(id, voter) => Choice::Abstain,
+            None if blind => Choice::Abstain,
             None => by_severity(&own),
         };
         let commitment = self.reveal_of(ctx, proposal, voter, choice).commitment(&voter.key);
@@ -229,11 +235,6 @@ impl Project {
         };
         self.append(ctx, Body::Committed(body), vec![meta.reference], vec![]);
         phases.commit
-    }
-
-    /// Whether anybody with a voter's role has said what it found. Who has not looked does not approve.
-    fn has_looked(&self, id: &Hash, voter: &Voter) -> bool {
-        self.role_is_done(id, &voter.role)
     }
 
     fn reveal_of(&self, ctx: &Ctx<'_>, proposal: &Hash, voter: &Voter, choice: Choice) -> Reveal {
@@ -313,7 +314,11 @@ impl Project {
             Some(opinion) if rule == Choice::Approve => opinion,
             _ => rule,
         };
-        if choice == Choice::Approve && opinion.is_none() && !self.has_looked(id, voter) {
+        if choice == Choice::Approve && !self.has_looked(id, &voter.key) {
+            if ctx.now < phases.evidence {
+                return phases.evidence;
+            }
+            // Who has not looked does not approve.
             choice = Choice::Abstain;
         }
         if choice == Choice::Approve {
@@ -478,6 +483,10 @@ impl Project {
             .flat_map(|(_, p)| &p.panel)
             .any(|s| unheard.contains(s.statement.role.as_str()) && !votes.contains_key(&s.statement.agent));
         let unheard = unheard.into_iter().collect::<Vec<_>>().join(", ");
+        // What is gathered too late counts for nobody: people may have been asked since.
+        let in_time = ballot.proposed.as_ref().zip(self.state.threads[id].opened.as_ref());
+        let dated_ms = self.clock.ms().max(ctx.now);
+        let in_time = in_time.is_some_and(|((meta, _), (_, opened))| dated_ms < latest_decision_ms(meta, opened));
         let step = ctx.cfg.pace.backup_ms * self.rank(id, &home.node(), ctx.now);
         let done = all_in && (winner.is_some() && !may_be_heard || everyone);
         let due = match done {
@@ -487,7 +496,7 @@ impl Project {
         if ctx.now < due {
             return due;
         }
-        match winner {
+        match winner.filter(|_| in_time) {
             Some(Choice::Approve) if self.veto_stands(proposal) && !plant::active("ignored_veto") => {
                 let question = "a critical security finding stands against the approval; shall the change land?";
                 self.escalate(ctx, id, Reason::Veto, question);

@@ -3,6 +3,10 @@
 //! A member may name a text in each event that it writes, and give none of them. So those who named the missing texts take turns, each has
 //! its part of the requests under way, and what does not come is asked for again after longer and longer pauses. Nothing is
 //! forgotten: what is wanted here takes less memory than the events that name it.
+//!
+//! A text stands in the line of everybody who named it, and is asked for when its turn comes in one of them: so nobody holds up another's
+//! text by naming it as well, among a hundred thousand that do not exist. What something here waits for stands in lines of its own, one
+//! for each who named it, and these are served first.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,8 +15,10 @@ use crate::plant;
 
 /// Requests under way, at most.
 pub const MAX_ASKED: usize = 1024;
-/// Of these, for texts that one member named.
+/// Of these, for texts that one member named: so many that something here waits for, and as many others.
 pub const MAX_ASKED_OF_AUTHOR: usize = 256;
+/// Requests under way for what something here waits for, at most: the others always have the rest.
+pub const MAX_ASKED_NEEDED: usize = 512;
 /// A request that is not answered has failed after this long, milliseconds.
 pub const RETRY_MS: u64 = 1_000;
 /// The pause before a text is asked for again: doubled each time up to this, milliseconds.
@@ -20,14 +26,34 @@ pub const MAX_PAUSE_MS: u64 = 10 * 60_000;
 /// The pause for a text that something here waits for, at most, milliseconds.
 pub const NEEDED_PAUSE_MS: u64 = 30_000;
 
-#[derive(Debug, Clone, Copy)]
-struct Want {
+/// The texts that one member named, and that are all needed or all not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Line {
+    needed: bool,
     author: PublicKey,
+}
+
+#[derive(Debug, Clone)]
+struct Want {
+    /// Who named it, once each, the first one first.
+    authors: Vec<PublicKey>,
     tries: u32,
     next_ms: u64,
     /// Whether the disk was looked at: it may have the text, or know that it was erased.
     looked: bool,
     needed: bool,
+    /// The line whose turn it was, while a request is under way.
+    asked: Option<Line>,
+}
+
+impl Want {
+    fn lines(&self) -> impl Iterator<Item = Line> + '_ {
+        let needed = self.needed;
+        self.authors.iter().map(move |author| Line {
+            needed,
+            author: *author,
+        })
+    }
 }
 
 /// What to do about a missing text now.
@@ -43,11 +69,11 @@ pub(super) enum Ask {
 #[derive(Debug, Default)]
 pub(super) struct Wants {
     wants: BTreeMap<Hash, Want>,
-    /// What is not under way, by who named it and by when it is its turn.
-    queues: BTreeMap<PublicKey, BTreeSet<(u64, Hash)>>,
+    /// What is not under way, in every line in which it stands, by when it is its turn.
+    queues: BTreeMap<Line, BTreeSet<(u64, Hash)>>,
     /// What is under way, by when it has failed.
     asked: BTreeSet<(u64, Hash)>,
-    asked_of: BTreeMap<PublicKey, usize>,
+    asked_of: BTreeMap<Line, usize>,
     /// Whose turn it was last.
     turn: Option<PublicKey>,
     /// Before this there is nothing to do.
@@ -65,93 +91,130 @@ impl Wants {
         self.asked.len()
     }
 
-    /// A text is missing; it is asked for from `at_ms` on.
+    /// Whether a text is missing, as far as is known.
+    pub fn has(&self, hash: &Hash) -> bool {
+        self.wants.contains_key(hash)
+    }
+
+    /// A text is missing that a member has named; it is asked for from `at_ms` on, or when it was to be asked for anyhow.
     pub fn add(&mut self, hash: Hash, author: PublicKey, at_ms: u64) {
-        if self.wants.contains_key(&hash) || plant::active("unfair_wants") && self.wants.len() >= MAX_ASKED {
-            return;
+        if let Some(want) = self.wants.get_mut(&hash) {
+            if want.authors.contains(&author) {
+                return;
+            }
+            want.authors.push(author);
+        } else {
+            if plant::active("unfair_wants") && self.wants.len() >= MAX_ASKED {
+                return;
+            }
+            let want = Want {
+                authors: vec![author],
+                tries: 0,
+                next_ms: at_ms,
+                looked: false,
+                needed: false,
+                asked: None,
+            };
+            self.wants.insert(hash, want);
         }
-        let want = Want {
-            author,
-            tries: 0,
-            next_ms: at_ms,
-            looked: false,
-            needed: false,
-        };
-        self.wants.insert(hash, want);
-        self.queues.entry(author).or_default().insert((at_ms, hash));
-        self.next_ms = self.next_ms.min(at_ms);
+        self.enqueue(hash);
     }
 
     /// Something here waits for a missing text.
     pub fn need(&mut self, hash: Hash, now: u64) {
-        let Some(want) = self.wants.get_mut(&hash).filter(|w| !w.needed) else {
+        if self.wants.get(&hash).is_none_or(|w| w.needed) {
             return;
-        };
-        want.needed = true;
+        }
+        self.dequeue(&hash);
+        if let Some(want) = self.wants.get_mut(&hash) {
+            want.needed = true;
+        }
+        self.enqueue(hash);
         self.hurry(hash, now);
     }
 
     /// A member is there that named texts which are missing: it should have them.
     pub fn author_came(&mut self, author: &PublicKey, now: u64) {
-        let queue = self.queues.get(author).into_iter().flatten();
-        let first: Vec<Hash> = queue.take(MAX_ASKED).map(|(_, hash)| *hash).collect();
-        for hash in first {
-            self.hurry(hash, now);
+        for needed in [true, false] {
+            let line = Line {
+                needed,
+                author: *author,
+            };
+            let queue = self.queues.get(&line).into_iter().flatten();
+            let first: Vec<Hash> = queue.take(MAX_ASKED).map(|(_, hash)| *hash).collect();
+            for hash in first {
+                self.hurry(hash, now);
+            }
         }
     }
 
     fn hurry(&mut self, hash: Hash, now: u64) {
-        let Some(want) = self.wants.get_mut(&hash) else { return };
-        let queue = self.queues.entry(want.author).or_default();
-        if queue.remove(&(want.next_ms, hash)) {
-            want.next_ms = want.next_ms.min(now);
-            queue.insert((want.next_ms, hash));
-            self.next_ms = self.next_ms.min(want.next_ms);
+        if self.wants.get(&hash).is_some_and(|w| w.asked.is_none()) {
+            self.dequeue(&hash);
+            if let Some(want) = self.wants.get_mut(&hash) {
+                want.next_ms = want.next_ms.min(now);
+            }
+            self.enqueue(hash);
         }
     }
 
-    /// It is not on the disk.
+    /// Puts a text into its lines, unless a request for it is under way.
+    fn enqueue(&mut self, hash: Hash) {
+        let Some(want) = self.wants.get(&hash).filter(|w| w.asked.is_none()) else {
+            return;
+        };
+        for line in want.lines() {
+            self.queues.entry(line).or_default().insert((want.next_ms, hash));
+        }
+        self.next_ms = self.next_ms.min(want.next_ms);
+    }
+
+    fn dequeue(&mut self, hash: &Hash) {
+        let Some(want) = self.wants.get(hash) else { return };
+        for line in want.lines() {
+            if let Some(queue) = self.queues.get_mut(&line) {
+                queue.remove(&(want.next_ms, *hash));
+                if queue.is_empty() {
+                    self.queues.remove(&line);
+                }
+            }
+        }
+    }
+
+    /// It is not on the disk. `author` stands for whoever named it, where nobody is known to have.
     pub fn is_lost(&mut self, hash: Hash, author: PublicKey, now: u64) {
-        self.add(hash, author, now);
+        if !self.has(&hash) {
+            self.add(hash, author, now);
+        }
         self.free(hash);
+        self.dequeue(&hash);
         if let Some(want) = self.wants.get_mut(&hash) {
             want.looked = true;
-            let queue = self.queues.entry(want.author).or_default();
-            queue.remove(&(want.next_ms, hash));
             want.next_ms = now;
-            queue.insert((now, hash));
         }
+        self.enqueue(hash);
         self.next_ms = 0;
     }
 
     /// It is not missing any more. Returns whether it was.
     pub fn done(&mut self, hash: &Hash) -> bool {
         self.free(*hash);
-        let Some(want) = self.wants.remove(hash) else {
-            return false;
-        };
-        if let Some(queue) = self.queues.get_mut(&want.author) {
-            queue.remove(&(want.next_ms, *hash));
-            if queue.is_empty() {
-                self.queues.remove(&want.author);
-            }
-        }
-        true
+        self.dequeue(hash);
+        self.wants.remove(hash).is_some()
     }
 
     /// Takes a request out of those under way.
     fn free(&mut self, hash: Hash) {
-        let Some(want) = self.wants.get(&hash) else { return };
+        let Some(want) = self.wants.get_mut(&hash) else { return };
+        let Some(line) = want.asked.take() else { return };
         // While it is under way, it stands there with the time at which it has failed.
-        let under_way = self.asked.remove(&(want.next_ms, hash));
-        if under_way {
-            let of = self.asked_of.entry(want.author).or_default();
-            *of = of.saturating_sub(1);
-            if *of == 0 {
-                self.asked_of.remove(&want.author);
-            }
-            self.next_ms = 0;
+        self.asked.remove(&(want.next_ms, hash));
+        let of = self.asked_of.entry(line).or_default();
+        *of = of.saturating_sub(1);
+        if *of == 0 {
+            self.asked_of.remove(&line);
         }
+        self.next_ms = 0;
     }
 
     /// What did not come is asked for again later.
@@ -162,66 +225,74 @@ impl Wants {
                 let most = if want.needed { NEEDED_PAUSE_MS } else { MAX_PAUSE_MS };
                 let pause = RETRY_MS << want.tries.min(10);
                 want.next_ms = now + if want.looked { pause.min(most) } else { RETRY_MS };
-                self.queues.entry(want.author).or_default().insert((want.next_ms, hash));
             }
+            self.enqueue(hash);
         }
     }
 
-    /// What is due, no more than may be under way, each author in its turn.
+    /// What is due, no more than may be under way: what is needed first, and each author in its turn.
     pub fn due(&mut self, now: u64) -> Vec<Ask> {
         if now < self.next_ms || self.wants.is_empty() {
             return vec![];
         }
         self.give_up(now);
         let mut out = Vec::new();
-        let mut ready: Vec<PublicKey> = self.queues.keys().copied().filter(|a| self.is_due(a, now)).collect();
-        let after = ready.partition_point(|a| self.turn.is_some_and(|turn| *a <= turn));
-        ready.rotate_left(after);
-        while !ready.is_empty() && self.asked.len() < MAX_ASKED {
-            ready.retain(|author| {
-                let take = self.asked.len() < MAX_ASKED && self.is_due(author, now);
-                if take {
-                    out.extend(self.take(author, now));
-                    self.turn = Some(*author);
-                }
-                take
-            });
+        for needed in [true, false] {
+            let lines = self.queues.keys().filter(|line| line.needed == needed);
+            let mut ready: Vec<Line> = lines.copied().filter(|line| self.is_due(line, now)).collect();
+            let after = ready.partition_point(|line| self.turn.is_some_and(|turn| line.author <= turn));
+            ready.rotate_left(after);
+            while !ready.is_empty() {
+                ready.retain(|line| {
+                    let take = self.is_due(line, now);
+                    if take {
+                        out.extend(self.take(line, now));
+                        self.turn = Some(line.author);
+                    }
+                    take
+                });
+            }
         }
         self.next_ms = self.wake();
         out
     }
 
-    fn has_room(&self, author: &PublicKey) -> bool {
-        self.asked_of.get(author).copied().unwrap_or(0) < MAX_ASKED_OF_AUTHOR
+    fn has_room(&self, line: &Line) -> bool {
+        let of = |line: &Line| self.asked_of.get(line).copied().unwrap_or(0);
+        let needed = || {
+            self.asked_of
+                .iter()
+                .filter(|(l, _)| l.needed)
+                .map(|(_, n)| n)
+                .sum::<usize>()
+        };
+        self.asked.len() < MAX_ASKED && of(line) < MAX_ASKED_OF_AUTHOR && (!line.needed || needed() < MAX_ASKED_NEEDED)
     }
 
-    fn is_due(&self, author: &PublicKey, now: u64) -> bool {
-        let first = self.queues.get(author).and_then(BTreeSet::first);
-        self.has_room(author) && first.is_some_and(|(at, _)| *at <= now)
+    fn is_due(&self, line: &Line, now: u64) -> bool {
+        let first = self.queues.get(line).and_then(BTreeSet::first);
+        first.is_some_and(|(at, _)| *at <= now) && self.has_room(line)
     }
 
-    fn take(&mut self, author: &PublicKey, now: u64) -> Option<Ask> {
-        let queue = self.queues.get_mut(author)?;
-        let (_, hash) = queue.pop_first()?;
-        if queue.is_empty() {
-            self.queues.remove(author);
-        }
+    fn take(&mut self, line: &Line, now: u64) -> Option<Ask> {
+        let (_, hash) = self.queues.get(line)?.first().copied()?;
+        self.dequeue(&hash);
         let want = self.wants.get_mut(&hash)?;
         want.next_ms = now + RETRY_MS;
+        want.asked = Some(*line);
         self.asked.insert((want.next_ms, hash));
-        *self.asked_of.entry(*author).or_default() += 1;
+        *self.asked_of.entry(*line).or_default() += 1;
         if !want.looked {
             return Some(Ask::Disk(hash));
         }
         want.tries = want.tries.saturating_add(1);
-        Some(Ask::Others(hash, want.tries - 1, *author))
+        Some(Ask::Others(hash, want.tries - 1, line.author))
     }
 
     /// When there is something to do next.
     pub fn wake(&self) -> u64 {
         let failed = self.asked.first().map(|(at, _)| *at);
-        let full = self.asked.len() >= MAX_ASKED;
-        let waiting = self.queues.iter().filter(|(author, _)| !full && self.has_room(author));
+        let waiting = self.queues.iter().filter(|(line, _)| self.has_room(line));
         let next = waiting.filter_map(|(_, queue)| queue.first()).map(|(at, _)| *at).min();
         failed.into_iter().chain(next).min().unwrap_or(u64::MAX)
     }
@@ -257,8 +328,7 @@ mod tests {
             let asks = wants.due(now);
             for ask in &asks {
                 if let Ask::Disk(hash) = ask {
-                    let author = wants.wants[hash].author;
-                    wants.is_lost(*hash, author, now);
+                    wants.is_lost(*hash, author(9), now);
                 }
             }
             out.extend(others(&asks).into_iter().map(|hash| (now, hash)));
@@ -283,6 +353,73 @@ mod tests {
         assert!(early <= 2 * MAX_ASKED_OF_AUTHOR, "{early}");
     }
 
+    /// A liar with twenty thousand invented texts, some of which were asked for in vain already, and `hash(2, 0)` behind them.
+    fn behind_invented() -> Wants {
+        let mut wants = Wants::default();
+        for n in 0..20_000 {
+            wants.add(hash(1, n), author(1), 0);
+        }
+        wants.add(hash(2, 0), author(1), 1);
+        asked_within(&mut wants, 1, 500);
+        wants
+    }
+
+    #[test]
+    fn who_names_anothers_text_as_well_does_not_hold_it_up() {
+        let mut wants = behind_invented();
+        assert!(
+            asked_within(&mut wants, 501, 3_000)
+                .iter()
+                .all(|(_, h)| *h != hash(2, 0))
+        );
+        wants.add(hash(2, 0), author(2), 4_000);
+        let asked = asked_within(&mut wants, 4_000, 5);
+        assert!(
+            asked.iter().any(|(_, h)| *h == hash(2, 0)),
+            "it has a turn with its author's"
+        );
+        // Nobody gave it: the next turn is its author's again, and not the liar's.
+        let again = asked_within(&mut wants, 4_005, 5_000);
+        assert!(again.iter().any(|(_, h)| *h == hash(2, 0)));
+        // The other way round: the liar names it as well, and later.
+        wants.add(hash(2, 1), author(2), 10_000);
+        wants.add(hash(2, 1), author(1), 10_000);
+        let asked = asked_within(&mut wants, 10_000, 5_000);
+        assert!(
+            asked.iter().filter(|(_, h)| *h == hash(2, 1)).count() >= 2,
+            "and once more"
+        );
+    }
+
+    #[test]
+    fn what_is_needed_comes_though_a_liar_alone_named_it() {
+        let mut wants = behind_invented();
+        wants.need(hash(2, 0), 501);
+        let asked = asked_within(&mut wants, 501, 5);
+        assert!(
+            asked.iter().any(|(_, h)| *h == hash(2, 0)),
+            "it waits for nothing that is not needed"
+        );
+    }
+
+    #[test]
+    fn what_is_needed_leaves_room_for_the_rest() {
+        let mut wants = Wants::default();
+        for n in 0..4_000 {
+            let by = (n % 4) as u8;
+            wants.add(hash(by, n), author(by), 0);
+            wants.need(hash(by, n), 0);
+        }
+        wants.add(hash(5, 0), author(5), 0);
+        wants.add(hash(6, 0), author(6), 0);
+        wants.need(hash(6, 0), 0);
+        let asked = asked_within(&mut wants, 0, 10);
+        assert!(asked.iter().any(|(_, h)| *h == hash(5, 0)), "what is not needed");
+        assert!(asked.iter().any(|(_, h)| *h == hash(6, 0)), "what another is needed of");
+        let needed = wants.asked_of.iter().filter(|(line, _)| line.needed);
+        assert!(needed.map(|(_, n)| n).sum::<usize>() <= MAX_ASKED_NEEDED);
+    }
+
     #[test]
     fn what_does_not_come_is_asked_for_more_and_more_seldom() {
         let mut wants = Wants::default();
@@ -304,8 +441,13 @@ mod tests {
         let mut wants = Wants::default();
         for n in 0..3_000 {
             wants.add(hash((n % 5) as u8, n), author((n % 5) as u8), 0);
+            wants.add(hash((n % 5) as u8, n), author((n % 3) as u8), 0);
         }
         asked_within(&mut wants, 0, 30);
+        for n in 0..100 {
+            wants.need(hash((n % 5) as u8, n), 30);
+        }
+        asked_within(&mut wants, 30, 30);
         for n in 0..3_000 {
             assert!(wants.done(&hash((n % 5) as u8, n)));
         }

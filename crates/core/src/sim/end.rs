@@ -233,7 +233,7 @@ impl World {
                 }
             }
         }
-        let removed = p.state.rosters.latest().cuts.len() as u64;
+        let removed = p.state.rosters.cuts().count() as u64;
         let cut = p
             .feeds
             .ends()

@@ -68,7 +68,7 @@ impl World {
                 .is_some_and(|i| self.members[*i].group == member.group)
         };
         let asks = self.askers(n, p).into_iter().find(|node| {
-            let joins = known(node) && !roster.is_member(node) && !roster.was_removed(node);
+            let joins = known(node) && !roster.is_member(node) && !p.state.rosters.was_removed(node);
             joins && !matches!(said(node), Some(MembershipChange::Admit(_)))
         });
         if let Some(node) = asks {

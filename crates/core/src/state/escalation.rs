@@ -17,6 +17,9 @@ use crate::event::OrderKey;
 use crate::plant;
 use crate::roster::RosterChain;
 
+/// Reminders of one escalation, at most.
+pub const MAX_REMINDERS: u32 = 8;
+
 /// How far an escalation is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -40,9 +43,8 @@ pub enum EscalationStatus {
 pub struct Escalation {
     /// The question, once it is known.
     pub opened: Option<(Meta, Escalated)>,
-    /// Who has seen it.
-    pub acknowledged: BTreeMap<OrderKey, String>,
-    reminders: BTreeSet<u32>,
+    acknowledged: BTreeMap<OrderKey, String>,
+    reminders: BTreeMap<OrderKey, u32>,
     answers: BTreeMap<OrderKey, Signed<Answer>>,
     timed_out: BTreeSet<OrderKey>,
 }
@@ -67,8 +69,8 @@ impl Escalation {
         self.acknowledged.insert(meta.order(), body.person.clone());
     }
 
-    pub(super) fn remind(&mut self, body: &EscalationReminded) {
-        self.reminders.insert(body.number);
+    pub(super) fn remind(&mut self, meta: &Meta, body: &EscalationReminded) {
+        self.reminders.insert(meta.order(), body.number);
     }
 
     pub(super) fn answer(&mut self, meta: &Meta, body: &EscalationAnswered) {
@@ -151,9 +153,37 @@ impl Escalation {
             .map(|(option, _)| option)
     }
 
+    /// Whether a node has a seat in the roster of the question: others neither acknowledge it nor end it.
+    fn is_by_seat(&self, rosters: &RosterChain, order: &OrderKey) -> bool {
+        let roster = self.opened.as_ref().and_then(|(meta, _)| rosters.epoch(meta.epoch));
+        roster.is_some_and(|r| r.owner(&order.node).is_some())
+    }
+
+    /// Who has seen it, as a seat's node says.
+    pub fn acknowledged<'a>(&'a self, rosters: &'a RosterChain) -> impl Iterator<Item = (&'a OrderKey, &'a String)> {
+        let seen = self.acknowledged.iter();
+        seen.filter(|(order, _)| self.is_by_seat(rosters, order))
+    }
+
     /// How many reminders were sent.
-    pub fn reminders(&self) -> u32 {
-        self.reminders.last().copied().unwrap_or(0)
+    pub fn reminders(&self, rosters: &RosterChain) -> u32 {
+        let sent = self
+            .reminders
+            .iter()
+            .filter(|(order, _)| self.is_by_seat(rosters, order));
+        sent.map(|(_, number)| *number)
+            .filter(|n| *n <= MAX_REMINDERS)
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// Whether its time was over when a seat said so.
+    fn is_timed_out(&self, rosters: &RosterChain) -> bool {
+        self.opened.as_ref().is_some_and(|(meta, asked)| {
+            let end = meta.hlc.ms().saturating_add(asked.timeout_ms);
+            let mut ends = self.timed_out.iter().filter(|order| order.hlc.ms() >= end);
+            ends.any(|order| self.is_by_seat(rosters, order))
+        })
     }
 }
 
@@ -216,8 +246,8 @@ impl State {
             () if !self.escalation_counts(e) => EscalationStatus::Void,
             () if self.chosen(e).is_some() => EscalationStatus::Answered,
             () if self.is_settled_otherwise(id, e) => EscalationStatus::Void,
-            () if !e.timed_out.is_empty() => EscalationStatus::TimedOut,
-            () if !e.acknowledged.is_empty() => EscalationStatus::Acknowledged,
+            () if e.is_timed_out(&self.rosters) => EscalationStatus::TimedOut,
+            () if e.acknowledged(&self.rosters).next().is_some() => EscalationStatus::Acknowledged,
             () => EscalationStatus::Open,
         }
     }

@@ -7,7 +7,8 @@
 //!
 //! A change needs the consent of so much weight that one malicious seat cannot bring it about:
 //!
-//! - A newcomer into the pool of an owner that is there: one seat of that very pool, for the pool's weight does not grow.
+//! - A newcomer into the pool of an owner that is there: one seat of that very pool, for the pool's weight does not grow. That goes for
+//!   the first [`MAX_VOUCHED_SEATS`] seats of a pool, counting those that are gone.
 //! - Any other newcomer: more than two thirds of the weight.
 //! - A removal: more than half of the whole weight, and more than two thirds of the weight of the others. The member that is
 //!   to go has no say in that, but its node signs when the others agree, so that one of three equal owners can be removed
@@ -18,7 +19,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Meta;
-use crate::body::{JoinStatement, MembershipChange, MembershipConsented, Pool, Roster, Signed};
+use crate::body::{JoinStatement, MembershipChange, MembershipConsented, Pool, Signed};
 use crate::crypto::PublicKey;
 use crate::event::{EventRef, OrderKey};
 use crate::hlc::Hlc;
@@ -26,8 +27,9 @@ use crate::roster::{RosterChain, is_quorum};
 
 /// Words of one author about other nodes that are kept, the latest: more nodes than anybody decides about at a time.
 pub const MAX_CONSENTS: usize = 256;
-/// Seats that a pool may have by the word of one seat of its own; beyond it a newcomer needs everybody's consent like a new
-/// owner, or one owner could fill the roster ([`crate::body::MAX_MEMBERS`]).
+/// Seats that may come into a pool by the word of one seat of its own while the project lasts, with those that have gone again; beyond it
+/// a newcomer needs a quorum like a new owner. Otherwise one owner could fill the roster ([`crate::body::MAX_MEMBERS`]), or make the
+/// chain of rosters ever longer by letting new keys in that leave at once.
 pub const MAX_VOUCHED_SEATS: usize = 64;
 
 /// One author's word about one node.
@@ -46,7 +48,7 @@ pub type Place = (u64, u64);
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Membership {
     by_author: BTreeMap<PublicKey, BTreeMap<PublicKey, Consent>>,
-    /// Who has left, and where: behind its last such statement.
+    /// Who has left, and where: behind its first such statement, which no later one moves.
     left: BTreeMap<PublicKey, (Place, Hlc)>,
 }
 
@@ -89,7 +91,7 @@ impl Membership {
         if body.change == MembershipChange::Leave {
             let place = (meta.feed().incarnation, meta.reference.seq + 1);
             let known = self.left.entry(author).or_insert((place, meta.hlc));
-            *known = (place, meta.hlc).max(*known);
+            *known = (place, meta.hlc).min(*known);
             return;
         }
         let words = self.by_author.entry(author).or_default();
@@ -132,7 +134,7 @@ impl Membership {
             for (node, consent) in words {
                 let Some(wish) = consent.wish() else { continue };
                 let possible = match &wish {
-                    Wish::Admit(_) => !members.contains(node) && !roster.was_removed(node),
+                    Wish::Admit(_) => !members.contains(node) && !rosters.was_removed(node),
                     Wish::Remove | Wish::Leave => members.contains(node) && author != node,
                 };
                 if !possible {
@@ -156,7 +158,7 @@ impl Membership {
         }
         let mut open: Vec<Question> = open.into_values().flatten().collect();
         for question in &mut open {
-            question.weigh(roster, &weights);
+            question.weigh(rosters, &weights);
         }
         open.sort_by_key(|q| (q.since, q.node));
         open
@@ -206,18 +208,18 @@ impl Question {
     }
 
     /// A request that nobody has said a word about yet.
-    pub fn asked(join: Signed<JoinStatement>, roster: &Roster) -> Self {
+    pub fn asked(join: Signed<JoinStatement>, rosters: &RosterChain) -> Self {
         let mut question = Question::new(join.by, Wish::Admit(join));
-        question.weigh(roster, &roster.weights());
+        question.weigh(rosters, &rosters.latest().weights());
         question
     }
 
-    fn weigh(&mut self, roster: &Roster, weights: &BTreeMap<PublicKey, u64>) {
+    fn weigh(&mut self, rosters: &RosterChain, weights: &BTreeMap<PublicKey, u64>) {
         let total: u64 = weights.values().sum();
         self.weight = self.seats.iter().filter_map(|s| weights.get(s)).sum();
         self.needed = match &self.wish {
             Wish::Leave => 0,
-            Wish::Admit(_) if self.is_vouched(roster) => 0,
+            Wish::Admit(_) if self.is_vouched(rosters) => 0,
             Wish::Admit(_) => least_quorum(total),
             Wish::Remove => {
                 let others = total - weights.get(&self.node).copied().unwrap_or(0);
@@ -228,15 +230,16 @@ impl Question {
     }
 
     /// The pool that a newcomer joins, if one seat of that pool may let it in.
-    pub fn pool<'a>(&self, roster: &'a Roster) -> Option<&'a Pool> {
+    pub fn pool<'a>(&self, rosters: &'a RosterChain) -> Option<&'a Pool> {
         let Wish::Admit(join) = &self.wish else { return None };
         let statement = &join.statement;
-        let joins = |p: &&Pool| statement.voting && p.owner == statement.owner && p.seats.len() < MAX_VOUCHED_SEATS;
-        roster.pools.iter().find(joins)
+        let ever = |p: &Pool| p.seats.len() + rosters.departed(&p.owner);
+        let joins = |p: &&Pool| statement.voting && p.owner == statement.owner && ever(p) < MAX_VOUCHED_SEATS;
+        rosters.latest().pools.iter().find(joins)
     }
 
-    fn is_vouched(&self, roster: &Roster) -> bool {
-        let pool = self.pool(roster);
+    fn is_vouched(&self, rosters: &RosterChain) -> bool {
+        let pool = self.pool(rosters);
         pool.is_some_and(|p| p.seats.iter().any(|s| self.seats.contains(&s.node)))
     }
 

@@ -17,15 +17,17 @@ mod thread;
 pub use agents::{AgentRecord, Agents};
 pub use ballot::{Ballot, FinalEntry, Finals};
 pub use budget::{Account, DAY_MS, Shares, Spending};
-pub use escalation::{Escalation, EscalationStatus, Voice};
+pub use escalation::{Escalation, EscalationStatus, MAX_REMINDERS, Voice};
 pub use membership::{Consent, MAX_CONSENTS, MAX_VOUCHED_SEATS, Membership, Place, Question, Wish};
 pub use resource::{Resource, Version, WriteEntry};
 pub use task::{Lease, Task, TaskStatus};
-pub use thread::{DecidedEntry, FindingsEntry, MessageEntry, Thread, ThreadStatus, lift_weight, unheard_roles};
+pub use thread::{
+    DecidedEntry, FindingsEntry, MessageEntry, Thread, ThreadStatus, latest_decision_ms, lift_weight, unheard_roles,
+};
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::body::{Body, Endorsement, MembershipChange, Policy, RosterChanged, Signed, Statement};
+use crate::body::{Body, Endorsement, MembershipChange, Policy, RosterChanged, RosterSigned, Signed, Statement};
 use crate::crypto::{Hash, PublicKey};
 use crate::event::{Event, EventRef, FeedId, OrderKey};
 use crate::hlc::Hlc;
@@ -88,14 +90,14 @@ pub struct State {
     pub policy: Policy,
     /// Who belongs to it, epoch by epoch.
     pub rosters: RosterChain,
-    /// Signatures under rosters to come: by roster hash, then signer.
+    /// Right signatures under rosters to come: by epoch, roster hash, then signer, who need not have a vote.
     pub roster_votes: BTreeMap<u32, BTreeMap<Hash, BTreeMap<PublicKey, crate::crypto::Signature>>>,
     /// Who was ready for which roster to come: by epoch, round and roster hash.
     pub roster_prepares: BTreeMap<u32, BTreeMap<u32, BTreeMap<Hash, BTreeSet<PublicKey>>>>,
     /// Rosters that are further ahead than the next: an event may come before the one that its epoch rests on.
     rosters_ahead: BTreeMap<OrderKey, (Meta, RosterChanged)>,
-    /// Behind which event of a node a roster came into force, the last one: its feed is never cut before that.
-    pub roster_places: BTreeMap<PublicKey, Place>,
+    /// Behind which event of a node each roster came into force, by node and epoch: see [`State::roster_place`].
+    roster_places: BTreeMap<PublicKey, BTreeMap<u32, Place>>,
     /// In whose feeds the change that brought each epoch is.
     pub roster_holders: BTreeMap<u32, BTreeSet<PublicKey>>,
     /// Rosters that were proposed, by hash, and by whom.
@@ -185,7 +187,7 @@ impl State {
                     .or_default();
                 round.entry(b.roster).or_default().insert(meta.node());
             }
-            Body::RosterSigned(b) => self.sign_roster(b.epoch, b.roster, meta.node(), b.signature),
+            Body::RosterSigned(b) => self.sign_roster(b, meta.node()),
             Body::RosterChanged(b) => self.extend_roster(meta, b),
             Body::MembershipConsented(b) => self.membership.consent(meta, b),
             Body::AgentEndorsed(b) => self.agents.endorse(meta, b),
@@ -268,7 +270,7 @@ impl State {
                 self.escalations.entry(meta.hash()).or_default().open(meta, b);
             }
             Body::EscalationAcked(b) => self.escalations.entry(b.escalation).or_default().acknowledge(meta, b),
-            Body::EscalationReminded(b) => self.escalations.entry(b.escalation).or_default().remind(b),
+            Body::EscalationReminded(b) => self.escalations.entry(b.escalation).or_default().remind(meta, b),
             // Whose answers count is judged when they are read.
             Body::EscalationAnswered(b) => self
                 .escalations
@@ -292,7 +294,7 @@ impl State {
     /// same on every node as long as the change is at most one epoch on from there.
     fn extend_roster(&mut self, meta: &Meta, change: &RosterChanged) {
         // Said by a node that it removes, it would cut itself off.
-        if change.roster.was_removed(&meta.node()) || change.roster.epoch > meta.epoch.saturating_add(1) {
+        if change.roster.removes(&meta.node()) || change.roster.epoch > meta.epoch.saturating_add(1) {
             return;
         }
         let known = self.rosters.latest().epoch;
@@ -303,8 +305,9 @@ impl State {
         // A roster that does not follow has no effect.
         if self.rosters.extend(change).is_ok() {
             let place = (meta.feed().incarnation, meta.reference.seq + 1);
-            let known = self.roster_places.entry(meta.node()).or_default();
-            *known = place.max(*known);
+            let of_node = self.roster_places.entry(meta.node()).or_default();
+            let known = of_node.entry(change.roster.epoch).or_insert(place);
+            *known = place.min(*known);
             let holders = self.roster_holders.entry(change.roster.epoch).or_default();
             holders.insert(meta.node());
         }
@@ -315,11 +318,22 @@ impl State {
         }
     }
 
-    /// Notes a member's signature under a roster to come. Should a member give two, the lesser one is kept, in any order.
-    fn sign_roster(&mut self, epoch: u32, roster: Hash, node: PublicKey, signature: crate::crypto::Signature) {
-        let votes = self.roster_votes.entry(epoch).or_default().entry(roster).or_default();
-        let kept = votes.entry(node).or_insert(signature);
-        *kept = signature.min(*kept);
+    /// Behind which event of a node the last of the rosters came into force that it wrote down: its feed is never cut before that. Of
+    /// each roster the first writing counts: a node that is to go could otherwise move its end on and on by repeating an old one. So
+    /// there is one place for a node and an epoch at most, and each moves the end once.
+    pub fn roster_place(&self, node: &PublicKey) -> Option<Place> {
+        self.roster_places.get(node)?.values().copied().max()
+    }
+
+    /// Notes a member's signature under a roster to come; a wrong one has no effect, so that whoever counts signatures counts right ones.
+    /// Should a member give two, the lesser one is kept, in any order.
+    fn sign_roster(&mut self, b: &RosterSigned, node: PublicKey) {
+        if !b.is_signed_by(&node, self.project()) {
+            return;
+        }
+        let votes = self.roster_votes.entry(b.epoch).or_default();
+        let kept = votes.entry(b.roster).or_default().entry(node).or_insert(b.signature);
+        *kept = b.signature.min(*kept);
     }
 
     /// Whether a key speaks for the node: the node itself, or an agent that it has endorsed.

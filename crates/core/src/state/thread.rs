@@ -123,9 +123,9 @@ impl Thread {
         rosters: &RosterChain,
     ) -> Option<&DecidedEntry> {
         self.decided
-            .values()
-            .find(|d| self.carries(&d.decided, ballots, finals, rosters))
-            .map(Box::as_ref)
+            .iter()
+            .find(|(order, d)| self.carries(order, &d.decided, ballots, finals, rosters))
+            .map(|(_, d)| d.as_ref())
     }
 
     /// How far the thread is. A decision stands whatever arrives later; then comes what people answered. Questions that do not count
@@ -160,6 +160,7 @@ impl Thread {
     /// Whether the votes that a decision names reach a quorum for its outcome, and no veto stands against it.
     fn carries(
         &self,
+        order: &OrderKey,
         decided: &Decided,
         ballots: &BTreeMap<Hash, Ballot>,
         finals: &Finals,
@@ -175,8 +176,11 @@ impl Thread {
         let Some((opened, asked)) = &self.opened else {
             return false;
         };
-        // Under a roster from before the thread, those who decided alone then would decide alone for ever.
-        if meta.epoch < opened.epoch || asked.subject.is_none_or(|s| s.hash != proposed.subject) {
+        // All proposals of a thread are under one roster, so that no two of them both find a quorum.
+        if meta.epoch != opened.epoch
+            || order.hlc.ms() > latest_decision_ms(meta, asked)
+            || asked.subject.is_none_or(|s| s.hash != proposed.subject)
+        {
             return false;
         }
         if proposed.thread != decided.thread || decided.choice == Choice::Abstain || proposed.roster != roster.hash() {
@@ -208,6 +212,15 @@ impl Thread {
             lifting * 2 > all
         }
     }
+}
+
+/// Until when a decision may be gathered, Unix milliseconds: twice the time that its vote may take. Later it would turn over what people
+/// were asked, and answered, meanwhile.
+pub fn latest_decision_ms(proposal: &Meta, opened: &ThreadOpened) -> u64 {
+    let t = &opened.timing;
+    let vote = [t.commit_ms, t.reveal_ms, t.evidence_ms, t.final_ms];
+    let vote = vote.into_iter().fold(0, u64::saturating_add);
+    proposal.hlc.ms().saturating_add(vote.saturating_mul(2))
 }
 
 /// The asked roles for which no voter with a weight has voted one way or the other: an approval needs them all, for silence is not

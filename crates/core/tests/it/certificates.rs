@@ -613,7 +613,7 @@ fn an_approval_hears_every_asked_role() {
             votes,
             receipts: vec![],
         };
-        (gathered.is_some(), certificate.verify(None).map(|v| v.unheard))
+        (gathered.is_ok(), certificate.verify(None).map(|v| v.unheard))
     };
     let unheard = (false, Err(CertificateError::Unheard("security".into())));
     assert_eq!(decided((3, "security-1"), Approve), unheard, "on a node without a seat");

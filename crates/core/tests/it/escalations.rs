@@ -228,9 +228,41 @@ fn an_escalation_goes_from_open_to_dead_letter_and_can_still_be_answered() {
     for number in [1, 2] {
         q.w.append(0, Body::EscalationReminded(EscalationReminded { escalation, number }));
     }
-    assert_eq!(q.w.state().escalations[&escalation].reminders(), 2);
+    let reminders = |q: &Question| {
+        let state = q.w.state();
+        state.escalations[&escalation].reminders(&state.rosters)
+    };
+    assert_eq!(reminders(&q), 2);
+    let number = u32::MAX;
+    q.w.append(0, Body::EscalationReminded(EscalationReminded { escalation, number }));
+    assert_eq!(reminders(&q), 2, "nobody ends the reminders with one word");
+    q.w.append(0, Body::EscalationTimedOut(EscalationTimedOut { escalation }));
+    assert_eq!(q.status(), EscalationStatus::Acknowledged, "its time is not over");
+    q.w.now_ms += 10_100;
     q.w.append(0, Body::EscalationTimedOut(EscalationTimedOut { escalation }));
     assert_eq!(q.status(), EscalationStatus::TimedOut);
     q.operator_says(0, 0);
     assert_eq!((q.status(), q.chosen()), (EscalationStatus::Answered, Some(0)));
+}
+
+#[test]
+fn a_member_without_a_vote_neither_acknowledges_nor_ends_a_question() {
+    let w = World::with_policy(&[("ann", 1, 1), ("bob", 1, 1)], 1, Authority::Home, Answers::AnyOwner);
+    let mut q = Question::new(w);
+    let escalation = q.escalation;
+    let acked = EscalationAcked {
+        escalation,
+        person: "Eve".into(),
+    };
+    q.w.append(2, Body::EscalationAcked(acked));
+    q.w.now_ms += 20_000;
+    let (number, reader) = (1, 2);
+    q.w.append(
+        reader,
+        Body::EscalationReminded(EscalationReminded { escalation, number }),
+    );
+    q.w.append(reader, Body::EscalationTimedOut(EscalationTimedOut { escalation }));
+    assert_eq!(q.status(), EscalationStatus::Open);
+    let state = q.w.state();
+    assert_eq!(state.escalations[&escalation].reminders(&state.rosters), 0);
 }

@@ -7,7 +7,7 @@ use bzzz_core::body::*;
 use bzzz_core::change::ChangeSet;
 use bzzz_core::codec;
 use bzzz_core::crypto::{Hash, Keypair};
-use bzzz_core::event::Event;
+use bzzz_core::event::{Event, EventRef};
 use bzzz_core::finding::{Finding, Severity};
 use bzzz_core::ledger::Limits;
 use bzzz_core::node::{Admit, AgentSpec, Effect, FINDINGS_GRACE_MS, Input, Node, NodeConfig, Pace};
@@ -24,8 +24,10 @@ const PHASE_MS: u64 = 20_000;
 const LIAR: usize = 0;
 const US: usize = 1;
 const GUARD: usize = 2;
-const LIARS_AGENT: Voter = (LIAR, "architect-1");
+const LIARS_AGENT: Voter = (LIAR, "performance-1");
 const OUR_AGENT: &str = "architect-2";
+/// A member without a vote.
+const READER: usize = 3;
 const GUARDS_AGENT: Voter = (GUARD, "security-1");
 
 struct Bench {
@@ -36,6 +38,9 @@ struct Bench {
     subject: Hash,
     /// What the node wrote, in order.
     written: Vec<(Hash, Body)>,
+    /// How often our agent was asked to look at a change, and whether it can.
+    looks: usize,
+    blind: bool,
 }
 
 fn critical(quote: &str) -> Finding {
@@ -56,7 +61,7 @@ fn critical(quote: &str) -> Finding {
 
 impl Bench {
     fn new() -> Bench {
-        let w = World::three();
+        let w = World::new(&[("ann", 1, 1), ("bob", 1, 1), ("cat", 1, 1)], 1, Authority::Home);
         let agent = AgentSpec {
             id: OUR_AGENT.into(),
             role: "architect".into(),
@@ -84,6 +89,8 @@ impl Bench {
             thread: Hash::ZERO,
             subject: Hash::ZERO,
             written: vec![],
+            looks: 0,
+            blind: false,
         };
         let effects = bench.node.start(bench.now);
         bench.carry_out(effects);
@@ -99,7 +106,7 @@ impl Bench {
             task: "x".into(),
             title: bench.w.text("title"),
             subject: Some(blob.reference()),
-            roles: vec!["architect".into(), "security".into()],
+            roles: ["architect", "performance", "security"].map(Into::into).into(),
             timing: Timing {
                 findings_ms: FINDINGS_MS,
                 commit_ms: PHASE_MS,
@@ -115,7 +122,14 @@ impl Bench {
 
     fn carry_out(&mut self, effects: Vec<Effect>) {
         for effect in effects {
-            if let Effect::Append { id, writes } = effect {
+            // Our agent looks, and finds nothing.
+            if let Effect::Analyse { ask, .. } = effect {
+                self.looks += 1;
+                let result = Ok(vec![]);
+                if !self.blind {
+                    self.feed(Input::Analysed { ask, result });
+                }
+            } else if let Effect::Append { id, writes } = effect {
                 let events = writes.iter().flat_map(|w| &w.events);
                 let ours = events.filter(|e| e.node() == self.w.members[US].node());
                 let ours: Vec<_> = ours.filter_map(|e| Some((e.hash(), e.body()?))).collect();
@@ -198,7 +212,12 @@ impl Bench {
     }
 
     /// A proposal as it should be.
-    fn sound(&self, findings: Vec<Hash>, vetoes: Vec<Signed<Findings>>) -> Proposed {
+    fn sound(&self, mut findings: Vec<Hash>, vetoes: Vec<Signed<Findings>>) -> Proposed {
+        let posted = self
+            .written
+            .iter()
+            .filter(|(_, b)| matches!(b, Body::FindingsPosted(_)));
+        findings.splice(0..0, posted.map(|(hash, _)| *hash));
         let mut panel = vec![self.our_endorsement()];
         panel.extend([LIARS_AGENT, GUARDS_AGENT].map(|(n, id)| self.w.endorsement(n, id, None)));
         let mut proposed = Proposed {
@@ -370,7 +389,7 @@ fn what_was_known_for_long_has_to_be_named_and_a_sound_proposal_follows() {
             panic!("{what}: {} own proposals", bench.own_proposals().len())
         };
         assert_eq!(ours.vetoes, [veto], "{what}");
-        assert_eq!((ours.findings.len(), ours.panel.len()), (2, 3), "{what}");
+        assert_eq!((ours.findings.len(), ours.panel.len()), (3, 3), "{what}");
         // Nobody else votes: people are asked in the end.
         bench.pass(5 * PHASE_MS);
         assert!(
@@ -404,7 +423,7 @@ fn a_veto_with_nothing_behind_it_is_left_out_and_refused_where_it_is_named() {
     for list in [vec![], vec![critical("not in the change")]] {
         for named in [false, true] {
             let mut bench = Bench::new();
-            bench.pass(1_000);
+            bench.pass(3_000);
             let (first, _) = bench.post(LIARS_AGENT, &[], false, true);
             let (second, veto) = bench.post(GUARDS_AGENT, &list, true, true);
             let vetoes = if named { vec![veto] } else { vec![] };
@@ -442,4 +461,134 @@ fn a_proposal_before_all_have_spoken_is_refused_and_a_flood_of_them_ends() {
         "{:?}",
         bench.status()
     );
+}
+
+impl Bench {
+    /// The others' agents have found nothing, a proposal is there, and both have committed to it.
+    fn voted_on(&mut self) -> Hash {
+        self.pass(FINDINGS_GRACE_MS + 1_000);
+        let (first, _) = self.post(LIARS_AGENT, &[], false, true);
+        let (second, _) = self.post(GUARDS_AGENT, &[], false, true);
+        let proposal = self.propose(self.sound(vec![first, second], vec![]));
+        for voter in [LIARS_AGENT, GUARDS_AGENT] {
+            let agent = self.w.agent(voter.0, voter.1).public();
+            let commitment = Hash([3; 32]);
+            let body = Committed {
+                proposal,
+                agent,
+                commitment,
+            };
+            self.say(voter.0, Body::Committed(body), vec![]);
+        }
+        proposal
+    }
+
+    fn cast(&mut self, voter: Voter, proposal: Hash, epoch: u32, choice: Choice) -> EventRef {
+        let vote = FinalVote {
+            project: self.w.project(),
+            thread: self.thread,
+            epoch,
+            roster: self.w.rosters[epoch as usize].hash(),
+            subject: self.subject,
+            proposal,
+            choice,
+            lifts_veto: false,
+        };
+        let vote = Signed::new(&self.w.agent(voter.0, voter.1), vote);
+        self.say(voter.0, Body::FinalVoted(FinalVoted { vote, reason: None }), vec![])
+            .reference()
+    }
+
+    fn our_vote(&self, proposal: Hash) -> Option<EventRef> {
+        let p = self.node.project(&self.w.project())?;
+        let votes = p.state.finals.countable(proposal, &p.state.ballots[&proposal]);
+        let me = self.w.members[US].node();
+        votes.values().map(|f| f.reference).find(|r| r.feed.node == me)
+    }
+
+    fn decide(&mut self, by: usize, proposal: Hash, choice: Choice, mut votes: Vec<EventRef>) {
+        votes.sort_unstable();
+        let body = Decided {
+            thread: self.thread,
+            proposal,
+            choice,
+            votes,
+        };
+        self.say(by, Body::Decided(body), vec![]);
+    }
+}
+
+#[test]
+fn empty_lists_of_a_member_without_a_vote_end_nobodys_work() {
+    for blind in [false, true] {
+        let mut bench = Bench::new();
+        bench.blind = blind;
+        for id in ["architect-9", "performance-9", "security-9"] {
+            let endorsement = bench.w.endorsement(READER, id, None);
+            bench.say(READER, Body::AgentEndorsed(AgentEndorsed { endorsement }), vec![]);
+            bench.post((READER, id), &[], false, true);
+        }
+        bench.pass(5_000);
+        assert_eq!(bench.looks, 1, "our agent looks all the same");
+        assert!(bench.own_proposals().is_empty(), "the asked seats have not spoken");
+        bench.voted_on();
+        bench.pass(6 * PHASE_MS);
+        let votes: Vec<Choice> = bench.final_votes().iter().map(|v| v.choice).collect();
+        let expected = if blind { Choice::Abstain } else { Choice::Approve };
+        assert_eq!(votes, [expected], "who has not looked does not approve");
+    }
+}
+
+#[test]
+fn a_thread_is_voted_on_under_one_roster() {
+    let mut bench = Bench::new();
+    let first = bench.voted_on();
+    bench.pass(2 * PHASE_MS + 1_000);
+    assert!(bench.our_vote(first).is_some());
+    let mut next = bench.w.next_roster();
+    next.readers.push(Keypair::from_seed([77; 32]).public());
+    next.readers.sort();
+    let change = bench.w.change(&next, &[0, 1, 2]);
+    bench.say(LIAR, Body::RosterChanged(change), vec![]);
+    bench.w.rosters.push(next);
+    let second = bench.propose(bench.sound(vec![], vec![]));
+    bench.pass(2 * PHASE_MS);
+    assert!(!bench.has_committed_to(second), "it is under another roster");
+    assert_eq!(bench.final_votes().len(), 1, "an agent votes once");
+    let votes = [LIARS_AGENT, GUARDS_AGENT].map(|v| bench.cast(v, second, 1, Choice::RequestChanges));
+    bench.decide(LIAR, second, Choice::RequestChanges, votes.to_vec());
+    assert!(!matches!(bench.status(), ThreadStatus::Decided { .. }));
+}
+
+#[test]
+fn what_people_decided_is_not_turned_over_by_a_vote_that_was_held_back() {
+    let mut bench = Bench::new();
+    let proposal = bench.voted_on();
+    bench.pass(2 * PHASE_MS + 1_000);
+    let guards = bench.cast(GUARDS_AGENT, proposal, 0, Choice::Approve);
+    bench.pass(4 * PHASE_MS);
+    let asked = bench.written.iter().find_map(|(hash, b)| match b {
+        Body::Escalated(e) => Some((*hash, e.question.hash)),
+        _ => None,
+    });
+    let (escalation, question) = asked.expect("a vote is missing: people are asked");
+    for owner in [US, GUARD] {
+        let answer = Answer {
+            project: bench.w.project(),
+            escalation,
+            question,
+            option: 1,
+            text: None,
+            person: "p".into(),
+        };
+        let answer = Signed::new(&bench.w.members[owner].operator.clone(), answer);
+        bench.say(GUARD, Body::EscalationAnswered(EscalationAnswered { answer }), vec![]);
+    }
+    let answered = ThreadStatus::Answered { escalation, option: 1 };
+    assert_eq!(bench.status(), answered);
+    bench.pass(5 * PHASE_MS);
+    let liars = bench.cast(LIARS_AGENT, proposal, 0, Choice::Approve);
+    let ours = bench.our_vote(proposal).expect("our vote");
+    bench.decide(LIAR, proposal, Choice::Approve, vec![guards, liars, ours]);
+    assert_eq!(bench.status(), answered);
 }

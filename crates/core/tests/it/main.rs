@@ -17,6 +17,7 @@ mod ownership;
 mod projections;
 mod python;
 mod random;
+mod rosters;
 mod texts;
 mod turn;
 mod vectors;

@@ -5,7 +5,7 @@ use bzzz_core::crypto::{Hash, Keypair, PublicKey};
 use bzzz_core::event::Event;
 use bzzz_core::node::{Admit, Command, CommandError};
 use bzzz_core::roster::UNITS_PER_WEIGHT;
-use bzzz_core::state::{MAX_CONSENTS, Question, Wish};
+use bzzz_core::state::{MAX_CONSENTS, MAX_VOUCHED_SEATS, Question, Wish};
 
 use crate::mesh::{Mesh, forge};
 use crate::world::{Member, World};
@@ -144,6 +144,95 @@ fn the_latest_word_counts_and_leaving_is_final() {
     let question = &questions(&w)[0];
     assert_eq!((question.wish.clone(), question.enough), (Wish::Leave, true));
     assert_eq!(question.places.last(), Some(&(0, left.header().seq + 1)));
+}
+
+/// The next roster comes into force by the signatures of some, written by a member.
+fn comes_into_force(w: &mut World, by: usize, next: Roster, signers: &[usize]) -> RosterChanged {
+    let change = w.change(&next, signers);
+    w.append(by, Body::RosterChanged(change.clone()));
+    w.rosters.push(next);
+    change
+}
+
+#[test]
+fn who_writes_a_roster_or_its_leave_again_does_not_move_its_end() {
+    let mut w = four();
+    let node = w.members[3].node();
+    let reader = |w: &World, seed| {
+        let key = Keypair::from_seed([seed; 32]);
+        let join = request(w, &key, "eve", false);
+        w.roster().with_member(key.public(), &join.statement).expect("a roster")
+    };
+    let next = reader(&w, 90);
+    let first = comes_into_force(&mut w, 3, next, &[0, 1, 2]);
+    let place = w.state().roster_place(&node).expect("a place");
+    assert_eq!(place, (0, w.members[3].written()), "behind what it wrote");
+    for _ in 0..3 {
+        w.append(3, Body::RosterChanged(first.clone()));
+        assert_eq!(w.state().roster_place(&node), Some(place));
+    }
+    let next = reader(&w, 91);
+    let second = comes_into_force(&mut w, 3, next, &[0, 1, 2]);
+    let later = w.state().roster_place(&node).expect("a place");
+    assert_eq!(later, (0, w.members[3].written()), "another roster is another place");
+    for change in [first, second] {
+        w.append(3, Body::RosterChanged(change));
+        assert_eq!(w.state().roster_place(&node), Some(later));
+    }
+    let leave = || {
+        let change = MembershipChange::Leave;
+        Body::MembershipConsented(MembershipConsented { change })
+    };
+    let left = w.append(3, leave()).header().seq + 1;
+    w.append(3, leave());
+    assert_eq!(w.state().membership.left(&node), Some((0, left)));
+}
+
+#[test]
+fn a_pool_lets_in_so_many_and_no_more_however_many_go_again() {
+    let mut w = World::three();
+    let vouched = |w: &mut World, seed: u8| {
+        let join = request(w, &Keypair::from_seed([seed; 32]), "cat", true);
+        w.append(2, admit(&join));
+        let found = questions(w).into_iter().find(|q| q.wish == Wish::Admit(join.clone()));
+        (join, found.is_some_and(|q| q.enough))
+    };
+    for seed in 100..100 + MAX_VOUCHED_SEATS as u8 - 1 {
+        let join = request(&w, &Keypair::from_seed([seed; 32]), "cat", true);
+        let next = w.roster().with_member(join.by, &join.statement).expect("a roster");
+        comes_into_force(&mut w, 0, next, &[0, 1, 2]);
+        if seed == 100 {
+            assert!(vouched(&mut w, 201).1, "there is room");
+        }
+        let cut = Cut {
+            node: join.by,
+            incarnation: 0,
+            events: 0,
+        };
+        let next = w.roster().without_member(&cut).expect("a roster");
+        assert_eq!(next.cuts, [cut], "only whom it removes itself");
+        comes_into_force(&mut w, 0, next, &[0, 1, 2]);
+    }
+    let (join, enough) = vouched(&mut w, 200);
+    assert!(!enough, "one seat is left in the pool, and the rest have gone");
+    for i in 0..2 {
+        w.append(i, admit(&join));
+    }
+    assert!(carried(&w), "a quorum may");
+    let state = w.state();
+    assert_eq!(state.rosters.cuts().count(), MAX_VOUCHED_SEATS - 1);
+    let gone = Keypair::from_seed([100; 32]);
+    let again = request(&w, &gone, "cat", true);
+    assert!(state.rosters.was_removed(&gone.public()) && !state.rosters.latest().removes(&gone.public()));
+    let why = state.rosters.admit(gone.public(), &again.statement);
+    assert!(why.is_err_and(|why| why.contains("new key")));
+    for i in 0..3 {
+        w.append(i, admit(&again));
+    }
+    assert!(
+        questions(&w).iter().all(|q| q.node != gone.public()),
+        "nobody comes back"
+    );
 }
 
 #[test]
@@ -552,6 +641,55 @@ fn a_cut_below_what_was_accepted_is_not_made() {
     let latest = mesh.p(1).state.rosters.latest();
     assert!(!latest.is_member(&victim), "enough want it");
     assert!((written..1_000).contains(&latest.cuts[0].events), "{:?}", latest.cuts);
+}
+
+/// Its removal waits for a seat that is away. Meanwhile it writes again what brought an old roster; whoever proposed where its feed
+/// ends would have to propose anew each time.
+#[test]
+fn who_is_to_go_goes_although_it_repeats_a_roster() {
+    let mut w = four();
+    let mut mesh = Mesh::of(&w, Admit::Ask, &[3]);
+    let (project, node) = (mesh.project, mesh.me(3));
+    let new = mesh.newcomer(50, "bob");
+    let admit = Command::Admit {
+        project,
+        node: mesh.me(new),
+        owner: None,
+    };
+    mesh.command(1, admit).expect("it has asked");
+    let change = mesh.p(0).state.rosters.changes_to(1)[0].clone();
+    let mut again = |mesh: &mut Mesh| {
+        w.now_ms = mesh.now_ms;
+        let event = w.append(3, Body::RosterChanged(change.clone()));
+        mesh.publish(node, &[event]);
+        w.members[3].written()
+    };
+    let first = again(&mut mesh);
+    for i in [2, new, 1] {
+        mesh.command(i, Command::Remove { project, node }).expect("a word");
+    }
+    mesh.stop(2);
+    mesh.command(0, Command::Remove { project, node }).expect("a word");
+    let proposals = |mesh: &Mesh| {
+        let all = mesh.p(0).state.roster_proposals.values();
+        all.filter(|(roster, _)| roster.removes(&node)).count()
+    };
+    assert_eq!(
+        (proposals(&mesh), mesh.has(0, &node)),
+        (1, true),
+        "it is not signed by enough"
+    );
+    for _ in 0..5 {
+        again(&mut mesh);
+    }
+    assert_eq!(proposals(&mesh), 1, "what was proposed is still wanted");
+    mesh.restart(2);
+    for _ in 0..5 {
+        again(&mut mesh);
+    }
+    assert!(!mesh.has(0, &node) && !mesh.has(2, &node));
+    let cut = mesh.p(0).state.rosters.cut(&node, 0);
+    assert_eq!(cut, Some(first), "behind the first writing");
 }
 
 #[test]

@@ -25,6 +25,10 @@ pub struct Mesh {
     hosts: Vec<Host>,
     pub project: Hash,
     pub now_ms: u64,
+    /// The lengths of all messages with rosters that were sent.
+    pub roster_pages: Vec<usize>,
+    /// From which epochs on rosters were asked for.
+    pub rosters_wanted: Vec<u32>,
 }
 
 /// The settings of a node with a key of its own and one agent, so that it asks for a vote.
@@ -63,6 +67,8 @@ impl Mesh {
             hosts: vec![],
             project: world.project(),
             now_ms: START_MS + 60_000,
+            roster_pages: vec![],
+            rosters_wanted: vec![],
         };
         for (i, member) in world.members.iter().enumerate() {
             let owner = world.roster().owner(&member.node()).unwrap_or("reader").to_owned();
@@ -176,6 +182,12 @@ impl Mesh {
         self.pass(20_000);
     }
 
+    /// A message reaches a node, and what follows from it happens.
+    pub fn receive(&mut self, i: usize, from: PublicKey, message: Wire) {
+        let gossip = false;
+        self.input(i, Input::Received { from, message, gossip });
+    }
+
     /// A request for a seat reaches a node, from the one that asks.
     pub fn ask(&mut self, i: usize, request: &Signed<JoinStatement>) {
         let message = Wire::Join(request.clone());
@@ -251,6 +263,11 @@ impl Mesh {
                     }
                 }
                 Effect::Send { to, message } => {
+                    match &message {
+                        Wire::Rosters { .. } => self.roster_pages.push(message.encode().len()),
+                        Wire::WantRosters { from, .. } => self.rosters_wanted.push(*from),
+                        _ => {}
+                    }
                     if let Some(to) = self.hosts.iter().position(|h| h.node.me() == to) {
                         give(
                             &mut self.hosts,

@@ -1,9 +1,10 @@
 //! Rows kept event by event, in any order, are those that are made from the whole state.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bzzz_core::body::*;
-use bzzz_core::event::Event;
+use bzzz_core::crypto::{Hash, Keypair};
+use bzzz_core::event::{Event, FeedId};
 use bzzz_core::projection::{
     self, AgentRow, EscalationRow, Key, ProjectRow, Table, TaskRow, TaskState, ThreadRow, ThreadState,
 };
@@ -13,6 +14,7 @@ use proptest::prelude::*;
 use crate::folds::deliver;
 use crate::generator::Generator;
 use crate::random::random_world;
+use crate::world::{START_MS, World};
 
 type Rows = BTreeMap<Key, Vec<u8>>;
 
@@ -42,6 +44,25 @@ fn keep(genesis: &Event, accepted: &[Event], g: &mut Generator) -> (State, Rows)
     (state, rows)
 }
 
+/// Every feed in its own order, and nothing else: rosters that were shown ahead of their events let in what speaks under them, so the
+/// state may have a thing of an epoch before it has the epoch.
+fn interleaved(accepted: &[Event], g: &mut Generator) -> Vec<Event> {
+    let mut feeds: BTreeMap<FeedId, VecDeque<&Event>> = BTreeMap::new();
+    for event in accepted {
+        feeds.entry(event.feed()).or_default().push_back(event);
+    }
+    let mut out = Vec::with_capacity(accepted.len());
+    while !feeds.is_empty() {
+        let open: Vec<FeedId> = feeds.keys().copied().collect();
+        let feed = *g.pick(&open);
+        match feeds.get_mut(&feed).and_then(VecDeque::pop_front) {
+            Some(event) => out.push(event.clone()),
+            None => drop(feeds.remove(&feed)),
+        }
+    }
+    out
+}
+
 fn at_once(state: &State) -> Rows {
     let keys = Table::ALL.into_iter().flat_map(|table| projection::all(state, table));
     keys.filter_map(|key| Some((key, projection::row(state, &key)?)))
@@ -63,6 +84,10 @@ proptest! {
             prop_assert_eq!(&rows, &at_once(&state));
             let wanted = wanted.get_or_insert_with(|| rows.clone());
             prop_assert_eq!(&rows, &*wanted, "the order of arrival does not matter");
+            let g = &mut Generator::new(order);
+            let (later, kept) = keep(&w.genesis, &interleaved(&accepted, g), g);
+            prop_assert_eq!(&later, &state);
+            prop_assert_eq!(&kept, &rows, "nor whether a thing of an epoch comes before the epoch");
         }
     }
 
@@ -134,4 +159,107 @@ fn words_touch_their_thread_only() {
         }
     }
     assert!(said > 0, "nobody said anything in 20 worlds");
+}
+
+/// A world with a second roster: what was written before it, and the event that brings it.
+fn changed_world() -> (World, Hash, Event) {
+    let mut w = World::three();
+    let thread = w.thread(0);
+    let mut next = w.next_roster();
+    next.readers.push(Keypair::from_seed([77; 32]).public());
+    let change = w.change(&next, &[0, 1, 2]);
+    let changed = w.append(0, Body::RosterChanged(change));
+    w.rosters.push(next);
+    (w, thread, changed)
+}
+
+/// The rows that are kept when these events come one by one, and the state at the end.
+fn kept(w: &World, events: &[&Event]) -> (State, Rows) {
+    let mut state = State::new(&w.genesis).expect("a genesis event");
+    let mut rows = Rows::new();
+    for event in events {
+        let (meta, body) = (Meta::of(event), event.body().expect("a body"));
+        state.apply(&meta, &body);
+        let mut keys = BTreeSet::new();
+        projection::touched(&state, &meta, &body, &mut keys);
+        for key in keys {
+            match projection::row(&state, &key) {
+                Some(row) => rows.insert(key, row),
+                None => rows.remove(&key),
+            };
+        }
+    }
+    (state, rows)
+}
+
+#[test]
+fn a_question_counts_when_the_roster_of_its_epoch_comes_after_it() {
+    let (mut w, thread, changed) = changed_world();
+    let question = w.text("which one?");
+    let asked = w.append(
+        1,
+        Body::Escalated(Escalated {
+            thread,
+            reason: Reason::Request,
+            question,
+            options: vec!["approve".into(), "request changes".into()],
+            remind_ms: 1_000,
+            timeout_ms: 1_000,
+        }),
+    );
+    let opening = w.opening(thread).clone();
+    for order in [[&opening, &changed, &asked], [&opening, &asked, &changed]] {
+        let (state, rows) = kept(&w, &order);
+        let row: ThreadRow = projection::read(Table::Threads, &rows[&Key::Thread(thread)]).expect("a row");
+        assert_eq!(row.state, ThreadState::Escalated);
+        let key = Key::Escalation(asked.hash());
+        assert_eq!(rows.get(&key), projection::row(&state, &key).as_ref());
+    }
+}
+
+#[test]
+fn a_lease_is_one_under_the_roster_of_its_announcement_whatever_follows() {
+    // Two of three seats acknowledge: a majority of those that there were, and not of those that came later.
+    let mut w = World::with_policy(
+        &[("ann", 1, 1), ("bob", 1, 1), ("cat", 1, 1)],
+        0,
+        Authority::Majority,
+        Answers::AnyOwner,
+    );
+    let title = w.text("t");
+    let announced = Body::TaskAnnounced(TaskAnnounced {
+        thread: None,
+        title,
+        role: String::new(),
+        capabilities: vec![],
+        lease_ms: 600_000,
+        priority: 3,
+    });
+    let announced = w.append(0, announced);
+    let (task, owner) = (announced.hash(), w.members[1].feed());
+    let agent = w.agent(1, "reviewer-1").public();
+    let ack = ClaimAcked {
+        task,
+        agent,
+        owner,
+        token: 1,
+        until_ms: START_MS + 600_000,
+    };
+    let acks = [0, 1].map(|by| w.append(by, Body::ClaimAcked(ack.clone())));
+    let mut next = w.next_roster();
+    let node = Keypair::from_seed([90; 32]).public();
+    let seats = vec![Seat { node, operator: node }];
+    let owner = "dan".to_owned();
+    next.pools.push(Pool {
+        owner,
+        weight: 1,
+        seats,
+    });
+    let change = w.change(&next, &[0, 1, 2]);
+    let changed = w.append(0, Body::RosterChanged(change));
+    let events = [&announced, &acks[0], &acks[1], &changed];
+    let (state, rows) = kept(&w, &events);
+    assert_eq!(state.rosters.latest().seat_count(), 4, "the roster did change");
+    let row: TaskRow = projection::read(Table::Tasks, &rows[&Key::Task(task)]).expect("a row");
+    assert_eq!((row.state, row.lease.map(|l| l.token)), (TaskState::Leased, Some(1)));
 }

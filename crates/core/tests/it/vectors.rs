@@ -9,7 +9,7 @@ use bzzz_core::blob::Blob;
 use bzzz_core::body::*;
 use bzzz_core::codec;
 use bzzz_core::crypto::{self, Context, Hash, Keypair};
-use bzzz_core::event::{Draft, Event};
+use bzzz_core::event::{Draft, Event, FeedId};
 use bzzz_core::hlc::Hlc;
 use bzzz_core::wire::{AgentPresence, AgentStatus, Head, Presence, Wire, heads_digest};
 use data_encoding::HEXLOWER;
@@ -209,6 +209,12 @@ fn messages() -> Vec<Value> {
             task: hash,
             token: 3,
         },
+        Wire::Rosters {
+            project,
+            changes: vec![roster_change()],
+            latest: 2,
+        },
+        Wire::WantRosters { project, from: 2 },
     ];
     all.iter()
         .map(|m| {
@@ -217,6 +223,36 @@ fn messages() -> Vec<Value> {
             json!({ "message": hex(&bytes), "diagnostic": diagnostic(&bytes) })
         })
         .collect()
+}
+
+/// A reader more, signed by all three members.
+fn roster_change() -> RosterChanged {
+    let w = World::three();
+    let mut next = w.next_roster();
+    next.readers.push(Keypair::from_seed([77; 32]).public());
+    w.change(&next, &[0, 1, 2])
+}
+
+/// The digest of what a node has: a feed that goes on, one that a fork ended in the middle, two that ended at their beginning, one of
+/// them never heard of, and a member of which no later life counts.
+fn heads() -> Value {
+    let node = |n: u8| Keypair::from_seed([n; 32]).public();
+    let mut heads = [
+        (node(1), 0, 7, Hash([0x11; 32]), None),
+        (node(2), 0, 3, Hash([0x22; 32]), Some(3)),
+        (node(2), 5, 0, Hash::ZERO, Some(0)),
+        (node(3), 0, 2, Hash([0x33; 32]), Some(9)),
+        (node(4), u64::MAX, 0, Hash::ZERO, Some(0)),
+    ]
+    .map(|(node, incarnation, len, head, end)| Head {
+        feed: FeedId { node, incarnation },
+        len,
+        head,
+        end,
+    });
+    heads.sort_by_key(|h| h.feed);
+    let shown: Vec<Value> = heads.iter().map(|h| json!(hex(&codec::encode(h)))).collect();
+    json!({ "heads": shown, "digest": hex(&heads_digest(&heads).0) })
 }
 
 fn vectors() -> Value {
@@ -255,6 +291,7 @@ fn vectors() -> Value {
         "roster": roster(),
         "events": events(),
         "messages": messages(),
+        "heads": heads(),
         "certificate": {
             "pem": d.certificate.to_pem(),
             "project": verified.project,
@@ -277,6 +314,7 @@ fn the_code_reproduces_the_committed_vectors() {
     );
     for part in [
         "messages",
+        "heads",
         "contexts",
         "blob",
         "hlc",

@@ -209,6 +209,7 @@ impl World {
         Roster {
             epoch: self.roster().epoch + 1,
             prev: self.roster().hash(),
+            cuts: vec![],
             ..self.roster().clone()
         }
     }

@@ -19,7 +19,7 @@ impl Project {
         if roster.is_member(node) {
             return Err(conflict(format!("node {node} is a member already")));
         }
-        if roster.was_removed(node) {
+        if self.state.rosters.was_removed(node) {
             return Err(conflict(format!(
                 "node {node} was removed from this project, or left it, and cannot come back under the same key: \
                  its feed has ended; start it with a new data folder"
@@ -50,7 +50,7 @@ impl Project {
                 )));
             }
         };
-        if let Err(why) = self.state.rosters.latest().admit(*node, &join.statement) {
+        if let Err(why) = self.state.rosters.admit(*node, &join.statement) {
             return Err(conflict(format!("could not let node {node} in: {why}")));
         }
         Ok(Outcome::Event(self.consent(ctx, MembershipChange::Admit(join))))

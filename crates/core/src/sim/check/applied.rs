@@ -26,7 +26,7 @@ impl World {
         // Liars rest on whatever they like, and what was excluded is not there any more.
         let reliable = author.is_some_and(|a| self.honest(a))
             && p.feeds.ends().next().is_none()
-            && p.newest_roster().cuts.is_empty();
+            && p.newest_rosters().cuts().next().is_none();
         let state = &p.state;
         // Whoever rests on what a liar says in two ways may rest on the way that others have not heard.
         let lied = |id: &Hash| !self.is_of_honest(id);

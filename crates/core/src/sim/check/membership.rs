@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::body::{Body, MembershipChange, Roster};
 use crate::crypto::PublicKey;
+use crate::roster::RosterChain;
 use crate::sim::world::World;
 use crate::state::{Meta, Place};
 
@@ -40,7 +41,7 @@ impl World {
             return;
         }
         let epoch = roster.epoch;
-        let wrong = self.wrong_cut(roster).or_else(|| self.wrong_member(roster));
+        let wrong = self.wrong_cut(&p.state.rosters).or_else(|| self.wrong_member(roster));
         self.check.membership.seen.insert(n, epoch);
         if let Some(what) = wrong {
             let what = format!("{} goes by a roster of epoch {epoch} in which {what}", self.name(n));
@@ -48,10 +49,9 @@ impl World {
         }
     }
 
-    fn wrong_cut(&self, roster: &Roster) -> Option<String> {
-        let honest = roster
-            .cuts
-            .iter()
+    fn wrong_cut(&self, rosters: &RosterChain) -> Option<String> {
+        let honest = rosters
+            .cuts()
             .filter(|c| self.index.contains_key(&c.node) && !self.is_liar(&c.node));
         let mut wrong = honest.filter_map(|cut| {
             let who = self.who(&cut.node);

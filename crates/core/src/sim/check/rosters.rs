@@ -73,7 +73,7 @@ impl World {
         for (feed, at) in p.feeds.ends() {
             let author = self.index.get(&feed.node).copied();
             let honest = author.is_some_and(|a| self.honest(a));
-            let cut = p.newest_roster().cut(&feed.node, feed.incarnation).is_some();
+            let cut = p.newest_rosters().cut(&feed.node, feed.incarnation).is_some();
             if honest && !cut && !self.check.forked.contains(&feed) {
                 problems.push(format!("ends the feed of honest {} at {at}", self.feed_name(&feed)));
             }

@@ -12,7 +12,7 @@ use crate::state::{Meta, ThreadStatus};
 #[derive(Debug, Default)]
 pub(super) struct Votes {
     given: BTreeMap<(PublicKey, Hash, Hash, u32), Choice>,
-    decided: BTreeMap<(Hash, Hash, u32), Choice>,
+    decided: BTreeMap<Hash, Choice>,
 }
 
 impl World {
@@ -28,6 +28,18 @@ impl World {
                 s.thread.short()
             );
             self.violate("one-final-vote", what);
+        }
+        let Some(thread) = self.project_of(n).and_then(|p| p.state.threads.get(&s.thread)) else {
+            return;
+        };
+        let has_looked = thread.findings.values().any(|f| f.findings.by == b.vote.by);
+        if s.choice == Choice::Approve && !has_looked {
+            let what = format!(
+                "an agent of {} approves thread {} without a look",
+                self.name(n),
+                s.thread.short()
+            );
+            self.violate("own-look", what);
         }
     }
 
@@ -129,10 +141,10 @@ impl World {
                 continue;
             };
             debug_assert!(proposals.into_iter().any(|p| *p == proposal));
-            let Some((meta, proposed)) = &p.state.ballots[&proposal].proposed else {
+            let Some((meta, _)) = &p.state.ballots[&proposal].proposed else {
                 continue;
             };
-            found.push(((*id, proposed.subject, meta.epoch), choice));
+            found.push((*id, choice));
             let disk = &self.members[n].disk;
             let Some(event) = disk.event(project, meta.feed(), meta.reference.seq) else {
                 problems.push(format!("the proposal of thread {} is not on the disk", id.short()));
@@ -146,17 +158,17 @@ impl World {
             match Certificate::gather(&p.state, opening, event)
                 .map(|c| Certificate::from_pem(&c.to_pem()).and_then(|c| c.verify(Some(project))))
             {
-                Some(Ok(verified)) if verified.choice == choice => {}
-                Some(Ok(_)) => problems.push(format!("the certificate of thread {} says something else", id.short())),
-                Some(Err(e)) => problems.push(format!("the certificate of thread {} does not hold: {e}", id.short())),
-                None => problems.push(format!("no certificate can be gathered of thread {}", id.short())),
+                Ok(Ok(verified)) if verified.choice == choice => {}
+                Ok(Ok(_)) => problems.push(format!("the certificate of thread {} says something else", id.short())),
+                Ok(Err(e)) => problems.push(format!("the certificate of thread {} does not hold: {e}", id.short())),
+                Err(why) => problems.push(format!("no certificate of thread {}: {why}", id.short())),
             }
         }
         self.summary.certificates += found.len() as u64;
-        for (question, choice) in found {
-            let before = *self.check.votes.decided.entry(question).or_insert(choice);
+        for (thread, choice) in found {
+            let before = *self.check.votes.decided.entry(thread).or_insert(choice);
             if before != choice {
-                problems.push(format!("thread {} is decided in two ways", question.0.short()));
+                problems.push(format!("thread {} is decided in two ways", thread.short()));
             }
         }
         if let Some(what) = problems.first() {

@@ -17,6 +17,7 @@ pub(super) const LIES: &[Lie] = &[
     ("an honest member removed by one seat", remove),
     ("an honest member cut at its beginning", erase),
     ("a cut beyond what is wanted", lift),
+    ("a roster that is in force, written again", repeat),
     ("a new owner that is nobody", sock_owner),
     ("a newcomer in somebody else's pool", sock_elsewhere),
     ("a newcomer in the liar's own pool", sock_at_home),
@@ -100,6 +101,14 @@ fn lift(liar: &mut Liar<'_>) -> Option<Said> {
     let wanted = questions.iter().find(|q| !q.places.is_empty())?;
     let (change, next) = removal(liar, wanted.node, u64::MAX);
     press(liar, Some(change), next)
+}
+
+/// A cut lies behind what others stand on. Who is to go would move it on for ever, by what stands already.
+fn repeat(liar: &mut Liar<'_>) -> Option<Said> {
+    let rosters = &liar.p.state.rosters;
+    let changes = rosters.changes_to(rosters.latest().epoch);
+    let change = liar.dice.pick(changes)?.clone();
+    chain(liar, &[Body::RosterChanged(change)])
 }
 
 /// A node that nobody runs.

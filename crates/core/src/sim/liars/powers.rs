@@ -66,12 +66,11 @@ fn cut(liar: &mut Liar<'_>) -> Option<Said> {
     let mut roster = latest.clone();
     roster.epoch += 1;
     roster.prev = latest.hash();
-    roster.cuts.push(Cut {
+    roster.cuts = vec![Cut {
         node: liar.victim()?,
         incarnation: 0,
         events: 0,
-    });
-    roster.cuts.sort_unstable();
+    }];
     let signature = roster.sign(liar.key(), liar.p.id());
     Some(Said::Event(Body::RosterChanged(RosterChanged {
         roster,
