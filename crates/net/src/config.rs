@@ -1,6 +1,10 @@
 //! Settings of the network, each default with its reason.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
 
 use libp2p::{Multiaddr, PeerId, multiaddr::Protocol};
 
@@ -74,6 +78,25 @@ pub fn is_loopback(address: &Multiaddr) -> bool {
         Some(Protocol::Dns(name) | Protocol::Dns4(name) | Protocol::Dns6(name)) => name == "localhost",
         _ => false,
     }
+}
+
+/// The socket addresses that an address may stand for: one, none when it has no TCP port or is a name, and both loopback
+/// addresses for the name of this machine, which the system resolves.
+pub(crate) fn sockets(address: &Multiaddr) -> Vec<SocketAddr> {
+    let mut parts = address.iter();
+    let (Some(host), Some(Protocol::Tcp(port))) = (parts.next(), parts.next()) else {
+        return Vec::new();
+    };
+    let (v4, v6) = (Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into());
+    let ips: Vec<IpAddr> = match host {
+        Protocol::Ip4(ip) => vec![ip.into()],
+        Protocol::Ip6(ip) => vec![ip.into()],
+        _ if !is_loopback(address) => vec![],
+        Protocol::Dns4(_) => vec![v4],
+        Protocol::Dns6(_) => vec![v6],
+        _ => vec![v4, v6],
+    };
+    ips.into_iter().map(|ip| SocketAddr::new(ip, port)).collect()
 }
 
 /// When new connections are refused for want of memory.
@@ -205,6 +228,23 @@ mod tests {
         check("/ip4/0.0.0.0/tcp/1", false);
         check("/ip4/192.168.1.2/tcp/1", false);
         check("/dns/example.org/tcp/1", false);
+    }
+
+    #[test]
+    fn an_address_is_one_socket_and_the_name_of_this_machine_may_be_two() {
+        let check = |text: &str, expected: &[&str]| {
+            let sockets = sockets(&text.parse().expect("an address"));
+            let expected: Vec<SocketAddr> = expected.iter().map(|s| s.parse().expect("a socket address")).collect();
+            assert_eq!(sockets, expected, "{text}");
+        };
+        check("/ip4/127.0.0.2/tcp/7", &["127.0.0.2:7"]);
+        check("/ip6/::1/tcp/7", &["[::1]:7"]);
+        check("/dns/localhost/tcp/7", &["127.0.0.1:7", "[::1]:7"]);
+        check("/dns6/localhost/tcp/7", &["[::1]:7"]);
+        check("/ip4/192.0.2.1/tcp/7", &["192.0.2.1:7"]);
+        check("/dns/example.org/tcp/7", &[]);
+        check("/ip4/127.0.0.1/udp/7", &[]);
+        check("/ip4/127.0.0.1", &[]);
     }
 
     #[test]

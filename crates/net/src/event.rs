@@ -70,7 +70,8 @@ pub enum NetEvent {
         outbound: bool,
         /// Where the peer is; for inbound connections the port is a passing one.
         remote_addr: Multiaddr,
-        /// Whether the peer is on this machine.
+        /// Whether the peer is on this machine and of the same user as this process, or of root: the address is loopback, and
+        /// the kernel's table shows whose socket is at the other end ([`crate::local_user`]). False where there is no such table.
         loopback: bool,
     },
     /// A peer has no connection any more.

@@ -19,6 +19,7 @@ pub mod bare;
 pub mod config;
 pub mod error;
 pub mod identity;
+pub mod local_user;
 
 mod backlog;
 mod behaviour;

@@ -56,6 +56,8 @@ pub(crate) struct Owner {
     pub(crate) replies: BTreeMap<u64, oneshot::Sender<Result<Outcome, CommandError>>>,
     pub(crate) peers: BTreeMap<PublicKey, bool>,
     pub(crate) topics: BTreeSet<Hash>,
+    /// Projects that this node is out of, which was said.
+    pub(crate) left: BTreeSet<Hash>,
     pub(crate) next_command: u64,
     pub(crate) wake_ms: u64,
     pub(crate) reload: bool,
@@ -129,6 +131,7 @@ pub(crate) async fn start(settings: Settings) -> Result<Handle, NodeError> {
         replies: BTreeMap::new(),
         peers: BTreeMap::new(),
         topics: BTreeSet::new(),
+        left: BTreeSet::new(),
         next_command: 0,
         wake_ms: 0,
         reload: false,
@@ -246,7 +249,22 @@ impl Owner {
         }
         // An append may have become durable on the way.
         self.tell();
+        self.tell_of_removals();
         Ok(())
+    }
+
+    /// Says once for each project that this node is out of it. It goes on running, and would look like one that nobody
+    /// answers.
+    fn tell_of_removals(&mut self) {
+        for (id, project) in self.node.projects() {
+            if project.is_removed() && self.left.insert(*id) {
+                tracing::error!(
+                    project = %id,
+                    "this node was removed from its project, or has left it: nobody there answers it any more, and it cannot \
+                     come back under its key; `bzzz up` with a new --data asks for a seat again"
+                );
+            }
+        }
     }
 
     /// A step changed more rows than could be written with it.

@@ -223,7 +223,8 @@ fn serve(listener: TcpListener, router: axum::Router) -> (watch::Sender<bool>, w
     let (quit, mut told) = watch::channel(false);
     let (done, served) = watch::channel(false);
     tokio::spawn(async move {
-        let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
+        let service = router.into_make_service_with_connect_info::<web::Caller>();
+        let serving = axum::serve(listener, service).with_graceful_shutdown(async move {
             // Without a sender there is nobody left who could say so.
             let _ = told.wait_for(|quit| *quit).await;
         });

@@ -170,7 +170,7 @@ pub static KEYS: &[Key] = &[
         "project.admit",
         Kind::Word(&ADMIT),
         "\"loopback\"",
-        "Which nodes enter the roster: those on this machine (loopback), those that a person admits (ask: `bzzz admit`), or all (open).",
+        "Which nodes enter the roster: those of your user on this machine (loopback), those that a person admits (ask: `bzzz admit`), or all (open).",
     ),
     short(
         key(

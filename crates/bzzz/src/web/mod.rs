@@ -2,12 +2,14 @@
 //!
 //! It decodes, asks the node's [`Handle`], and encodes; no logic of the network is here. Only loopback addresses are
 //! served, and only requests whose `Host` is a loopback name and that no web page of another origin sent
-//! (DNS rebinding, cross-site requests): until keys exist, being on the machine is the right to ask.
+//! (DNS rebinding, cross-site requests). Where the system tells whose a connection is ([`caller`]), only the user of the node
+//! and root come in; elsewhere, until keys exist, being on the machine is the right to ask.
 
 mod admin;
 mod agents;
 mod answers;
 mod asked;
+mod caller;
 mod doors;
 mod escalations;
 mod fault;
@@ -32,6 +34,7 @@ use axum::{Json, Router};
 use bzzz_node::Handle;
 
 use crate::client::wire::Status;
+pub use caller::Caller;
 pub use doors::Doors;
 pub use fault::Refusal;
 
@@ -51,7 +54,7 @@ pub struct App {
     pub doors: Doors,
 }
 
-/// The whole API.
+/// The whole API. To be served with the [`Caller`] of each connection.
 pub fn router(app: App) -> Router {
     let v1 = Router::new()
         .route("/status", get(admin::status))
@@ -85,6 +88,7 @@ pub fn router(app: App) -> Router {
         .fallback(|uri: Uri| async move { Refusal::not_found("page", uri.path(), "the API is under /v1") })
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(middleware::from_fn_with_state(app.clone(), guard))
+        .layer(middleware::from_fn(caller::only_ours))
         .layer(middleware::from_fn(answers::in_one_form))
         .with_state(app)
 }

@@ -16,6 +16,7 @@ mod places;
 mod requests;
 mod signals;
 mod stopped;
+mod strangers;
 #[path = "../cli/support.rs"]
 #[allow(dead_code, reason = "shared with the tests of the command line, which use all of it")]
 mod support;

@@ -91,6 +91,17 @@ fn owners_decide_together_who_comes_in_and_who_goes() {
     place
         .run(&["admit", &d_id, "--node", &a.http()])
         .fails(1, &["could not admit the node", "same key"]);
+    let removed = "this node was removed from its project";
+    until("the removed node says so", || d.log().contains(removed).then_some(()));
+    assert!(!a.log().contains(removed), "{}", a.log());
+    // A start says it again.
+    let mut d = d;
+    assert_eq!(d.end(rustix::process::Signal::TERM), Some(0), "{}", d.log());
+    let before = d.log().matches(removed).count();
+    let d = up(&place, "dan", &[]);
+    until("it says so again", || {
+        (d.log().matches(removed).count() > before).then_some(())
+    });
 
     // Of three, the two others remove one, and the one alone nobody.
     place.run(&["members", "remove", &c_id, "--node", &a.http()]).ok();

@@ -3,17 +3,20 @@
 use std::{error::Error as _, time::Instant};
 
 use libp2p::{
-    Multiaddr, PeerId, identify, mdns, ping,
+    Multiaddr, PeerId,
+    core::ConnectedPoint,
+    identify, mdns, ping,
     swarm::{ConnectionId, DialError as SwarmDialError, SwarmEvent},
 };
 
 use super::{Flow, Owner, Peer, start::listener_closed};
 use crate::{
     behaviour::ProtocolsEvent,
-    config::is_loopback,
+    config::{is_loopback, sockets},
     dialer::split_peer,
     error::DialError,
     event::{Channel, NetEvent, Warning},
+    local_user::other_end,
     metrics::count,
     single_link::AlreadyConnected,
 };
@@ -33,7 +36,15 @@ impl Owner {
             } => {
                 // Without the peer's id, which a dialled address carries and an incoming one does not.
                 let (addr, _) = split_peer(endpoint.get_remote_address());
-                self.on_connected(peer_id, connection_id, addr, endpoint.is_dialer());
+                let ours = is_loopback(&addr)
+                    && match &endpoint {
+                        ConnectedPoint::Listener { local_addr, .. } => sockets(local_addr)
+                            .first()
+                            .is_some_and(|here| other_end(&sockets(&addr), Some(*here)).is_ours()),
+                        // Our port in it is not told.
+                        ConnectedPoint::Dialer { .. } => other_end(&sockets(&addr), None).is_ours(),
+                    };
+                self.on_connected(peer_id, connection_id, addr, endpoint.is_dialer(), ours);
             }
             SwarmEvent::ConnectionClosed {
                 peer_id, connection_id, ..
@@ -68,7 +79,14 @@ impl Owner {
         Flow::Continue
     }
 
-    fn on_connected(&mut self, peer: PeerId, connection: ConnectionId, remote_addr: Multiaddr, outbound: bool) {
+    fn on_connected(
+        &mut self,
+        peer: PeerId,
+        connection: ConnectionId,
+        remote_addr: Multiaddr,
+        outbound: bool,
+        loopback: bool,
+    ) {
         if let Some(asked) = self.asked_dials.remove(&connection) {
             let _ = asked.reply.send(Ok(peer));
         }
@@ -78,7 +96,6 @@ impl Owner {
             return;
         }
         count(&self.counters.connections_opened);
-        let loopback = is_loopback(&remote_addr);
         let known = Peer {
             connection,
             remote_addr: remote_addr.clone(),
