@@ -14,7 +14,8 @@ use crate::lang::Lang;
 
 /// Largest text that is parsed, bytes: larger sources are generated or vendored.
 pub const MAX_PARSE_BYTES: usize = 1024 * 1024;
-/// Longest line that is parsed, bytes: longer ones are minified or data.
+/// Longest line at which the rules over plain text look, bytes: longer ones are data. Trees are built whatever the line, and known forms of secrets are
+/// searched for in lines of any length.
 pub const MAX_LINE_BYTES: usize = 20_000;
 /// Deepest nesting that is taken; code by people stays below 100.
 pub const MAX_TREE_DEPTH: usize = 500;
@@ -39,7 +40,6 @@ pub const MAX_PARSE_TIME: Duration = Duration::from_secs(15);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NoTree {
     TooLarge,
-    LongLine,
     TooDeep,
     TooHard,
 }
@@ -47,9 +47,8 @@ pub(crate) enum NoTree {
 impl NoTree {
     pub(crate) fn why(self) -> &'static str {
         match self {
-            NoTree::TooLarge => "the file is larger than 1 MiB: not parsed",
-            NoTree::LongLine => "it has a line of more than 20,000 bytes (minified or data): not parsed",
-            NoTree::TooDeep => "its nesting is deeper than 500 levels: not parsed",
+            NoTree::TooLarge => "larger than 1 MiB: not parsed",
+            NoTree::TooDeep => "nested deeper than 500 levels: not parsed",
             NoTree::TooHard => "the parser met its limits: not parsed",
         }
     }
@@ -111,9 +110,6 @@ impl Doc {
         if text.len() > MAX_PARSE_BYTES {
             return Err(NoTree::TooLarge);
         }
-        if text.lines().any(|l| l.len() > MAX_LINE_BYTES) {
-            return Err(NoTree::LongLine);
-        }
         let grammar = lang.grammar();
         let mut trial = FIRST_TRIAL_BYTES;
         while trial < text.len() {
@@ -140,6 +136,21 @@ impl Doc {
             kinds,
             assignments: OnceCell::new(),
         })
+    }
+
+    /// Whether the parser made sense of less than half of the text: a tree of errors shows no rule anything.
+    pub(crate) fn is_mostly_errors(&self) -> bool {
+        let mut lost = 0usize;
+        let mut next = 0;
+        while let Some(entry) = self.entries.get(next) {
+            if entry.kind == "ERROR" {
+                lost += (entry.end - entry.start) as usize;
+                next = entry.subtree_end as usize;
+            } else {
+                next += 1;
+            }
+        }
+        lost * 2 > self.text.len()
     }
 
     #[cfg(test)]
@@ -453,10 +464,7 @@ mod tests {
             parse(Lang::Rust, &"x".repeat(MAX_PARSE_BYTES + 1)).err(),
             Some(NoTree::TooLarge)
         );
-        assert_eq!(
-            parse(Lang::Rust, &"x".repeat(MAX_LINE_BYTES + 1)).err(),
-            Some(NoTree::LongLine)
-        );
+        assert!(parse(Lang::Rust, &"x".repeat(MAX_LINE_BYTES + 1)).is_ok());
         let deep = |open: &str, close: &str| {
             format!(
                 "{}1{}",
