@@ -34,7 +34,9 @@ pub fn tell_unread(report: &mut Report, subject: &[u8]) {
         report.notes.insert(0, note);
     }
     if !coverage.partly.is_empty() {
-        report.notes.push(format!("Not fully looked at: {}.", reading::named(&coverage.partly)));
+        report
+            .notes
+            .push(format!("Not fully looked at: {}.", reading::named(&coverage.partly)));
     }
     report.unread = coverage.unread;
     report.unread.truncate(MAX_UNREAD_FILES);
