@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use bzzz_core::change::{ChangeSet, FileText, Fragment};
-use bzzz_core::diff::{Change, FileDiff, FileStatus, LineKind};
+use bzzz_core::diff::{Change, FileDiff, LineKind};
 
-use crate::Skipped;
 use crate::lang::{self, Lang};
-use crate::tree::{Doc, MAX_LINE_BYTES, MAX_PARSE_TIME, NoTree};
+use crate::reading::{Coverage, Kind};
+use crate::tree::{Doc, MAX_LINE_BYTES, MAX_PARSE_TIME};
 
 /// A change with its trees.
 pub(crate) struct Changed<'a> {
@@ -58,6 +58,11 @@ impl<'a> File<'a> {
         self.known.get(&number).copied()
     }
 
+    /// All known lines after the change, in their order.
+    pub(crate) fn known_lines(&self) -> impl Iterator<Item = &'a str> {
+        self.known.values().copied()
+    }
+
     /// Added lines with their numbers; those too long to be text are left out.
     pub(crate) fn added_lines(&self) -> impl Iterator<Item = (u32, &'a str)> {
         self.added
@@ -66,14 +71,19 @@ impl<'a> File<'a> {
             .filter(|(_, l)| l.len() <= MAX_LINE_BYTES)
     }
 
+    /// Added lines of any length: for checks that are linear in it.
+    pub(crate) fn all_added_lines(&self) -> impl Iterator<Item = (u32, &'a str)> {
+        self.added.iter().filter_map(|n| Some((*n, self.line(*n)?)))
+    }
+
     /// Whether the whole file after the change is known and parsed.
     pub(crate) fn is_whole(&self) -> bool {
         self.docs.first().is_some_and(|d| d.whole)
     }
 }
 
-/// Reads all files of a change; what could not be read is told in `skipped`.
-pub(crate) fn prepare<'a>(set: &'a ChangeSet, change: &'a Change, skipped: &mut Vec<Skipped>) -> Changed<'a> {
+/// Reads all files of a change; how far each of them was read is told in `coverage`.
+pub(crate) fn prepare<'a>(set: &'a ChangeSet, change: &'a Change, coverage: &mut Coverage) -> Changed<'a> {
     let mut count: BTreeMap<&str, usize> = BTreeMap::new();
     for file in &change.files {
         *count.entry(file.path()).or_default() += 1;
@@ -85,7 +95,7 @@ pub(crate) fn prepare<'a>(set: &'a ChangeSet, change: &'a Change, skipped: &mut 
         .map(|diff| {
             // Concatenated patches name a file twice; then line numbers of the first do not fit the whole file.
             let once = count.get(diff.path()).is_some_and(|n| *n == 1);
-            read(set, diff, once, begin, skipped)
+            read(set, diff, once, begin, coverage)
         })
         .collect();
     Changed {
@@ -94,33 +104,13 @@ pub(crate) fn prepare<'a>(set: &'a ChangeSet, change: &'a Change, skipped: &mut 
     }
 }
 
-fn read<'a>(
-    set: &'a ChangeSet,
-    diff: &'a FileDiff,
-    once: bool,
-    begin: Instant,
-    skipped: &mut Vec<Skipped>,
-) -> File<'a> {
+fn read<'a>(set: &'a ChangeSet, diff: &'a FileDiff, once: bool, begin: Instant, coverage: &mut Coverage) -> File<'a> {
     let path = diff.path();
-    let mut skip = |why: &str| {
-        skipped.push(Skipped {
-            file: path.to_owned(),
-            why: why.to_owned(),
-        })
-    };
-    if diff.binary {
-        skip("binary file: not read");
-    }
+    let kind = Kind::of(diff);
     if diff.lossy {
-        skip("not all of it is UTF-8: read with replacement characters");
+        coverage.partly(path, "not all of it is UTF-8: read with replacement characters");
     }
-    let vendored = lang::is_vendored_path(path);
-    let lang = Lang::of_path(path).filter(|_| !vendored);
-    if vendored {
-        skip("vendored or generated: only the rules over plain text looked at it");
-    } else if lang.is_none() && !diff.binary && diff.status != FileStatus::Deleted {
-        skip("no grammar for this kind of file: only the rules over plain text looked at it");
-    }
+    let lang = Lang::of_path(path).filter(|_| !lang::is_vendored_path(path));
     let mut file = File {
         path,
         diff,
@@ -156,15 +146,18 @@ fn read<'a>(
         }
     }
     if file.added_lines().count() < file.added.len() {
-        skip("it has lines of more than 20,000 bytes: those were not read");
+        coverage.partly(
+            path,
+            "lines of more than 20,000 bytes: of the rules over plain text only that for secrets looked at those",
+        );
     }
-    if lang.is_some() && begin.elapsed() > MAX_PARSE_TIME {
-        skip("the time for parsing was used up by the files before it: not parsed");
-    } else if let Some(lang) = lang {
+    let mut parsed = Parsed::default();
+    if let Some(lang) = lang {
         use bzzz_core::change::Side;
         if diff.new_path.is_some() && !diff.binary {
             let text = whole.map_or_else(|| FileText::sparse(diff, Side::New), |t| FileText::whole(t));
-            file.docs = parse(lang, text, || FileText::sparse(diff, Side::New), begin, &mut skip);
+            parsed = parse(lang, text, || FileText::sparse(diff, Side::New), begin);
+            file.docs = std::mem::take(&mut parsed.docs);
         }
         if diff.old_path.is_some() && !diff.binary {
             let old = diff
@@ -173,9 +166,13 @@ fn read<'a>(
                 .and_then(|p| set.old_files.get(p))
                 .filter(|_| once);
             let text = old.map_or_else(|| FileText::sparse(diff, Side::Old), |t| FileText::whole(t));
-            file.old_docs = parse(lang, text, || FileText::sparse(diff, Side::Old), begin, &mut |_| {});
+            file.old_docs = parse(lang, text, || FileText::sparse(diff, Side::Old), begin).docs;
         }
     }
+    if let Some(why) = parsed.partly {
+        coverage.partly(path, &format!("{why}; looked at the changed regions alone"));
+    }
+    coverage.file(path, kind, parsed.failed);
     file
 }
 
@@ -193,34 +190,46 @@ fn fits(text: &str, diff: &FileDiff) -> bool {
         })
 }
 
-fn parse(
-    lang: Lang,
-    text: FileText,
-    sparse: impl FnOnce() -> FileText,
-    begin: Instant,
-    skip: &mut impl FnMut(&str),
-) -> Vec<Doc> {
-    if text.whole
-        && let [one] = text.fragments.as_slice()
-    {
-        match Doc::parse(lang, one.text.clone(), one.first_line, false, true) {
-            Ok(doc) => return vec![doc],
-            Err(NoTree::LongLine) => {
-                skip(NoTree::LongLine.why());
-                return Vec::new();
-            }
-            Err(no) => skip(&format!("{}; looked at the changed regions alone", no.why())),
-        }
-        return parse_fragments(lang, sparse(), begin, skip);
-    }
-    parse_fragments(lang, text, begin, skip)
+/// What came of parsing one side of a file.
+#[derive(Default)]
+struct Parsed {
+    docs: Vec<Doc>,
+    /// Why not the whole file was parsed, where its changed regions were.
+    partly: Option<&'static str>,
+    /// Why something that the change shows was not parsed.
+    failed: Option<&'static str>,
 }
 
-fn parse_fragments(lang: Lang, text: FileText, begin: Instant, skip: &mut impl FnMut(&str)) -> Vec<Doc> {
-    let mut docs = Vec::new();
+fn parse(lang: Lang, text: FileText, sparse: impl FnOnce() -> FileText, begin: Instant) -> Parsed {
+    let [one] = text.fragments.as_slice() else {
+        return parse_fragments(lang, text, begin);
+    };
+    if !text.whole || begin.elapsed() > MAX_PARSE_TIME {
+        return parse_fragments(lang, text, begin);
+    }
+    match Doc::parse(lang, one.text.clone(), one.first_line, false, true) {
+        Ok(doc) => Parsed {
+            failed: doc
+                .is_mostly_errors()
+                .then_some("the parser made sense of less than half of it"),
+            docs: vec![doc],
+            partly: None,
+        },
+        Err(no) => {
+            let mut parsed = parse_fragments(lang, sparse(), begin);
+            if parsed.failed.is_none() {
+                parsed.partly = Some(no.why());
+            }
+            parsed
+        }
+    }
+}
+
+fn parse_fragments(lang: Lang, text: FileText, begin: Instant) -> Parsed {
+    let mut parsed = Parsed::default();
     for fragment in text.fragments {
         if begin.elapsed() > MAX_PARSE_TIME {
-            skip("the time for parsing was used up: the rest of it was not parsed");
+            parsed.failed = Some("the time for parsing one change was used up");
             break;
         }
         let settled = settle(lang, &fragment);
@@ -228,15 +237,13 @@ fn parse_fragments(lang: Lang, text: FileText, begin: Instant, skip: &mut impl F
         match Doc::parse(lang, settled.text, first_line, settled.headed, false) {
             Ok(mut doc) => {
                 doc.shifted = settled.shifted;
-                docs.push(doc);
+                parsed.docs.push(doc);
             }
-            Err(no) => {
-                skip(no.why());
-                break;
-            }
+            // One that cannot be parsed does not hide those behind it.
+            Err(no) => parsed.failed = Some(no.why()),
         }
     }
-    docs
+    parsed
 }
 
 /// Makes a fragment parseable: the enclosing function's first line, which the hunk header tells, is put before it, and
@@ -344,7 +351,7 @@ mod tests {
     fn with_docs(diff: &str, test: impl FnOnce(&File<'_>)) {
         let set = ChangeSet::from_diff("x", diff.as_bytes());
         let change = set.change().unwrap();
-        let changed = prepare(&set, &change, &mut Vec::new());
+        let changed = prepare(&set, &change, &mut Coverage::default());
         test(&changed.files[0]);
     }
 
@@ -402,7 +409,7 @@ mod tests {
         let mut set = ChangeSet::from_diff("x", diff.as_bytes());
         set.files.insert("x.py".into(), "something else\n".into());
         let change = set.change().unwrap();
-        assert!(!prepare(&set, &change, &mut Vec::new()).files[0].is_whole());
+        assert!(!prepare(&set, &change, &mut Coverage::default()).files[0].is_whole());
     }
 
     #[test]

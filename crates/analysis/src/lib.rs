@@ -12,6 +12,7 @@
 mod code;
 mod files;
 pub mod lang;
+mod reading;
 mod rule;
 mod rules;
 mod secrets;
@@ -26,9 +27,11 @@ use std::sync::OnceLock;
 
 use bzzz_core::change::ChangeSet;
 use bzzz_core::finding::Finding;
+use bzzz_core::reading::{Reading, Unread};
 use serde::Serialize;
 
 pub use lang::Lang;
+pub use reading::Coverage;
 pub use rule::{MAX_FINDINGS_PER_RULE, RuleInfo};
 pub use tree::{MAX_LINE_BYTES, MAX_PARSE_BYTES, MAX_PARSE_TIME, MAX_TREE_DEPTH, MAX_TREE_NODES};
 
@@ -39,72 +42,54 @@ use rule::{Check, Rule, Sink};
 pub struct Analysis {
     /// Findings, worst first, then by file and line.
     pub findings: Vec<Finding>,
-    /// What was not looked at, and why: nothing is left out in silence.
-    pub skipped: Vec<Skipped>,
+    /// What was not looked at, or not in full, and why: nothing is left out in silence.
+    pub skipped: Vec<Unread>,
+    /// How far the role came through the change, and whether it may approve by that.
+    pub reading: Reading,
 }
 
-/// Something that was not looked at.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Skipped {
-    /// Path; empty for the change as a whole.
-    pub file: String,
-    /// Why, as a sentence for the report.
-    pub why: String,
-}
-
-/// Looks at `change` with the rules of `role`. A role without rules finds nothing; a diff that cannot be parsed is told
-/// in [`Analysis::skipped`].
+/// Looks at `change` with the rules of `role`. A role without rules finds nothing and reads nothing; a diff that cannot be parsed is told in
+/// [`Analysis::skipped`].
 pub fn analyse(role: &str, change: &ChangeSet) -> Analysis {
     let mut analysis = Analysis::default();
-    let parsed = match change.change() {
-        Ok(parsed) => parsed,
-        Err(error) => {
-            analysis.skipped.push(Skipped {
-                file: String::new(),
-                why: error.to_string(),
-            });
-            return analysis;
+    let mut coverage = Coverage::default();
+    let parsed = change.change();
+    match &parsed {
+        Err(error) => coverage.broken(&error.to_string()),
+        Ok(parsed) if roles().contains(&role) => {
+            let changed = files::prepare(change, parsed, &mut coverage);
+            for rule in rules::all().filter(|r| r.info.role == role) {
+                let mut sink = Sink::new(&rule.info);
+                run(rule, &changed, &mut sink);
+                if sink.left_out > 0 {
+                    let why = format!("{}: {} more findings were left out", rule.info.id, sink.left_out);
+                    coverage.partly("", &why);
+                }
+                analysis.findings.append(&mut sink.findings);
+            }
         }
-    };
-    if !roles().contains(&role) {
-        return analysis;
-    }
-    let changed = files::prepare(change, &parsed, &mut analysis.skipped);
-    for rule in rules::all().filter(|r| r.info.role == role) {
-        let mut sink = Sink::new(&rule.info);
-        run(rule, &changed, &mut sink);
-        if sink.left_out > 0 {
-            let why = format!("{}: {} more findings were left out", rule.info.id, sink.left_out);
-            analysis.skipped.push(Skipped {
-                file: String::new(),
-                why,
-            });
-        }
-        analysis.findings.append(&mut sink.findings);
+        Ok(_) => {}
     }
     analysis.findings.sort_by(|a, b| {
         let key = |f: &Finding| (std::cmp::Reverse(f.severity), f.file.clone(), f.line, f.rule.clone());
         key(a).cmp(&key(b))
     });
+    coverage.settle();
+    analysis.reading = coverage.reading(role);
+    analysis.skipped = [coverage.unread, coverage.partly].concat();
     analysis.skipped.sort();
-    analysis.skipped.dedup();
     analysis
 }
 
-/// What no rule over syntax trees looks at in a change, whatever the role: a report names it, since nothing was found there for want of
-/// looking.
-pub fn unread(change: &ChangeSet) -> Vec<Skipped> {
-    let mut skipped = Vec::new();
+/// How far a change is read by all roles together: a report names what nobody reads, since nothing was found there for want of looking.
+pub fn coverage(change: &ChangeSet) -> Coverage {
+    let mut coverage = Coverage::default();
     match change.change() {
-        Ok(parsed) => drop(files::prepare(change, &parsed, &mut skipped)),
-        Err(error) => skipped.push(Skipped {
-            file: String::new(),
-            why: error.to_string(),
-        }),
+        Ok(parsed) => drop(files::prepare(change, &parsed, &mut coverage)),
+        Err(error) => coverage.broken(&error.to_string()),
     }
-    skipped.sort();
-    skipped.dedup();
-    skipped
+    coverage.settle();
+    coverage
 }
 
 fn run(rule: &Rule, changed: &files::Changed<'_>, sink: &mut Sink<'_>) {

@@ -151,6 +151,25 @@ const FORMS: &[Form] = &[
     },
 ];
 
+/// What a private key is called; it counts where [`is_key_material`] follows.
+pub(crate) const PRIVATE_KEY: &str = "private key";
+/// Shortest run of base64 that is taken for a key, characters: a line of a key file has 64 (RFC 7468).
+const KEY_RUN: usize = 32;
+
+/// Whether a text holds a run of base64 that may be a key: long, and with all kinds of characters.
+pub(crate) fn is_key_material(text: &str) -> bool {
+    let foreign = |c: char| !(c.is_ascii_alphanumeric() || c == '+' || c == '/' || c == '=');
+    text.split(foreign).any(|run| {
+        let has = |kind: fn(&u8) -> bool| run.bytes().any(|b| kind(&b));
+        run.len() >= KEY_RUN
+            && has(u8::is_ascii_uppercase)
+            && has(u8::is_ascii_lowercase)
+            && has(u8::is_ascii_digit)
+            && is_varied(run.as_bytes())
+            && !is_sample(run)
+    })
+}
+
 /// A secret in a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Found {
@@ -193,7 +212,7 @@ pub(crate) fn find(line: &str) -> Vec<Found> {
             let sample = is_sample(&line[start..]) || line[start..].contains("...");
             if !sample {
                 found.push(Found {
-                    name: "private key",
+                    name: PRIVATE_KEY,
                     range: start..line.len(),
                 });
             }
@@ -335,6 +354,7 @@ pub(crate) fn mask(line: &str) -> String {
     let mut ranges: Vec<Range<usize>> = find(line).into_iter().map(|f| f.range).collect();
     ranges.extend(named_values(line));
     ranges.extend(url_passwords(line));
+    ranges.extend(env_value(line).and_then(|(_, value)| line.rfind(value).map(|at| at..at + value.len())));
     ranges.sort_by_key(|r| r.start);
     let mut out = String::new();
     let mut at = 0;
@@ -387,6 +407,31 @@ fn named_values(line: &str) -> Vec<Range<usize>> {
         at = close + 1;
     }
     out
+}
+
+/// Longest line of settings that is looked at, bytes.
+const MAX_ENV_LINE: usize = 1_000;
+
+/// Name and value of a line `NAME=value`, as files of environment variables have it, where the value is a secret.
+pub(crate) fn env_value(line: &str) -> Option<(&str, &str)> {
+    let line = line.trim();
+    if line.len() > MAX_ENV_LINE {
+        return None;
+    }
+    let line = ["export ", "ENV ", "ARG "]
+        .iter()
+        .find_map(|p| line.strip_prefix(p))
+        .unwrap_or(line);
+    let (name, value) = line.split_once('=')?;
+    let upper = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
+    if name.is_empty() || !name.bytes().all(upper) || !is_secret_name(name) {
+        return None;
+    }
+    let value = value.split(" #").next().unwrap_or_default().trim();
+    let value = value.trim_matches(['"', '\'']);
+    // Base64 has slashes, which a path has too.
+    let is_key = value.len() >= KEY_RUN && is_key_material(value) && !value.starts_with('/');
+    (is_key || looks_like_secret(value)).then_some((name, value))
 }
 
 /// Passwords in `scheme://user:password@host`.
@@ -479,6 +524,11 @@ mod tests {
             mask("const API_KEY: &str = \"q8Zr41kk\";"),
             "const API_KEY: &str = \"•••\";"
         );
+        assert_eq!(
+            mask("export DB_PASSWORD=hunter2x9 # mine"),
+            "export DB_PASSWORD=••• # mine"
+        );
+        assert_eq!(mask("DB_PASSWORD='q8Zr41kk'"), "DB_PASSWORD='•••'");
         assert_eq!(
             mask("postgres://app:s3cr3tpw@pg.internal:5432/x"),
             "postgres://app:•••@pg.internal:5432/x"

@@ -14,7 +14,8 @@ use crate::lang::Lang;
 
 /// Largest text that is parsed, bytes: larger sources are generated or vendored.
 pub const MAX_PARSE_BYTES: usize = 1024 * 1024;
-/// Longest line that is parsed, bytes: longer ones are minified or data.
+/// Longest line at which the rules over plain text look, bytes: longer ones are data. Trees are built whatever the line, and known forms of secrets are
+/// searched for in lines of any length.
 pub const MAX_LINE_BYTES: usize = 20_000;
 /// Deepest nesting that is taken; code by people stays below 100.
 pub const MAX_TREE_DEPTH: usize = 500;
@@ -38,19 +39,17 @@ pub const MAX_PARSE_TIME: Duration = Duration::from_secs(15);
 /// Why a text has no tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NoTree {
-    TooLarge,
-    LongLine,
-    TooDeep,
-    TooHard,
+    Large,
+    Deep,
+    Hard,
 }
 
 impl NoTree {
     pub(crate) fn why(self) -> &'static str {
         match self {
-            NoTree::TooLarge => "the file is larger than 1 MiB: not parsed",
-            NoTree::LongLine => "it has a line of more than 20,000 bytes (minified or data): not parsed",
-            NoTree::TooDeep => "its nesting is deeper than 500 levels: not parsed",
-            NoTree::TooHard => "the parser met its limits: not parsed",
+            NoTree::Large => "larger than 1 MiB: not parsed",
+            NoTree::Deep => "nested deeper than 500 levels: not parsed",
+            NoTree::Hard => "the parser met its limits: not parsed",
         }
     }
 }
@@ -109,10 +108,7 @@ impl Doc {
         whole: bool,
     ) -> Result<Doc, NoTree> {
         if text.len() > MAX_PARSE_BYTES {
-            return Err(NoTree::TooLarge);
-        }
-        if text.lines().any(|l| l.len() > MAX_LINE_BYTES) {
-            return Err(NoTree::LongLine);
+            return Err(NoTree::Large);
         }
         let grammar = lang.grammar();
         let mut trial = FIRST_TRIAL_BYTES;
@@ -142,6 +138,21 @@ impl Doc {
         })
     }
 
+    /// Whether the parser made sense of less than half of the text: a tree of errors shows no rule anything.
+    pub(crate) fn is_mostly_errors(&self) -> bool {
+        let mut lost = 0usize;
+        let mut next = 0;
+        while let Some(entry) = self.entries.get(next) {
+            if entry.kind == "ERROR" {
+                lost += (entry.end - entry.start) as usize;
+                next = entry.subtree_end as usize;
+            } else {
+                next += 1;
+            }
+        }
+        lost * 2 > self.text.len()
+    }
+
     #[cfg(test)]
     pub(crate) fn root(&self) -> Node<'_> {
         Node { doc: self, id: 0 }
@@ -163,7 +174,7 @@ impl Doc {
 
 fn parse_text(grammar: &tree_sitter::Language, text: &str) -> Result<tree_sitter::Tree, NoTree> {
     let mut parser = tree_sitter::Parser::new();
-    parser.set_language(grammar).map_err(|_| NoTree::TooHard)?;
+    parser.set_language(grammar).map_err(|_| NoTree::Hard)?;
     let bytes = text.as_bytes();
     let limit = bytes.len().saturating_mul(MAX_READ_FACTOR) + 64 * READ_PIECE_BYTES;
     let read = Cell::new(0usize);
@@ -191,9 +202,9 @@ fn parse_text(grammar: &tree_sitter::Language, text: &str) -> Result<tree_sitter
     };
     let tree = parser
         .parse_with_options(&mut piece, None, Some(options))
-        .ok_or(NoTree::TooHard)?;
+        .ok_or(NoTree::Hard)?;
     if read.get() > limit || begin.elapsed() > time {
-        Err(NoTree::TooHard)
+        Err(NoTree::Hard)
     } else {
         Ok(tree)
     }
@@ -206,7 +217,7 @@ fn max_depth_within_bounds(tree: &tree_sitter::Tree) -> Result<(), NoTree> {
         if cursor.goto_first_child() {
             depth += 1;
             if depth >= MAX_TREE_DEPTH {
-                return Err(NoTree::TooDeep);
+                return Err(NoTree::Deep);
             }
             continue;
         }
@@ -227,10 +238,10 @@ fn flatten(tree: &tree_sitter::Tree, grammar: &'static tree_sitter::Language) ->
     let row = |r: usize| u32::try_from(r).unwrap_or(u32::MAX);
     loop {
         if open.len() >= MAX_TREE_DEPTH {
-            return Err(NoTree::TooDeep);
+            return Err(NoTree::Deep);
         }
         if entries.len() >= MAX_TREE_NODES {
-            return Err(NoTree::TooHard);
+            return Err(NoTree::Hard);
         }
         let node = cursor.node();
         let id = row(entries.len());
@@ -451,12 +462,9 @@ mod tests {
     fn hostile_text_is_refused_in_bounded_time() {
         assert_eq!(
             parse(Lang::Rust, &"x".repeat(MAX_PARSE_BYTES + 1)).err(),
-            Some(NoTree::TooLarge)
+            Some(NoTree::Large)
         );
-        assert_eq!(
-            parse(Lang::Rust, &"x".repeat(MAX_LINE_BYTES + 1)).err(),
-            Some(NoTree::LongLine)
-        );
+        assert!(parse(Lang::Rust, &"x".repeat(MAX_LINE_BYTES + 1)).is_ok());
         let deep = |open: &str, close: &str| {
             format!(
                 "{}1{}",
@@ -465,7 +473,7 @@ mod tests {
             )
         };
         for lang in crate::lang::ALL {
-            assert_eq!(parse(*lang, &deep("(", ")")).err(), Some(NoTree::TooDeep), "{lang:?}");
+            assert_eq!(parse(*lang, &deep("(", ")")).err(), Some(NoTree::Deep), "{lang:?}");
         }
     }
 

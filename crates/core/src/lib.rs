@@ -18,6 +18,7 @@ pub mod ledger;
 pub mod node;
 pub mod plant;
 pub mod projection;
+pub mod reading;
 pub mod report;
 pub mod report_build;
 pub mod report_people;

@@ -6,9 +6,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::finding::Finding;
+use crate::reading::Unread;
 
 /// Version of the JSON form.
 pub const REPORT_VERSION: u32 = 1;
+/// Unread files that a report lists, at most.
+pub const MAX_UNREAD_FILES: usize = 1_000;
 
 /// What a review came to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +30,9 @@ pub struct Report {
     pub basis: Basis,
     /// Plain sentences that a reader must not miss, for example that no model took part.
     pub notes: Vec<String>,
+    /// Changed files that nobody read, at most [`MAX_UNREAD_FILES`]; the first note names them too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<Unread>,
     /// United findings, worst first.
     pub findings: Vec<ReportedFinding>,
     /// Who took part.

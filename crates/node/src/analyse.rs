@@ -1,44 +1,45 @@
 //! Runs analysers away from the owner's loop, bounded in number and time. A panic in a rule is a failed turn, not a dead
 //! node: the core restarts the agent.
 
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bzzz_core::change::ChangeSet;
 use bzzz_core::finding::Finding;
+use bzzz_core::reading::{self, Reading};
+use bzzz_core::report::{MAX_UNREAD_FILES, Report};
 use tokio::sync::Semaphore;
 
+/// What an analyser comes back with: its findings, and what it did not read.
+pub type Analysed = (Vec<Finding>, Reading);
+
 /// What analyses a change for a role. The built-in rules, unless somebody brings others.
-pub type Analyser = fn(role: &str, change: &ChangeSet) -> Vec<Finding>;
+pub type Analyser = fn(role: &str, change: &ChangeSet) -> Analysed;
 
 /// The built-in rules.
-pub fn built_in(role: &str, change: &ChangeSet) -> Vec<Finding> {
-    bzzz_analysis::analyse(role, change).findings
+pub fn built_in(role: &str, change: &ChangeSet) -> Analysed {
+    let analysis = bzzz_analysis::analyse(role, change);
+    (analysis.findings, analysis.reading)
 }
 
-/// Files that a note names, at most.
-const NAMED_FILES: usize = 5;
-
-/// What the built-in rules do not look at in a change, as notes for its report: one for each reason.
-pub fn unread(subject: &[u8]) -> Vec<String> {
+/// Tells a report what no rules read in its change: first among its notes, and file by file.
+pub fn tell_unread(report: &mut Report, subject: &[u8]) {
     let Ok(change) = ChangeSet::from_cbor(subject) else {
-        return vec![];
+        return;
     };
-    let mut by_reason: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for skipped in bzzz_analysis::unread(&change) {
-        by_reason.entry(skipped.why).or_default().push(skipped.file);
+    let coverage = bzzz_analysis::coverage(&change);
+    if !coverage.unread.is_empty() {
+        let note = format!("Not read by anybody: {}.", reading::named(&coverage.unread));
+        report.notes.insert(0, note);
     }
-    let note = |(why, files): (String, Vec<String>)| {
-        let more = match files.len().saturating_sub(NAMED_FILES) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        let named = files.into_iter().take(NAMED_FILES).collect::<Vec<_>>().join(", ");
-        format!("Not fully looked at: {named}{more} ({why}).")
-    };
-    by_reason.into_iter().map(note).collect()
+    if !coverage.partly.is_empty() {
+        report
+            .notes
+            .push(format!("Not fully looked at: {}.", reading::named(&coverage.partly)));
+    }
+    report.unread = coverage.unread;
+    report.unread.truncate(MAX_UNREAD_FILES);
 }
 
 /// A turn's analysers may take this long.
@@ -50,7 +51,7 @@ pub async fn analyse(
     analyser: Analyser,
     role: String,
     change: Arc<ChangeSet>,
-) -> Result<Vec<Finding>, String> {
+) -> Result<Analysed, String> {
     let Ok(permit) = gate.acquire_owned().await else {
         return Err("the node is stopping".into());
     };
@@ -72,6 +73,6 @@ pub async fn analyse(
                 .unwrap_or("no reason given");
             Err(format!("an analyser panicked: {text}"))
         }
-        Ok(Ok(Ok(findings))) => Ok(findings),
+        Ok(Ok(Ok(analysed))) => Ok(analysed),
     }
 }

@@ -8,6 +8,7 @@ use bzzz_core::codec;
 use bzzz_core::crypto::{Hash, PublicKey};
 use bzzz_core::event::{Event, FeedId};
 use bzzz_core::node::{Delivery, Effect, Input, Loaded, Write};
+use bzzz_core::reading::Reading;
 use bzzz_core::wire::{Wire, topic};
 use bzzz_net::{Channel, identity};
 use bzzz_store::{Batch, BlobLookup, BlobRow, Durability, EventRow, ForkProof, StoreError};
@@ -94,8 +95,12 @@ impl Owner {
                 Effect::Analyse { ask, role, change, .. } => {
                     let (gate, answers, analyser) = (self.analyses.clone(), self.answers.clone(), self.analyser);
                     tokio::spawn(async move {
-                        let result = analyse(gate, analyser, role, change).await;
-                        let _ = answers.send(Input::Analysed { ask, result }).await;
+                        let analysed = analyse(gate, analyser, role, change).await;
+                        let (result, reading) = match analysed {
+                            Ok((found, reading)) => (Ok(found), reading),
+                            Err(why) => (Err(why), Reading::default()),
+                        };
+                        let _ = answers.send(Input::Analysed { ask, result, reading }).await;
                     });
                 }
                 // The seam for the crate that calls models: without it nothing is sent, so nothing is charged.

@@ -299,13 +299,18 @@ impl Handle {
                 (report_build::build(p, &thread, &blobs, now), subject)
             })
             .await?;
-        let Some(mut report) = report else { return Ok(None) };
-        if let Some(subject) = subject {
-            // Away from the loop: it reads the whole change.
-            let unread = tokio::task::spawn_blocking(move || analyse::unread(&subject)).await;
-            report.notes.extend(unread.into_iter().flatten());
-        }
-        Ok(Some(report))
+        let (Some(report), Some(subject)) = (report.clone(), subject) else {
+            return Ok(report);
+        };
+        // Away from the loop: it reads the whole change.
+        let told = tokio::task::spawn_blocking(move || {
+            let mut report = report;
+            analyse::tell_unread(&mut report, &subject);
+            report
+        });
+        Ok(Some(told.await.map_err(|e| {
+            NodeError::Stored(format!("the report's change was not read: {e}"))
+        })?))
     }
 
     /// The certificate of a decided thread. None can be made where its project's rosters have changed so often that no reader would take it;

@@ -11,12 +11,17 @@ use crate::client::wire::ReviewRequest;
 use crate::client::{find, following};
 use crate::input::{Change, file, git};
 use crate::progress::{Display, Mode, ProgressEvent};
-use crate::report::{self, Format};
+use crate::report::{self, FailOn, Format};
 use crate::settings::typed::severity;
 use crate::settings::value::Value;
 use crate::settings::{self, Settings, check};
 use crate::term::{Screen, Stream};
 use bzzz_core::report::Report;
+
+/// The word of `--fail-on` for files that nobody has read.
+const UNREAD: &str = "unread";
+/// All that `--fail-on` takes.
+const FAIL_ON: [&str; 5] = ["critical", "high", "medium", "low", UNREAD];
 
 /// Arguments of `bzzz review`.
 #[derive(Debug, clap::Args)]
@@ -43,9 +48,9 @@ pub struct ReviewArgs {
     /// Write the report to a file
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Exit with status 1 from this severity on, whatever the verdict
-    #[arg(long, value_name = "SEVERITY", value_parser = check::SEVERITIES)]
-    fail_on: Option<String>,
+    /// Exit with status 1 from this severity on, whatever the verdict; `unread`: also when nobody has read a changed file
+    #[arg(long, value_name = "WHAT", value_parser = FAIL_ON, value_delimiter = ',')]
+    fail_on: Vec<String>,
     /// Write the decision certificate to a file [default: certificates/ in the data folder]
     #[arg(long, value_name = "FILE")]
     certificate: Option<PathBuf>,
@@ -138,7 +143,11 @@ fn show(
         None => context.out.text(&text)?,
     }
     context.out.flush()?;
-    Ok(report::exit(&report, settings.review.fail_on))
+    let fail_on = FailOn {
+        severity: settings.review.fail_on,
+        unread: args.fail_on.iter().any(|word| word == UNREAD),
+    };
+    Ok(report::exit(&report, fail_on))
 }
 
 /// Where the review runs: at the nodes that `--node` names, or on the data folder.
@@ -168,8 +177,9 @@ fn settings(args: &ReviewArgs, context: &Context) -> Result<Settings> {
             .push(("review.deadline_s", "--deadline", Value::Integer(seconds)));
     }
     let mut settings = settings::load(&flags)?;
-    if let Some(word) = &args.fail_on {
-        settings.review.fail_on = severity(word);
+    // Of several severities the least is meant. `unread` stands beside what the settings say.
+    if let Some(least) = args.fail_on.iter().filter_map(|word| severity(word)).min() {
+        settings.review.fail_on = Some(least);
     }
     Ok(settings)
 }

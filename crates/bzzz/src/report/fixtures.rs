@@ -1,6 +1,7 @@
 //! Reports for the renderers' tests: a rich one, one without findings, and one that attacks its reader.
 
 use bzzz_core::finding::{Finding, MASK, Severity};
+use bzzz_core::reading::Unread;
 use bzzz_core::report::{
     Basis, CostLine, EscalationLine, MessageLine, Opener, OwnerLine, Participant, REPORT_VERSION, Report,
     ReportedFinding, Subject, Tally, Verdict, VetoLine, VoteLine,
@@ -33,6 +34,7 @@ pub fn rich() -> Report {
             "No model took part: the findings come from analysers over the syntax trees alone.".into(),
             "All voters sit on one node, so this is a report and not a consensus.".into(),
         ],
+        unread: Vec::new(),
         findings: vec![
             finding(
                 "security/sql-injection",
@@ -195,6 +197,7 @@ pub fn empty() -> Report {
         verdict: Verdict::Approve,
         basis: Basis::Consensus,
         notes: Vec::new(),
+        unread: Vec::new(),
         findings: Vec::new(),
         missing: Vec::new(),
         messages: Vec::new(),
@@ -248,6 +251,10 @@ pub fn hostile() -> Report {
     report.subject.title = evil.into();
     report.verdict = Verdict::Escalated;
     report.notes = vec![evil.into()];
+    report.unread = vec![Unread {
+        file: evil.into(),
+        why: evil.into(),
+    }];
     report.missing = vec![evil.into()];
     report.votes = vec![vote(evil, evil, evil, "approve", true, evil)];
     report.messages = vec![message(0, evil, evil, evil, evil)];

@@ -44,14 +44,23 @@ pub fn render(report: &Report, format: Format, screen: Screen) -> Result<String>
     }
 }
 
-/// The exit status of a review: `--fail-on` first, then an escalation, then (without `--fail-on`) the verdict.
-pub fn exit(report: &Report, fail_on: Option<Severity>) -> Exit {
-    let reached = fail_on.is_some_and(|least| report.findings.iter().any(|item| item.finding.severity >= least));
-    if reached {
+/// What `--fail-on` asks for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FailOn {
+    /// A finding from this severity on; then the verdict alone is no failure.
+    pub severity: Option<Severity>,
+    /// A changed file that nobody has read.
+    pub unread: bool,
+}
+
+/// The exit status of a review: `--fail-on` first, then an escalation, then (without a severity in `--fail-on`) the verdict.
+pub fn exit(report: &Report, fail_on: FailOn) -> Exit {
+    let reached = |least| report.findings.iter().any(|item| item.finding.severity >= least);
+    if fail_on.severity.is_some_and(reached) || (fail_on.unread && !report.unread.is_empty()) {
         Exit::No
     } else if report.verdict == Verdict::Escalated {
         Exit::Escalated
-    } else if fail_on.is_none() && report.verdict == Verdict::RequestChanges {
+    } else if fail_on.severity.is_none() && report.verdict == Verdict::RequestChanges {
         Exit::No
     } else {
         Exit::Ok

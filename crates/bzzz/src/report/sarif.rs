@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bzzz_analysis::RuleInfo;
 use bzzz_core::finding::{Finding, Severity};
 use bzzz_core::report::{Report, ReportedFinding};
 use serde_json::{Map, Value, json};
@@ -25,13 +26,13 @@ pub fn render(report: &Report) -> Result<String, serde_json::Error> {
 }
 
 fn log(report: &Report) -> Value {
-    // One rule object for each id, in the order of the ids; the first (worst) finding gives its words.
-    let mut rules: BTreeMap<&str, &Finding> = BTreeMap::new();
-    for item in &report.findings {
-        rules.entry(&item.finding.rule).or_insert(&item.finding);
-    }
-    let index: BTreeMap<&str, usize> = rules.keys().enumerate().map(|(at, id)| (*id, at)).collect();
-    let cwes: BTreeSet<u32> = report.findings.iter().filter_map(|item| item.finding.cwe).collect();
+    // One rule object for each id, in the order of the ids. Its words are those of the rule, never of one finding: a view keeps one
+    // description for all reports.
+    let rules: BTreeSet<&str> = report.findings.iter().map(|item| item.finding.rule.as_str()).collect();
+    let index: BTreeMap<&str, usize> = rules.iter().enumerate().map(|(at, id)| (*id, at)).collect();
+    let known = rules.iter().filter_map(|id| info(id)?.cwe);
+    let shown = report.findings.iter().filter_map(|item| item.finding.cwe);
+    let cwes: BTreeSet<u32> = known.chain(shown).collect();
     let mut seen = BTreeMap::new();
     let results: Vec<Value> = report
         .findings
@@ -42,7 +43,7 @@ fn log(report: &Report) -> Value {
         "tool": { "driver": {
             "name": "bzzz",
             "semanticVersion": env!("CARGO_PKG_VERSION"),
-            "rules": rules.values().map(|finding| rule(finding)).collect::<Vec<_>>(),
+            "rules": rules.iter().map(|id| rule(id)).collect::<Vec<_>>(),
         }},
         "columnKind": "unicodeCodePoints",
         "originalUriBaseIds": { "%SRCROOT%": { "description": { "text": "root of the changed tree" } } },
@@ -75,6 +76,7 @@ fn properties(report: &Report) -> Value {
         "subject": report.subject,
         "project": report.project,
         "missing": report.missing,
+        "unread": report.unread,
         "votes": report.votes,
         "tally": report.tally,
         "cost": report.cost,
@@ -83,18 +85,28 @@ fn properties(report: &Report) -> Value {
     })
 }
 
-fn rule(finding: &Finding) -> Value {
-    let mut tags = vec![finding.role.clone()];
+/// A built-in rule; models bring others.
+fn info(id: &str) -> Option<&'static RuleInfo> {
+    bzzz_analysis::rules().iter().find(|info| info.id == id)
+}
+
+fn rule(id: &str) -> Value {
+    let role = id.split('/').next().unwrap_or_default();
+    let Some(info) = info(id) else {
+        return json!({
+            "id": id,
+            "shortDescription": { "text": "A finding outside the built-in rules" },
+            "fullDescription": { "text": "An agent raised it by its own judgement; each result says what it is about." },
+            "help": { "text": "Each result says how to mend it." },
+            "properties": { "tags": [filled(role)] },
+        });
+    };
+    let mut tags = vec![info.role.to_owned()];
     let mut properties = Map::new();
-    if let Some(cwe) = finding.cwe {
-        tags.push(format!("external/cwe/cwe-{cwe:03}"));
-    }
-    if finding.role == "security" || finding.cwe.is_some() {
-        if finding.role != "security" {
-            tags.push("security".into());
-        }
+    if info.role == "security" {
+        tags.extend(info.cwe.map(|cwe| format!("external/cwe/cwe-{cwe:03}")));
         // Code-scanning views rank security rules by a CVSS-like number.
-        let score = match finding.severity {
+        let score = match info.severity {
             Severity::Critical => "9.5",
             Severity::High => "8.0",
             Severity::Medium => "5.5",
@@ -104,14 +116,15 @@ fn rule(finding: &Finding) -> Value {
     }
     properties.insert("tags".into(), json!(tags));
     let mut rule = json!({
-        "id": finding.rule,
-        "shortDescription": { "text": filled(&finding.title) },
-        "fullDescription": { "text": filled(&finding.why) },
-        "help": { "text": filled(&finding.fix) },
-        "defaultConfiguration": { "level": level(finding.severity) },
+        "id": info.id,
+        "shortDescription": { "text": info.title },
+        "fullDescription": { "text": info.why },
+        "help": { "text": info.fix },
+        "defaultConfiguration": { "level": level(info.severity) },
         "properties": properties,
     });
-    if let Some(cwe) = finding.cwe {
+    if let Some(cwe) = info.cwe {
+        rule["helpUri"] = format!("https://cwe.mitre.org/data/definitions/{cwe}.html").into();
         rule["relationships"] = json!([{ "target": taxon(cwe), "kinds": ["superset"] }]);
     }
     rule

@@ -1,10 +1,11 @@
 //! Snapshots of every rendering, and what must hold in each of them whatever the report says.
 
 use bzzz_core::finding::Severity;
+use bzzz_core::reading::{Unread, named};
 use bzzz_core::report::{Report, Verdict};
 use insta::assert_snapshot;
 
-use super::{Format, exit, fixtures, render};
+use super::{FailOn, Format, exit, fixtures, render};
 use crate::cli::exit::Exit;
 use crate::term::clean::is_hidden;
 use crate::term::wrap::width;
@@ -224,7 +225,13 @@ fn sarif_has_the_parts_that_its_readers_need() {
 
 #[test]
 fn exit_statuses() {
-    let check = |report: &Report, fail_on, wanted| assert_eq!(exit(report, fail_on), wanted);
+    let check = |report: &Report, severity, wanted| {
+        let fail_on = FailOn {
+            severity,
+            unread: false,
+        };
+        assert_eq!(exit(report, fail_on), wanted);
+    };
     check(&fixtures::rich(), None, Exit::No);
     check(&fixtures::rich(), Some(Severity::Critical), Exit::No);
     check(&fixtures::empty(), Some(Severity::Low), Exit::Ok);
@@ -236,4 +243,72 @@ fn exit_statuses() {
     check(&report, Some(Severity::Low), Exit::Escalated);
     report.verdict = Verdict::RequestChanges;
     check(&report, Some(Severity::Low), Exit::Ok);
+    let unread = FailOn {
+        severity: None,
+        unread: true,
+    };
+    assert_eq!(exit(&fixtures::empty(), unread), Exit::Ok);
+    assert_eq!(exit(&unread_file(), unread), Exit::No);
+    assert_eq!(exit(&unread_file(), FailOn::default()), Exit::Ok);
+    assert_eq!(exit(&report, unread), Exit::No, "the verdict counts too");
+}
+
+/// An approval beside a file that nobody has read.
+fn unread_file() -> Report {
+    let mut report = fixtures::empty();
+    report.unread = vec![Unread {
+        file: "cmd/main.go".into(),
+        why: "no rules read this kind of file".into(),
+    }];
+    let note = format!("Not read by anybody: {}.", named(&report.unread));
+    report.notes.insert(0, note);
+    report
+}
+
+#[test]
+fn every_format_names_what_nobody_has_read() {
+    for format in [
+        Format::Text,
+        Format::Markdown,
+        Format::Json,
+        Format::Sarif,
+        Format::Html,
+    ] {
+        let text = draw(&unread_file(), format, 200);
+        assert!(text.contains("Not read by anybody"), "{format:?} {text}");
+        assert!(text.contains("main.go"), "{format:?} {text}");
+    }
+}
+
+#[test]
+fn sarif_describes_a_rule_and_not_its_first_finding() {
+    let mut report = fixtures::rich();
+    let rules = |report: &Report| {
+        let log: serde_json::Value = serde_json::from_str(&draw(report, Format::Sarif, 80)).expect("JSON");
+        log["runs"][0]["tool"]["driver"]["rules"].clone()
+    };
+    report.findings.truncate(1);
+    report.findings[0].finding.rule = "documentation/missing-doc".into();
+    report.findings[0].finding.role = "documentation".into();
+    report.findings[0].finding.cwe = Some(1053);
+    let before = rules(&report);
+    report.findings[0].finding.title = "New public `pay` has no documentation".into();
+    report.findings[0].finding.severity = Severity::Medium;
+    assert_eq!(rules(&report), before);
+    assert_eq!(
+        before[0]["properties"],
+        serde_json::json!({ "tags": ["documentation"] })
+    );
+    assert_eq!(before[0]["helpUri"], "https://cwe.mitre.org/data/definitions/1053.html");
+    report.findings[0].finding.rule = "security/sql-injection".into();
+    let security = rules(&report);
+    assert_eq!(
+        security[0]["properties"],
+        serde_json::json!({ "security-severity": "9.5", "tags": ["security", "external/cwe/cwe-089"] })
+    );
+    // A rule of a model's own making has constant words too.
+    report.findings[0].finding.rule = "reviewer/own-view".into();
+    let own = rules(&report);
+    report.findings[0].finding.why = "another".into();
+    assert_eq!(rules(&report), own);
 }

@@ -20,4 +20,5 @@ mod strangers;
 #[path = "../cli/support.rs"]
 #[allow(dead_code, reason = "shared with the tests of the command line, which use all of it")]
 mod support;
+mod unread;
 mod upkeep;

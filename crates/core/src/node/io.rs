@@ -8,6 +8,7 @@ use crate::change::ChangeSet;
 use crate::crypto::{Hash, PublicKey};
 use crate::event::{Checked, Event, EventError, EventRef, FeedId};
 use crate::finding::Finding;
+use crate::reading::Reading;
 use crate::state::Meta;
 use crate::wire::Wire;
 
@@ -84,6 +85,8 @@ pub enum Input {
         ask: u64,
         /// What they found, or why they failed.
         result: Result<Vec<Finding>, String>,
+        /// What they did not read.
+        reading: Reading,
     },
     /// A model has answered.
     Answered {

@@ -258,7 +258,9 @@ impl Node {
                 self.with(now, &project, |p, ctx| p.blob_loaded(ctx, hash, blob))
             }
             Input::ForkFound { project, a, b } => self.with(now, &project, |p, ctx| p.fork_found(ctx, &a, &b)),
-            Input::Analysed { ask, result } => self.each(now, |p, ctx| p.analysed(ctx, ask, &result)),
+            Input::Analysed { ask, result, reading } => {
+                self.each(now, |p, ctx| p.analysed(ctx, ask, &result, &reading))
+            }
             Input::Answered {
                 ask,
                 charged_microusd,

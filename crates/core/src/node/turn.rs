@@ -12,9 +12,11 @@ use crate::body::{
 use crate::codec;
 use crate::crypto::{Hash, PublicKey};
 use crate::event::EventRef;
-use crate::finding::{Finding, Severity};
+use crate::finding::{self, Finding, Severity};
 use crate::ledger::{Purpose, Reserve};
 use crate::plant;
+use crate::reading::{self, Reading};
+use crate::report::Verdict;
 use crate::state::ThreadStatus;
 use crate::wire::AgentStatus;
 
@@ -47,6 +49,8 @@ pub struct Turn {
     /// The task under whose lease it works, with the token.
     pub task: Option<(Hash, u64)>,
     stage: Stage,
+    /// What its analysers did not read, once they are through.
+    reading: Reading,
 }
 
 impl Turn {
@@ -80,6 +84,7 @@ impl Project {
                 thread,
                 task,
                 stage: Stage::Analysing,
+                reading: Reading::default(),
             },
         );
         let change = Arc::new(subject.0.clone());
@@ -113,8 +118,14 @@ impl Project {
     }
 
     /// Analysers have finished.
-    pub(super) fn analysed(&mut self, ctx: &mut Ctx<'_>, ask: u64, result: &Result<Vec<Finding>, String>) {
-        let Some(turn) = self.turns.remove(&ask).filter(|_| self.may_write()) else {
+    pub(super) fn analysed(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        ask: u64,
+        result: &Result<Vec<Finding>, String>,
+        reading: &Reading,
+    ) {
+        let Some(mut turn) = self.turns.remove(&ask).filter(|_| self.may_write()) else {
             return;
         };
         self.dirty = true;
@@ -122,6 +133,7 @@ impl Project {
             Ok(found) => found.clone(),
             Err(why) => return self.turn_failed(ctx, turn, why),
         };
+        turn.reading = reading.clone();
         let model = self.agents.get(&turn.agent).and_then(|a| a.spec.model.clone());
         match model {
             Some(model) => self.ask_model(ctx, turn, &model, evidence),
@@ -304,6 +316,10 @@ impl Project {
             && found
                 .iter()
                 .any(|f| f.severity == Severity::Critical && f.role == "security");
+        // Who has not read enough, and has no model that did, does not vouch for the change. What it found stands all the same.
+        let withheld = opinion.is_none() && turn.reading.falls_short;
+        let harmless = finding::verdict_by_severity(&found) == Verdict::Approve;
+        let opinion = opinion.or((withheld && harmless).then_some(Choice::Abstain));
         if let Some(opinion) = opinion {
             self.opinions.insert((turn.thread, key.public()), opinion);
         }
@@ -324,6 +340,11 @@ impl Project {
         self.append(ctx, body, deps, vec![blob]);
         let note = summary(&found);
         self.say(ctx, &turn.agent, turn.thread, MessageKind::Evidence, &note);
+        if withheld {
+            let files = reading::named(&turn.reading.unread);
+            let note = format!("I do not approve what I have not read: {files}.");
+            self.say(ctx, &turn.agent, turn.thread, MessageKind::Note, &note);
+        }
         if let Some((task, token)) = turn.task {
             let body = Body::TaskCompleted(TaskCompleted {
                 task,

@@ -6,6 +6,7 @@ use crate::body::Choice;
 use crate::change::ChangeSet;
 use crate::finding::{Finding, Severity};
 use crate::node::Input;
+use crate::reading::Reading;
 
 /// The change under review: small and real, with something in it for every role.
 pub(super) const DIFF: &str = "\
@@ -137,7 +138,11 @@ impl World {
             self.cfg.work.analyser_ms
         };
         let delay = self.dice.range(low, high);
-        let input = Box::new(Input::Analysed { ask, result });
+        let input = Box::new(Input::Analysed {
+            ask,
+            result,
+            reading: Reading::default(),
+        });
         self.after(delay, Happening::Local { node: n, life, input });
     }
 

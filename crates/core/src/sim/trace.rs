@@ -26,7 +26,7 @@ pub(super) fn mark_input(input: &Input) -> Vec<u8> {
         Input::Appended { id } => [&[4], &id.to_le_bytes()[..]].concat(),
         Input::BlobLoaded { hash, blob, .. } => [&[5, has(blob)], &hash.0[..8]].concat(),
         Input::ForkFound { .. } => vec![6],
-        Input::Analysed { ask, result } => {
+        Input::Analysed { ask, result, .. } => {
             let n = result.as_ref().map_or(255, |f| f.len() as u8);
             [&[7, n], &ask.to_le_bytes()[..]].concat()
         }

@@ -77,7 +77,7 @@ pub(super) fn describe_input(w: &World, input: &Input) -> String {
             }
         ),
         Input::ForkFound { a, b, .. } => format!("ForkFound {} against {}", event_words(a), event_words(b)),
-        Input::Analysed { ask, result } => match result {
+        Input::Analysed { ask, result, .. } => match result {
             Ok(found) => format!("Analysed {ask}: {} findings", found.len()),
             Err(why) => format!("Analysed {ask}: {why}"),
         },

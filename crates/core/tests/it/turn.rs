@@ -1,10 +1,13 @@
-//! A turn that ends before its model has answered: what the model charges is settled all the same, once.
+//! A turn that ends before its model has answered: what the model charges is settled all the same, once. And a turn whose analysers
+//! have not read the change: it ends without a vote for it.
 
 use bzzz_core::body::*;
 use bzzz_core::change::ChangeSet;
 use bzzz_core::crypto::{Hash, Keypair};
+use bzzz_core::finding::{Finding, Severity};
 use bzzz_core::ledger::Limits;
 use bzzz_core::node::{Admit, AgentSpec, Command, Effect, Input, ModelSpec, Node, NodeConfig, Outcome, Pace};
+use bzzz_core::reading::{Reading, Unread};
 
 use crate::world::START_MS;
 
@@ -18,13 +21,14 @@ struct Solo {
     now: u64,
     project: Hash,
     written: Vec<Body>,
+    said: Vec<String>,
     analyse: Option<u64>,
     ask: Option<u64>,
     last: Option<Outcome>,
 }
 
 impl Solo {
-    fn new() -> Solo {
+    fn new(with_model: bool) -> Solo {
         let key = Keypair::from_seed([1; 32]);
         let me = key.public();
         let model = ModelSpec {
@@ -38,7 +42,7 @@ impl Solo {
             capabilities: vec![],
             specialization: String::new(),
             max_tasks: 1,
-            model: Some(model),
+            model: with_model.then_some(model),
         };
         let node = Node::new(NodeConfig {
             key,
@@ -59,6 +63,7 @@ impl Solo {
             now: START_MS,
             project: Hash::ZERO,
             written: vec![],
+            said: vec![],
             analyse: None,
             ask: None,
             last: None,
@@ -86,6 +91,9 @@ impl Solo {
         for effect in effects {
             match effect {
                 Effect::Append { id, writes } => {
+                    let blobs = writes.iter().flat_map(|w| &w.blobs);
+                    let texts = blobs.filter_map(|b| String::from_utf8(b.bytes.clone()).ok());
+                    self.said.extend(texts);
                     let events = writes.iter().flat_map(|w| &w.events);
                     self.written.extend(events.filter_map(bzzz_core::event::Event::body));
                     self.feed(Input::Appended { id });
@@ -120,9 +128,9 @@ impl Solo {
         panic!("waited in vain until {what}");
     }
 
-    /// A review whose only agent has asked its model.
-    fn asking() -> (Solo, Hash, u64) {
-        let mut solo = Solo::new();
+    /// A review whose only agent waits for its analysers.
+    fn analysing(with_model: bool) -> (Solo, Hash, u64) {
+        let mut solo = Solo::new(with_model);
         let project = solo.project;
         solo.command(Command::OpenThread {
             project,
@@ -145,14 +153,21 @@ impl Solo {
         };
         solo.until("the analysers run", |s| s.analyse.is_some());
         let ask = solo.analyse.take().expect("an id");
+        (solo, opened.hash, ask)
+    }
+
+    /// A review whose only agent has asked its model.
+    fn asking() -> (Solo, Hash, u64) {
+        let (mut solo, thread, ask) = Solo::analysing(true);
         solo.feed(Input::Analysed {
             ask,
             result: Ok(vec![]),
+            reading: unread(),
         });
         solo.until("the model is asked", |s| s.ask.is_some());
         let ask = solo.ask.take().expect("an id");
         assert_eq!(solo.reserved(), WORST_MICROUSD);
-        (solo, opened.hash, ask)
+        (solo, thread, ask)
     }
 
     fn reserved(&self) -> u64 {
@@ -244,4 +259,90 @@ fn a_call_that_is_answered_in_time_is_settled_and_its_findings_are_posted() {
         (1, 0, CHARGED_MICROUSD)
     );
     assert!(solo.has_posted());
+}
+
+fn unread() -> Reading {
+    Reading {
+        unread: vec![Unread {
+            file: "x.py".into(),
+            why: "larger than 1 MiB: not parsed".into(),
+        }],
+        falls_short: true,
+    }
+}
+
+/// The only agent's first vote, after its analysers have said this.
+fn first_vote(with_model: bool, found: Vec<Finding>, reading: Reading) -> (Choice, Solo) {
+    let (mut solo, _, ask) = Solo::analysing(with_model);
+    solo.feed(Input::Analysed {
+        ask,
+        result: Ok(found),
+        reading,
+    });
+    if with_model {
+        let ask = solo.ask.take().expect("the model is asked");
+        solo.answer(ask);
+    }
+    solo.until("the first vote is shown", |s| s.revealed().is_some());
+    (solo.revealed().expect("a vote"), solo)
+}
+
+impl Solo {
+    fn revealed(&self) -> Option<Choice> {
+        self.written.iter().find_map(|b| match b {
+            Body::Revealed(revealed) => Some(revealed.reveal.statement.choice),
+            _ => None,
+        })
+    }
+
+    /// Whether the agent has said that it did not read the file.
+    fn says_unread(&self) -> bool {
+        let note = "I do not approve what I have not read: x.py (larger than 1 MiB: not parsed).";
+        self.said.iter().any(|text| text == note)
+    }
+}
+
+fn severe() -> Finding {
+    Finding {
+        rule: "reviewer/x".into(),
+        role: "reviewer".into(),
+        severity: Severity::High,
+        file: "x.py".into(),
+        line: 1,
+        end_line: 1,
+        quote: "b".into(),
+        title: "t".into(),
+        why: "w".into(),
+        fix: "f".into(),
+        cwe: None,
+    }
+}
+
+#[test]
+fn an_agent_abstains_over_what_its_analysers_did_not_read() {
+    let (choice, solo) = first_vote(false, vec![], unread());
+    assert_eq!((choice, solo.says_unread()), (Choice::Abstain, true));
+    let decided = solo.written.iter().any(|b| matches!(b, Body::Decided(_)));
+    assert!(!decided, "an abstention is no assent");
+    let (choice, solo) = first_vote(false, vec![], Reading::default());
+    assert_eq!((choice, solo.says_unread()), (Choice::Approve, false));
+    // What stands beside what was read is named by the report, and holds nobody up.
+    let beside = Reading {
+        falls_short: false,
+        ..unread()
+    };
+    let (choice, solo) = first_vote(false, vec![], beside);
+    assert_eq!((choice, solo.says_unread()), (Choice::Approve, false));
+}
+
+#[test]
+fn what_was_found_outweighs_what_was_not_read() {
+    let (choice, solo) = first_vote(false, vec![severe()], unread());
+    assert_eq!((choice, solo.says_unread()), (Choice::RequestChanges, true));
+}
+
+#[test]
+fn a_model_that_has_read_the_change_speaks_for_its_agent() {
+    let (choice, solo) = first_vote(true, vec![], unread());
+    assert_eq!((choice, solo.says_unread()), (Choice::Approve, false));
 }

@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use bzzz_core::body::Choice;
 use bzzz_core::change::ChangeSet;
-use bzzz_core::finding::Finding;
 use bzzz_core::node::Notice;
 use bzzz_core::wire::AgentStatus;
 use bzzz_node::{Settings, analyse, start};
@@ -15,7 +14,7 @@ use crate::support::*;
 static TURNS: AtomicU32 = AtomicU32::new(0);
 
 /// Breaks down twice, then works.
-fn shaky(role: &str, change: &ChangeSet) -> Vec<Finding> {
+fn shaky(role: &str, change: &ChangeSet) -> analyse::Analysed {
     assert!(
         role != "security" || TURNS.fetch_add(1, Ordering::Relaxed) >= 2,
         "a bug in a rule"
@@ -24,7 +23,7 @@ fn shaky(role: &str, change: &ChangeSet) -> Vec<Finding> {
 }
 
 /// Never works.
-fn broken(role: &str, change: &ChangeSet) -> Vec<Finding> {
+fn broken(role: &str, change: &ChangeSet) -> analyse::Analysed {
     assert!(role != "security", "a bug in a rule");
     analyse::built_in(role, change)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bzzz_core::finding::Severity;
+use bzzz_core::finding::{Finding, Severity};
 
 use crate::code;
 use crate::files::{Changed, File};
@@ -242,6 +242,51 @@ pub(crate) fn reexported<'a>(changed: &Changed<'a>) -> BTreeSet<&'a str> {
         .collect()
 }
 
+/// What the change shows of the roots of Rust libraries: who may use a `pub` item is decided there.
+struct Libraries<'a> {
+    /// Modules that a library's root makes public, by the folder of its sources.
+    public: BTreeMap<&'a str, BTreeSet<&'a str>>,
+}
+
+impl<'a> Libraries<'a> {
+    fn of(changed: &Changed<'a>) -> Libraries<'a> {
+        let mut public: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        let mut add = |path: &'a str, lines: &mut dyn Iterator<Item = &'a str>| {
+            let Some(folder) = path.strip_suffix("lib.rs").filter(|f| f.ends_with("src/")) else {
+                return;
+            };
+            let names = lines.filter_map(|l| l.trim().strip_prefix("pub mod ")?.split([';', ' ', '{']).next());
+            public.entry(folder).or_default().extend(names);
+        };
+        for file in &changed.files {
+            add(file.path, &mut file.known_lines());
+        }
+        for (path, text) in changed.whole_files {
+            add(path, &mut text.lines());
+        }
+        Libraries { public }
+    }
+
+    /// Whether a file's public items are, as far as the change shows, those of a library.
+    fn shows(&self, path: &str) -> bool {
+        self.public.iter().any(|(folder, modules)| {
+            let inside = path.strip_prefix(folder);
+            inside.is_some_and(|rest| {
+                let top = rest.split('/').next().unwrap_or_default();
+                rest == "lib.rs" || modules.contains(top.strip_suffix(".rs").unwrap_or(top))
+            })
+        })
+    }
+
+    /// An item that may be private to its program, or to a private module, is worth a look, not more.
+    fn weigh(&self, file: &File<'_>, finding: &mut Finding) {
+        if file.lang == Some(Lang::Rust) && !self.shows(file.path) {
+            finding.severity = Severity::Low;
+            finding.why = "If it is used elsewhere, that breaks. The change does not show whether this file belongs to the public part of a library.".to_owned();
+        }
+    }
+}
+
 fn removed(changed: &Changed<'_>, sink: &mut Sink<'_>) {
     let now: BTreeSet<&str> = changed
         .files
@@ -251,6 +296,7 @@ fn removed(changed: &Changed<'_>, sink: &mut Sink<'_>) {
         .map(|i| i.name)
         .collect();
     let reexported = reexported(changed);
+    let libraries = Libraries::of(changed);
     for file in changed.files.iter().filter(|f| is_library(f)) {
         for item in file.old_docs.iter().flat_map(public_items) {
             let line = item.inner.line();
@@ -269,7 +315,8 @@ fn removed(changed: &Changed<'_>, sink: &mut Sink<'_>) {
                     if item.node.doc.lang != Lang::Rust {
                         f.severity = Severity::Low;
                     }
-                    f.title = format!("Public `{}` is removed", shown(item.name))
+                    f.title = format!("Public `{}` is removed", shown(item.name));
+                    libraries.weigh(file, f);
                 });
             }
         }
@@ -277,6 +324,7 @@ fn removed(changed: &Changed<'_>, sink: &mut Sink<'_>) {
 }
 
 fn signature(changed: &Changed<'_>, sink: &mut Sink<'_>) {
+    let libraries = Libraries::of(changed);
     for file in changed.files.iter().filter(|f| is_library(f)) {
         let mut old: BTreeMap<&str, Vec<Item<'_>>> = BTreeMap::new();
         for item in file.old_docs.iter().flat_map(public_items) {
@@ -298,7 +346,8 @@ fn signature(changed: &Changed<'_>, sink: &mut Sink<'_>) {
             let body = now.inner.field("body").map_or(now.inner.line(), |b| b.line());
             if file.touches(now.inner.line(), body) {
                 sink.lines(file, now.inner.line(), now.inner.line(), |f| {
-                    f.title = format!("Public `{}` must be called in another way", shown(name))
+                    f.title = format!("Public `{}` must be called in another way", shown(name));
+                    libraries.weigh(file, f);
                 });
             }
         }
@@ -327,4 +376,42 @@ fn breaks(before: Node<'_>, now: Node<'_>) -> bool {
             && a.name != b.name;
         swapped || retyped || (a.optional && !b.optional)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bzzz_core::change::ChangeSet;
+
+    const ROOT: &str =
+        "--- a/a/src/lib.rs\n+++ b/a/src/lib.rs\n@@ -1,2 +1,3 @@\n pub mod pay;\n mod inner;\n+mod more;\n";
+    const MAIN: &str =
+        "--- a/a/src/main.rs\n+++ b/a/src/main.rs\n@@ -1,2 +1,3 @@\n mod pay;\n mod inner;\n+mod more;\n";
+
+    #[test]
+    fn only_what_a_library_shows_is_medium() {
+        for (path, root, severity) in [
+            ("a/src/lib.rs", "", Severity::Medium),
+            ("a/src/pay.rs", ROOT, Severity::Medium),
+            ("a/src/pay/deep.rs", ROOT, Severity::Medium),
+            ("a/src/inner.rs", ROOT, Severity::Low),
+            ("a/src/pay.rs", MAIN, Severity::Low),
+            ("a/src/pay.rs", "", Severity::Low),
+            ("b/src/pay.rs", ROOT, Severity::Low),
+        ] {
+            let removed = "pub fn gone() {}";
+            let (old, new) = ("pub fn pay(x: u8) {}", "pub fn pay(x: u8, y: u8) {}");
+            let diff = format!("{root}--- a/{path}\n+++ b/{path}\n@@ -1,2 +1 @@\n-{removed}\n-{old}\n+{new}\n");
+            let found = crate::analyse("architect", &ChangeSet::from_diff("x", diff.as_bytes())).findings;
+            let got: Vec<_> = found.iter().filter(|f| f.rule.contains("/public-")).collect();
+            assert_eq!(got.len(), 2, "{path} {found:#?}");
+            for finding in got {
+                assert_eq!(finding.severity, severity, "{path} {root}");
+                assert_eq!(
+                    finding.why.contains("If it is used elsewhere"),
+                    severity == Severity::Low
+                );
+            }
+        }
+    }
 }

@@ -50,6 +50,17 @@ pub(super) const RULES: &[Rule] = &[Rule {
     ],
 }];
 
+/// Calls that change or ask for an entry of a folder: one step of the file system, whatever the size of the file.
+const SHORT: &[&str] = &[
+    "remove_file",
+    "metadata",
+    "rename",
+    "create_dir_all",
+    "unlinkSync",
+    "renameSync",
+    "mkdirSync",
+];
+
 fn blocking(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
     if file.is_test || (doc.lang.is_js() && file.is_script) {
         return;
@@ -117,7 +128,12 @@ fn blocking(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
             }
         };
         if blocks && runs_async(call.node) && !code::in_test_code(call.node) {
-            sink.node(file, call.node);
+            sink.node_as(file, call.node, |finding| {
+                if SHORT.contains(&call.name) {
+                    finding.severity = Severity::Low;
+                    finding.title = "An async function makes a short blocking call".to_owned();
+                }
+            });
         }
     }
 }
@@ -134,4 +150,32 @@ fn runs_async(node: Node<'_>) -> bool {
         }
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use bzzz_core::change::ChangeSet;
+    use bzzz_core::finding::Severity;
+
+    #[test]
+    fn one_step_of_the_file_system_is_low() {
+        for (call, severity) in [
+            ("std::fs::remove_file(p)", Severity::Low),
+            ("std::fs::metadata(p)", Severity::Low),
+            ("std::fs::rename(p, q)", Severity::Low),
+            ("std::fs::read(p)", Severity::High),
+            ("std::thread::sleep(PAUSE)", Severity::High),
+        ] {
+            let diff = format!(
+                "--- /dev/null\n+++ b/src/a.rs\n@@ -0,0 +1,3 @@\n+async fn f(p: &Path) {{\n+    {call};\n+}}\n"
+            );
+            let set = ChangeSet::from_diff("x", diff.as_bytes());
+            let found = crate::analyse("performance", &set).findings;
+            assert_eq!(
+                found.iter().map(|f| f.severity).collect::<Vec<_>>(),
+                [severity],
+                "{call}"
+            );
+        }
+    }
 }

@@ -5,7 +5,7 @@ use bzzz_core::finding::Severity;
 use crate::code;
 use crate::files::File;
 use crate::lang;
-use crate::rule::{Check, Rule, RuleInfo, Sink, new};
+use crate::rule::{Check, Rule, RuleInfo, Sink, new, shown};
 use crate::secrets;
 use crate::tree::Doc;
 
@@ -28,7 +28,24 @@ pub(super) const RULES: &[Rule] = &[
                 "a.py",
                 concat!("token = 'ghp", "_a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8' <<<\n"),
             ),
-            new("k.pem", concat!("-----BEGIN RSA PRIVATE", " KEY----- <<<\nMIIEow\n")),
+            new(
+                "k.pem",
+                concat!(
+                    "-----BEGIN RSA PRIVATE",
+                    " KEY----- <<<\nMIIEowIBAAKCAQEAq7Xk2Jw0ZrT5uYb8Vn3LpQ9sDf6Gh1Ce\n"
+                ),
+            ),
+            new(
+                "k.py",
+                concat!(
+                    "KEY = '''-----BEGIN PRIVATE",
+                    " KEY----- <<<\nMIIEowIBAAKCAQEAq7Xk2Jw0ZrT5uYb8Vn3LpQ9sDf6Gh1Ce\n'''\n"
+                ),
+            ),
+            new(
+                "deploy/.env",
+                "AWS_SECRET_ACCESS_KEY=kq7Xk2Jw0ZrT5uYb8Vn/LpQ9sDf6Gh1Ce4Mt7Ra0 <<<\nDB_PASSWORD=hunter2x9 <<<\nexport SMTP_PASSWORD='q8Zr41kk!' <<<\n",
+            ),
             new("a.yml", "url: postgres://app:s3cr3tpw@pg.internal:5432/shop <<<\n"),
         ],
         good: &[
@@ -40,6 +57,26 @@ pub(super) const RULES: &[Rule] = &[
                 "a.yml",
                 "url: postgres://app:${DB_PASSWORD}@pg.internal/shop\nlocal: postgres://app:postgres1@localhost/shop\n",
             ),
+            new(
+                "mask.py",
+                concat!(
+                    "def mask(text):\n    return text.split('-----BEGIN RSA PRIVATE",
+                    " KEY-----')[0]\n"
+                ),
+            ),
+            new(
+                "tests/mask.rs",
+                concat!(
+                    "fn t() {\n    let text = \"-----BEGIN PRIVATE",
+                    " KEY-----\";\n    assert_eq!(mask(text), theMaskedFormOfThePrivateKeyThatWeWant());\n}\n"
+                ),
+            ),
+            new(
+                ".env",
+                "DB_PASSWORD=\nDB_PASSWORD_FILE=/run/secrets/db1\nAPI_KEY=${API_KEY1}\nAPI_SECRET=changeme1\nPASSWORD_MIN_LENGTH=12\nDB_HOST=db1.internal\n",
+            ),
+            new(".env.example", "DB_PASSWORD=hunter2x9\n"),
+            new("README.md", "DB_PASSWORD=hunter2x9\n"),
             new("pub.pem", "-----BEGIN PUBLIC KEY-----\nMIIBIj\n"),
             new("a.md", "The task-aaaabbbbccccddddeeeeffffgggghhhhiiiijjjj folder\n"),
         ],
@@ -85,9 +122,11 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 fn token(file: &File<'_>, sink: &mut Sink<'_>) {
-    for (number, line) in file.added_lines() {
+    // Lines of any length: a secret does not hide behind padding.
+    for (number, line) in file.all_added_lines() {
         let found = secrets::find(line);
-        if let Some(first) = found.first() {
+        let real = |f: &&secrets::Found| f.name != secrets::PRIVATE_KEY || has_key_material(file, number, line, f);
+        if let Some(first) = found.iter().find(real) {
             sink.lines(file, number, number, |f| {
                 f.title = format!("A secret is committed: {}", first.name)
             });
@@ -95,8 +134,39 @@ fn token(file: &File<'_>, sink: &mut Sink<'_>) {
             sink.lines(file, number, number, |f| {
                 f.title = "A secret is committed: password in a URL".to_owned()
             });
+        } else if holds_settings(file)
+            && let Some((name, value)) = secrets::env_value(line)
+        {
+            let is_aws = name.ends_with("SECRET_ACCESS_KEY") && value.len() == AWS_SECRET_BYTES;
+            sink.lines(file, number, number, |f| {
+                f.title = format!("A secret is committed: value of {}", shown(name));
+                if !is_aws {
+                    f.severity = Severity::High;
+                }
+            });
         }
     }
+}
+
+/// Length of a secret access key of AWS.
+const AWS_SECRET_BYTES: usize = 40;
+/// Lines behind a private key's header in which its material may begin: headers of encrypted keys stand between.
+const KEY_HEADER_LINES: u32 = 4;
+
+/// Whether a key follows its header: code that looks for keys names the header alone.
+fn has_key_material(file: &File<'_>, number: u32, line: &str, found: &secrets::Found) -> bool {
+    let rest = line.get(found.range.clone()).unwrap_or_default();
+    let below = (number + 1..=number.saturating_add(KEY_HEADER_LINES)).map_while(|n| file.line(n));
+    secrets::is_key_material(rest) || below.into_iter().any(secrets::is_key_material)
+}
+
+/// Whether lines `NAME=value` of a file are settings in use: not code, prose, tests or a template.
+fn holds_settings(file: &File<'_>) -> bool {
+    let name = lang::file_name(file.path);
+    let template = [
+        "example", "sample", "template", "dist", "tmpl", ".md", ".rst", ".txt", ".adoc",
+    ];
+    file.lang.is_none() && !file.is_test && !template.iter().any(|t| name.contains(t))
 }
 
 fn password(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
