@@ -28,6 +28,11 @@ impl Project {
         let Some((meta, body)) = escalation.opened.clone() else {
             return u64::MAX;
         };
+        // What others say of it does not count.
+        let roster = self.state.rosters.epoch(meta.epoch);
+        if roster.is_none_or(|r| r.owner(&self.me.node).is_none()) {
+            return u64::MAX;
+        }
         let reminders = escalation.reminders(&self.state.rosters);
         let step = ctx.cfg.pace.backup_ms * self.rank(&id, &meta.node(), ctx.now);
         let end = meta.hlc.ms().saturating_add(body.timeout_ms).saturating_add(step);
