@@ -11,6 +11,7 @@ use bzzz_core::event::{Event, EventRef};
 use bzzz_core::finding::{Finding, Severity};
 use bzzz_core::ledger::Limits;
 use bzzz_core::node::{Admit, AgentSpec, Effect, FINDINGS_GRACE_MS, Input, Node, NodeConfig, Pace};
+use bzzz_core::reading::Reading;
 use bzzz_core::state::ThreadStatus;
 use bzzz_core::wire::{Presence, Wire};
 
@@ -127,7 +128,11 @@ impl Bench {
                 self.looks += 1;
                 let result = Ok(vec![]);
                 if !self.blind {
-                    self.feed(Input::Analysed { ask, result });
+                    self.feed(Input::Analysed {
+                        ask,
+                        result,
+                        reading: Reading::default(),
+                    });
                 }
             } else if let Effect::Append { id, writes } = effect {
                 let events = writes.iter().flat_map(|w| &w.events);
