@@ -85,7 +85,6 @@ const PLANTED: &[(&str, Scene, &[&str])] = &[
     ("second_final_vote", Scene::Votes, &["one-final-vote"]),
     ("abstention_counts", Scene::Votes, &["decision"]),
     ("simple_majority", Scene::Votes, &["decision"]),
-    ("blind_approval", Scene::Votes, &["own-look"]),
     ("unheard_role_approves", Scene::Votes, &["heard"]),
     ("ignored_veto", Scene::LieInVotes("a lie about a decision"), &["veto"]),
     (
