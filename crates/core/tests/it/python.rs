@@ -39,6 +39,20 @@ fn run(python: &str, name: &str, pem: &str, pin: Option<Hash>) -> Output {
     command.output().expect("run the interpreter")
 }
 
+/// Where an event stands: for another one in its place.
+fn in_place_of(event: &Event) -> Draft {
+    let h = event.header();
+    Draft {
+        project: h.project,
+        incarnation: h.incarnation,
+        seq: h.seq,
+        prev: h.prev,
+        hlc: h.hlc,
+        epoch: h.epoch,
+        deps: vec![],
+    }
+}
+
 #[test]
 fn the_committed_example_is_the_one_made_here() {
     let pem = decision().certificate.to_pem();
@@ -108,16 +122,7 @@ fn the_script_refuses_what_we_refuse() {
         .position(|v| v.statement.choice == Choice::Approve);
     // The proposal written anew, with everybody's votes on that.
     let repropose = |c: &mut Certificate, change: &dyn Fn(&mut Proposed)| {
-        let h = d.round.proposal.header();
-        let draft = Draft {
-            project: h.project,
-            incarnation: h.incarnation,
-            seq: h.seq,
-            prev: h.prev,
-            hlc: h.hlc,
-            epoch: h.epoch,
-            deps: vec![],
-        };
+        let draft = in_place_of(&d.round.proposal);
         let mut proposed = d.round.proposed.clone();
         change(&mut proposed);
         let event = Event::sign(&w.members[0].key, draft, &Body::Proposed(proposed));
@@ -196,16 +201,7 @@ fn the_script_refuses_what_we_refuse() {
                 _ => panic!("no opening"),
             };
             opened.roles.pop();
-            let h = w.opening(d.round.thread).header();
-            let draft = Draft {
-                project: h.project,
-                incarnation: h.incarnation,
-                seq: h.seq,
-                prev: h.prev,
-                hlc: h.hlc,
-                epoch: h.epoch,
-                deps: vec![],
-            };
+            let draft = in_place_of(w.opening(d.round.thread));
             let event = Event::sign(&w.members[0].key, draft, &Body::ThreadOpened(opened));
             c.opening = event.encode().into();
         }),
