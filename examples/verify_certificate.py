@@ -22,7 +22,7 @@ def event(b, its_kind):
 def weights(roster): return {**dict.fromkeys(roster[3], 0), **{n: w * 1_000_000 // len(s) for _, w, s in roster[2] for n, _ in s}}
 def quorum(roster, weight): check(weight * 3 > sum(weights(roster).values()) * 2, "no more than two thirds stand for it")
 def certificate(b, pin):
-    version, genesis, changes, opening, proposal, choice, votes, receipts = read(b)
+    version, genesis, changes, opening, shown, proposal, choice, votes, receipts = read(b)
     zero, epoch, founder, place, project, (name, _, roster, _) = event(genesis, 1)
     check([version, zero, epoch, place, *roster[:2]] == [1, bytes(32), 0, 0, 0, bytes(32)], "its genesis is none")
     check(pin in ([], ["--project", project.hex()]) and founder in weights(roster), "it is another project's")
@@ -32,7 +32,8 @@ def certificate(b, pin):
         quorum(roster, sum(weights(roster)[n] for n in {n for n, _ in sigs})); roster = after
     where, epoch, author, _, its_hash, (thread, subject, its_roster, panel, _, vetoes) = event(proposal, 40)
     check([where, epoch, its_roster] == [project, roster[0], digest(b"roster", roster.raw)], "its proposal is another's")
-    where, since, opener, _, opened, (_, _, _, what, asked, *_) = event(opening, 20)
+    where, since, opener, _, opened, (_, _, _, what, asked, _, _, about) = event(opening, 20)
+    check(shown is None or about == digest(b"subject", shown.raw), "what it shows of the change is another's")
     check([where, since, opened, what[0]] == [project, epoch, thread, subject] and opener in weights(roster), "its thread is none")
     for context, part in zip((b"endorsement", b"findings", b"final-vote", b"receipt"), (panel, vetoes, votes, receipts)):
         for said, by, signature in part: verify(context, by, said.raw, signature)
@@ -53,8 +54,8 @@ def certificate(b, pin):
     check(choice or not vetoes or sum(map(voters.get, lifts)) * 2 > sum(map(voters.get, security)), "a veto stands")
     tally = "".join(f"\n{s[2]} {WORDS[v[6]]} ({voters[by]})" for s, _, _ in panel for v, by, _ in votes if by == s[1])
     tally += "".join(f"\nveto of {by.hex()}, lifted by {', '.join(lifts.values()) or 'nobody'}" for _, by, _ in vetoes)
-    about = f": {name} ({project.hex()}) {WORDS[choice]} subject {subject.hex()} in epoch {epoch}{tally}"
-    return ("holds, pinned" if pin else "holds, not pinned") + about
+    what = "a change that it does not show" if shown is None else f"the diff with SHA-256 {shown[1].hex()} (commit {shown[3]})"
+    return f"holds, {'' if pin else 'not '}pinned: {name} ({project.hex()}) {WORDS[choice]} {what} in epoch {epoch}{tally}"
 BEGIN, WORDS = "-----BEGIN BZZZ DECISION CERTIFICATE-----", ("approves", "requests changes", "abstains")
 try: text = open((sys.argv + [""])[1], errors="replace").read(); begin = text.index(BEGIN) + len(BEGIN)
 except (OSError, ValueError) as why: sys.exit(print(f"no certificate is there ({why}); usage: {__doc__}", file=sys.stderr) or 2)

@@ -9,6 +9,7 @@ use bzzz_core::body::{
     Proposed, Roster, Seat, Share, Signed, ThreadKind, ThreadOpened, Timing,
 };
 use bzzz_core::certificate::{CERTIFICATE_VERSION, Certificate, Receipt};
+use bzzz_core::change::{ChangeSet, Subject};
 use bzzz_core::crypto::{Hash, Keypair};
 use bzzz_core::event::{Draft, Event};
 use bzzz_core::hlc::Hlc;
@@ -70,6 +71,9 @@ fn main() -> std::io::Result<()> {
         consent: AgentConsent::sign(&agent, project, node.public(), "anna"),
     };
     let subject = Hash([9; 32]);
+    let mut change = ChangeSet::from_diff("x", b"--- a/x\n+++ b/x\n@@ -1 +1 @@\n-old\n+new\n");
+    change.head = Some("2".repeat(40));
+    let about = Subject::new(&[7; 16], &change);
     let text = |hash| BlobRef { hash, len: 10 };
     let opening = Event::sign(
         &node,
@@ -88,6 +92,7 @@ fn main() -> std::io::Result<()> {
                 final_ms: 1_000,
             },
             budget_microusd: 0,
+            digest: Some(about.hash()),
         }),
     );
     let thread = opening.hash();
@@ -126,6 +131,7 @@ fn main() -> std::io::Result<()> {
         genesis: genesis.encode().into(),
         rosters: vec![],
         opening: opening.encode().into(),
+        subject: Some(about),
         proposal: proposal.encode().into(),
         choice: Choice::Approve,
         votes: vec![Signed::new(&agent, vote)],

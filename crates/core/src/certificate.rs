@@ -1,7 +1,7 @@
 //! Decision certificates: everything that a stranger needs to check a decision, in one file, offline.
 //!
 //! A certificate holds the genesis event, every roster change up to the decision's epoch, the event that opened the thread with the
-//! roles that it asks, the proposal event with its panel and the vetoes that it names, and the final votes as their agents
+//! roles that it asks, the digest of the diff and its commits, the proposal event with its panel and the vetoes that it names, and the final votes as their agents
 //! signed them. It is valid when the rosters follow from the genesis, the thread was opened under the proposal's roster, the votes
 //! for the outcome carry more than two thirds of the roster's weight, and, for an approval, every asked role has
 //! voted and security voters have lifted every veto that the proposal names. Endorsements by nodes without a seat give no weight. It is final by these
@@ -15,9 +15,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 
+use crate::blob::Blob;
 use crate::body::{
     Body, Choice, Endorsement, FinalVote, Findings, Proposed, RosterChanged, SECURITY, Signed, Statement, ThreadOpened,
 };
+use crate::change::{ChangeSet, Subject};
 use crate::codec::{self, CodecError};
 use crate::crypto::{Context, Hash, PublicKey};
 use crate::event::{Event, EventError};
@@ -68,17 +70,21 @@ pub struct Certificate {
     /// The wire form of the event that opened the thread.
     #[n(3)]
     pub opening: ByteVec,
-    /// The proposal event's wire form.
+    /// What the opening's digest is the hash of: the diff's SHA-256, and its commits. None where the change's text was gone when the certificate was
+    /// gathered; the decision holds all the same, and only members can say what it is about.
     #[n(4)]
+    pub subject: Option<Subject>,
+    /// The proposal event's wire form.
+    #[n(5)]
     pub proposal: ByteVec,
     /// The outcome.
-    #[n(5)]
+    #[n(6)]
     pub choice: Choice,
     /// Final votes, for and against, sorted by agent key.
-    #[n(6)]
+    #[n(7)]
     pub votes: Vec<Signed<FinalVote>>,
     /// What was spent, by those nodes whose receipts were there.
-    #[n(7)]
+    #[n(8)]
     pub receipts: Vec<Signed<Receipt>>,
 }
 
@@ -111,6 +117,8 @@ pub enum CertificateError {
     Roster { epoch: u32, why: RosterError },
     #[error("the certificate's opening of the thread does not hold: {0}")]
     Opening(String),
+    #[error("the certificate's subject does not hold: {0}")]
+    Subject(&'static str),
     #[error("the approval has not heard every asked role: no voter with a weight voted as {0}")]
     Unheard(String),
     #[error("the certificate's proposal does not hold: {0}")]
@@ -196,8 +204,16 @@ pub struct Verified {
     pub unheard: Vec<String>,
     /// Hash of what was decided on.
     pub subject: Hash,
+    /// SHA-256 of the diff that was decided on, as `sha256sum` prints it. None when the certificate does not show it.
+    pub diff_sha256: Option<Hash>,
+    /// The commit that the diff starts from, by the word of whoever opened the review.
+    pub base: Option<String>,
+    /// The commit that the diff leads to, likewise.
+    pub head: Option<String>,
     /// The proposal.
     pub proposal: Hash,
+    /// When it was made, Unix milliseconds, by its author's clock. The votes came after it.
+    pub proposed_ms: u64,
     /// The outcome.
     pub choice: Choice,
     /// Weight for the outcome.
@@ -222,12 +238,18 @@ pub struct Verified {
 }
 
 impl Certificate {
-    /// Gathers the certificate of a thread's decision from the state.
+    /// Gathers the certificate of a thread's decision from the state. `change` is the text that was decided on, where it is here.
     ///
     /// # Errors
     /// When there is no decision, or its certificate would be too long to be read.
-    pub fn gather(state: &State, opening: &Event, proposal: &Event) -> Result<Certificate, GatherError> {
-        let certificate = Certificate::gathered(state, opening, proposal).ok_or(GatherError::Undecided)?;
+    pub fn gather(
+        state: &State,
+        opening: &Event,
+        proposal: &Event,
+        change: Option<&Blob>,
+    ) -> Result<Certificate, GatherError> {
+        let mut certificate = Certificate::gathered(state, opening, proposal).ok_or(GatherError::Undecided)?;
+        certificate.subject = change.and_then(|blob| subject_of(opening, blob));
         match certificate.encode().len() {
             0..=MAX_CERTIFICATE_BYTES => Ok(certificate),
             beyond => Err(GatherError::TooLong(beyond)),
@@ -264,6 +286,7 @@ impl Certificate {
             genesis: state.rosters.genesis().encode().into(),
             rosters: state.rosters.changes_to(meta.epoch).to_vec(),
             opening: opening.encode().into(),
+            subject: None,
             proposal: proposal.encode().into(),
             choice: decision.decided.choice,
             votes,
@@ -335,6 +358,16 @@ impl Certificate {
         }
         let opening = Event::decode(&self.opening).map_err(|e| CertificateError::Opening(e.to_string()))?;
         let opened = verify_opening(&chain, &opening, &proposed)?;
+        if let Some(subject) = &self.subject {
+            if Some(subject.hash()) != opened.digest {
+                return Err(CertificateError::Subject(
+                    "it is not the one that the thread was opened on",
+                ));
+            }
+            if !subject.is_well_formed() {
+                return Err(CertificateError::Subject("a commit in it is no full id"));
+            }
+        }
         for seat in &proposed.panel {
             let consented = seat.statement.is_consented(&seat.by);
             if seat.statement.project != chain.project() || !seat.verify() || !consented {
@@ -413,7 +446,11 @@ impl Certificate {
             asked: opened.roles,
             unheard,
             subject: proposed.subject,
+            diff_sha256: self.subject.as_ref().map(|s| s.diff),
+            base: self.subject.as_ref().and_then(|s| s.base.clone()),
+            head: self.subject.as_ref().and_then(|s| s.head.clone()),
             proposal: proposal.hash(),
+            proposed_ms: proposal.header().hlc.ms(),
             choice: self.choice,
             weight,
             total,
@@ -491,6 +528,18 @@ impl Certificate {
         }
         Ok(cast)
     }
+}
+
+/// What `change` shows to strangers, if the opening says the same.
+fn subject_of(opening: &Event, change: &Blob) -> Option<Subject> {
+    let Some(Body::ThreadOpened(opened)) = opening.body() else {
+        return None;
+    };
+    if !opened.subject.is_some_and(|reference| change.is(&reference)) {
+        return None;
+    }
+    let subject = Subject::new(&change.salt, &ChangeSet::from_cbor(&change.bytes).ok()?);
+    (Some(subject.hash()) == opened.digest).then_some(subject)
 }
 
 /// What the thread asks: its opening is the one that the proposal is about, by a member, under the same roster.

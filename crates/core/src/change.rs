@@ -4,12 +4,18 @@
 //! byte string, and anything else is refused on decoding. Analysers want whole files; where only a diff is given,
 //! [`FileText`] holds the visible fragments with the line number of every line, and never pretends that two
 //! fragments are neighbours.
+//!
+//! Strangers get no texts. What they can check is a [`Subject`]: the SHA-256 of the diff and the commits between which it
+//! lies. Its salted hash stands in the event that opens the review, and a certificate shows it.
 
 use std::collections::BTreeMap;
 
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
+use crate::codec;
+use crate::crypto::{self, Context, Hash};
 use crate::diff::{Change, DiffError, FileDiff, LineKind};
 
 /// Largest encoded change set, bytes: the largest diff, with room for the files that it touches.
@@ -33,6 +39,67 @@ pub struct ChangeSet {
     /// Whole files before the change by path, where known.
     #[n(3)]
     pub old_files: BTreeMap<String, String>,
+    /// The commit that the diff starts from, in lower-case hex; known where it was read from a repository.
+    #[n(4)]
+    pub base: Option<String>,
+    /// The commit that the diff leads to, likewise.
+    #[n(5)]
+    pub head: Option<String>,
+}
+
+/// What a stranger can check of a change: a SHA-256 of the diff as it was given, and its commits. The commits are the word of
+/// whoever opened the review; the diff is what was reviewed.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Subject {
+    /// Keeps those who only see the event from trying out diffs. It follows from the salt of the change's text, so that every
+    /// member has it, and it does not give that salt away.
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub salt: [u8; 16],
+    /// SHA-256 of the diff's bytes, as `sha256sum` prints it.
+    #[n(1)]
+    pub diff: Hash,
+    /// As [`ChangeSet::base`].
+    #[n(2)]
+    pub base: Option<String>,
+    /// As [`ChangeSet::head`].
+    #[n(3)]
+    pub head: Option<String>,
+}
+
+impl Subject {
+    /// The subject of `set`, whose text has `salt`.
+    pub fn new(salt: &[u8; 16], set: &ChangeSet) -> Subject {
+        let long = crypto::hash(Context::SubjectSalt, salt);
+        let mut salt = [0; 16];
+        salt.copy_from_slice(&long.0[..16]);
+        Subject {
+            salt,
+            diff: diff_digest(set.diff.as_bytes()),
+            base: set.base.clone(),
+            head: set.head.clone(),
+        }
+    }
+
+    /// What the event that opens the review says of it.
+    pub fn hash(&self) -> Hash {
+        crypto::hash(Context::Subject, &codec::encode(self))
+    }
+
+    /// Whether its commits are written as git writes them.
+    pub fn is_well_formed(&self) -> bool {
+        [&self.base, &self.head].into_iter().flatten().all(|id| is_commit(id))
+    }
+}
+
+/// SHA-256 of a diff, without any context, so that everybody's tools compute it.
+pub fn diff_digest(diff: &[u8]) -> Hash {
+    Hash(Sha256::digest(diff).into())
+}
+
+/// Whether `id` is a git object id in full: 40 (SHA-1) or 64 (SHA-256) digits of lower-case hex.
+pub fn is_commit(id: &str) -> bool {
+    matches!(id.len(), 40 | 64) && id.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
 /// Why a change set could not be encoded or decoded.
@@ -53,6 +120,12 @@ pub enum ChangeSetError {
     Title {
         /// Size of the title.
         bytes: usize,
+    },
+    /// A commit that is not the full id of a git object.
+    #[error("cannot carry the change set: {id:?} is no full commit id (40 or 64 digits of lower-case hex)")]
+    Commit {
+        /// What stood there.
+        id: String,
     },
     /// Not an encoded change set.
     #[error("cannot read the change set: {why}; the sender must encode it again")]
@@ -85,10 +158,10 @@ impl ChangeSet {
         Ok(change)
     }
 
-    /// The canonical encoding (CBOR, RFC 8949: an array of title, diff, files, old files).
+    /// The canonical encoding (CBOR, RFC 8949: an array of title, diff, files, old files, base, head).
     ///
     /// # Errors
-    /// When it goes beyond [`MAX_CHANGESET_BYTES`] or [`MAX_TITLE_BYTES`].
+    /// When it goes beyond [`MAX_CHANGESET_BYTES`] or [`MAX_TITLE_BYTES`], or a commit is none.
     pub fn to_cbor(&self) -> Result<Vec<u8>, ChangeSetError> {
         let text = |map: &BTreeMap<String, String>| map.iter().map(|(k, v)| k.len() + v.len()).sum::<usize>();
         let bytes = self.diff.len() + text(&self.files) + text(&self.old_files);
@@ -99,6 +172,10 @@ impl ChangeSet {
             return Err(ChangeSetError::Title {
                 bytes: self.title.len(),
             });
+        }
+        if let Some(id) = [&self.base, &self.head].into_iter().flatten().find(|id| !is_commit(id)) {
+            let id = id.chars().take(80).collect();
+            return Err(ChangeSetError::Commit { id });
         }
         let out = minicbor::to_vec(self).map_err(|e| ChangeSetError::Malformed { why: e.to_string() })?;
         if out.len() > MAX_CHANGESET_BYTES {

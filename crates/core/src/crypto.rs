@@ -28,6 +28,10 @@ pub enum Context {
     Roster,
     /// A roster change, signed by members of the roster before.
     RosterChange,
+    /// What a thread is about (hash), for strangers: the digest of its diff, and its commits.
+    Subject,
+    /// What salts that hash (hash), from the salt of the text.
+    SubjectSalt,
     /// A node's endorsement of an agent key.
     Endorsement,
     /// An agent's word that a node hosts it.
@@ -61,6 +65,8 @@ impl Context {
             Context::Event => "bzzz/event/v1",
             Context::Roster => "bzzz/roster/v1",
             Context::RosterChange => "bzzz/roster-change/v1",
+            Context::Subject => "bzzz/subject/v1",
+            Context::SubjectSalt => "bzzz/subject-salt/v1",
             Context::Endorsement => "bzzz/endorsement/v1",
             Context::Agent => "bzzz/agent/v1",
             Context::Message => "bzzz/message/v1",

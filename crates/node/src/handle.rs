@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bzzz_core::body::{ThreadKind, Timing};
+use bzzz_core::blob::Blob;
+use bzzz_core::body::{Body, ThreadKind, Timing};
 use bzzz_core::certificate::{Certificate, GatherError};
 use bzzz_core::change::ChangeSet;
 use bzzz_core::crypto::{Hash, PublicKey};
@@ -330,9 +331,10 @@ impl Handle {
         let (Some(opening), Some(proposal)) = (opening, proposal) else {
             return Ok(None);
         };
+        let change = self.change_of(&id, &opening).await;
         let gathered = self
             .project(Some(id), move |p, _| {
-                Some(Certificate::gather(&p.state, &opening, &proposal))
+                Some(Certificate::gather(&p.state, &opening, &proposal, change.as_ref()))
             })
             .await?;
         Ok(gathered.and_then(|gathered| {
@@ -342,6 +344,14 @@ impl Handle {
             }
             gathered.ok()
         }))
+    }
+
+    /// The change that an event opens a review on, if its text is stored here.
+    async fn change_of(&self, project: &Hash, opening: &Event) -> Option<Blob> {
+        let Some(Body::ThreadOpened(opened)) = opening.body() else {
+            return None;
+        };
+        read_blob(&self.store, project, opened.subject?.hash).await
     }
 
     /// One event, if it is stored here.

@@ -287,6 +287,7 @@ impl Group {
                 final_ms: 12_000,
             },
             budget_microusd: 100_000,
+            digest: None,
         })
     }
 
@@ -365,6 +366,7 @@ impl Group {
                     veto: false,
                     task: Some(task.hash),
                     token: Some(1),
+                    partial: false,
                 };
                 let findings = Signed::new(&self.authors[who].agent, findings);
                 let body = Body::FindingsPosted(FindingsPosted { findings });

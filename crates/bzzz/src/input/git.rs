@@ -39,10 +39,27 @@ pub fn from_repository(repo: &Path, base: Option<&str>, head: Option<&str>) -> R
     let mut set = ChangeSet {
         diff: git.diff(&merge_base, &head, &title, &mut warnings)?,
         title,
+        base: Some(merge_base.clone()),
+        head: Some(head.clone()),
         ..ChangeSet::default()
     };
     git.whole_files(&merge_base, &head, &mut set, &mut warnings)?;
     Ok(Change { set, warnings })
+}
+
+/// The diff between two commits as a review of them reads it, and nothing beside it: what a certificate's digest is over.
+pub fn diff_between(repo: &Path, base: &str, head: &str) -> Result<String> {
+    let git = Git { repo };
+    git.check_repository()?;
+    let (base, head) = (git.commit(base)?, git.commit(head)?);
+    git.diff(&base, &head, &format!("{base}..{head}"), &mut Vec::new())
+}
+
+/// The full id of a revision.
+pub fn commit_of(repo: &Path, name: &str) -> Result<String> {
+    let git = Git { repo };
+    git.check_repository()?;
+    git.commit(name)
 }
 
 pub(super) struct Git<'a> {

@@ -6,6 +6,7 @@ use bzzz_core::body::{
     Seat, Signed, ThreadKind, ThreadOpened, Timing,
 };
 use bzzz_core::certificate::{CERTIFICATE_VERSION, Certificate};
+use bzzz_core::change::{ChangeSet, Subject};
 use bzzz_core::crypto::{Hash, Keypair};
 use bzzz_core::event::{Draft, Event};
 use bzzz_core::hlc::Hlc;
@@ -13,6 +14,17 @@ use bzzz_core::hlc::Hlc;
 use crate::support::Place;
 
 const SUBJECT: Hash = Hash([6; 32]);
+
+/// What was given as a diff.
+const DIFF: &str = "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-old\n+new\n";
+
+/// What the certificate says of it.
+fn subject() -> Subject {
+    let mut change = ChangeSet::from_diff("x", DIFF.as_bytes());
+    change.base = Some("1".repeat(40));
+    change.head = Some("2".repeat(40));
+    Subject::new(&[7; 16], &change)
+}
 
 /// A certificate for approval with these votes of the three agents, and the project's id.
 fn certificate(votes: [Choice; 3]) -> (Certificate, Hash) {
@@ -95,6 +107,7 @@ fn certificate(votes: [Choice; 3]) -> (Certificate, Hash) {
                 final_ms: 1,
             },
             budget_microusd: 0,
+            digest: Some(subject().hash()),
         }),
     );
     let thread = opening.hash();
@@ -128,6 +141,7 @@ fn certificate(votes: [Choice; 3]) -> (Certificate, Hash) {
         genesis: genesis.encode().into(),
         rosters: Vec::new(),
         opening: opening.encode().into(),
+        subject: Some(subject()),
         proposal: proposal.encode().into(),
         choice: Choice::Approve,
         votes: seats.iter().map(vote).collect(),
@@ -178,4 +192,57 @@ fn a_bad_certificate_is_status_5_and_says_why() {
     place
         .run(&["verify", &file, "--project", &"ab".repeat(32)])
         .fails(5, &["belongs to project"]);
+}
+
+#[test]
+fn a_certificate_is_held_against_the_diff_and_the_commit() {
+    let place = Place::new();
+    let (good, _) = certificate([Choice::Approve; 3]);
+    let file = place.file("c.pem", good.to_pem());
+    let (diff, head) = (place.file("x.diff", DIFF), "2".repeat(40));
+    let ran = place.run(&["verify", &file, "--diff", &diff, "--commit", &head[..12]]);
+    let out = &ran.ok().out;
+    let digest = subject().diff.to_string();
+    for words in [
+        "is the diff that was decided on",
+        "is the commit that",
+        digest.as_str(),
+        "opened 1970-01-01",
+    ] {
+        assert!(
+            out.split_whitespace().collect::<Vec<_>>().join(" ").contains(words),
+            "{words}: {out}"
+        );
+    }
+    let other = place.file("y.diff", DIFF.replace("new", "newer"));
+    let decided = format!("the decision is about the diff with {digest}");
+    place
+        .run(&["verify", &file, "--diff", &other])
+        .fails(5, &["could not find", &decided]);
+    place
+        .run(&["verify", &file, "--commit", &"3".repeat(40)])
+        .fails(5, &["the decided change leads to 2222"]);
+    place
+        .run(&["verify", &file, "--commit", "222"])
+        .fails(2, &["at least 12 digits"]);
+    place
+        .run(&["verify", &file, "--commit", "main"])
+        .fails(2, &["--repo PATH"]);
+    // Without its text the certificate holds, and is found to be about nothing that one has.
+    let mut mute = good.clone();
+    mute.subject = None;
+    let mute = place.file("mute.pem", mute.to_pem());
+    place.run(&["verify", &mute]).ok();
+    place
+        .run(&["verify", &mute, "--diff", &diff])
+        .fails(5, &["it shows no diff"]);
+    place
+        .run(&["verify", &mute, "--commit", &head])
+        .fails(5, &["it shows no commit"]);
+    let mut crooked = good;
+    crooked.subject.as_mut().expect("a subject").diff = Hash([1; 32]);
+    let crooked = place.file("crooked.pem", crooked.to_pem());
+    place
+        .run(&["verify", &crooked])
+        .fails(5, &["not the one that the thread was opened on"]);
 }

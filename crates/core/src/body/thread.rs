@@ -44,6 +44,10 @@ pub struct ThreadOpened {
     /// What the whole thread may spend, micro-dollars.
     #[n(6)]
     pub budget_microusd: u64,
+    /// The [`crate::change::Subject`] of a review, hashed: what a certificate shows of the change to strangers, who do not get the change
+    /// itself. Members check it against the change.
+    #[n(7)]
+    pub digest: Option<Hash>,
 }
 
 impl ThreadOpened {
@@ -59,6 +63,7 @@ impl ThreadOpened {
             && name_ok(&self.task)
             && self.roles.len() <= MAX_LIST
             && self.roles.iter().all(|r| name_ok(r))
+            && (self.kind == ThreadKind::Review && self.subject.is_some()) == self.digest.is_some()
     }
 }
 
@@ -200,6 +205,10 @@ pub struct Findings {
     /// The fencing token of its lease.
     #[n(6)]
     pub token: Option<u64>,
+    /// Whether the agent has read less of the change than its role asks: its analysers could not read all, and no model did. Its
+    /// findings stand; where they would approve, its vote is an abstention.
+    #[n(7)]
+    pub partial: bool,
 }
 
 impl Statement for Findings {

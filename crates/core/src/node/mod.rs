@@ -36,7 +36,7 @@ pub use io::{Command, CommandError, Delivery, Effect, Input, Loaded, Notice, Out
 pub use project::Project;
 pub use proposals::{FINDINGS_GRACE_MS, MAX_PROPOSALS, is_veto};
 pub use sync::MAX_TTL_MS;
-pub use turn::Turn;
+pub use turn::{MAX_TURN_FAILURES, Turn};
 
 use std::collections::BTreeMap;
 

@@ -46,8 +46,10 @@ pub struct Project {
     /// At the start: what the loaded events name, and who named it.
     pub(super) named: Vec<(Hash, PublicKey)>,
     pub(super) turns: BTreeMap<u64, Turn>,
+    /// Turns that broke down, by thread and agent, while the thread is open.
+    pub(super) failed_turns: BTreeMap<(Hash, String), u32>,
     pub(super) opinions: BTreeMap<(Hash, PublicKey), Choice>,
-    pub(super) subjects: BTreeMap<Hash, Arc<(ChangeSet, Change)>>,
+    pub(super) subjects: BTreeMap<Hash, Option<Arc<(ChangeSet, Change)>>>,
     pub(super) insights: BTreeMap<Hash, super::proposals::Insight>,
     pub(super) open_threads: BTreeSet<Hash>,
     pub(super) open_tasks: BTreeSet<Hash>,
@@ -88,6 +90,7 @@ impl Project {
             blobs: super::blobs::Cache::default(),
             named: Vec::new(),
             turns: BTreeMap::new(),
+            failed_turns: BTreeMap::new(),
             opinions: BTreeMap::new(),
             subjects: BTreeMap::new(),
             insights: BTreeMap::new(),

@@ -11,7 +11,7 @@ use super::{Ctx, Project};
 use crate::body::{
     Body, Escalated, MessageKind, REVIEW_OPTIONS, Reason, Roster, TaskAnnounced, ThreadKind, ThreadOpened,
 };
-use crate::change::ChangeSet;
+use crate::change::{ChangeSet, Subject};
 use crate::crypto::{self, Context, Hash, PublicKey};
 use crate::diff::Change;
 use crate::event::EventRef;
@@ -19,18 +19,22 @@ use crate::finding::Finding;
 use crate::state::{Meta, TaskStatus, ThreadStatus};
 
 impl Project {
-    /// The change under review, parsed once.
+    /// The change under review, parsed once. None while its text is not here, and for good when it is no change or another one than the
+    /// opening shows to strangers: nobody reviews what a certificate would not say.
     pub(super) fn subject(&mut self, ctx: &mut Ctx<'_>, thread: &Hash) -> Option<Arc<(ChangeSet, Change)>> {
         if let Some(known) = self.subjects.get(thread) {
-            return Some(known.clone());
+            return known.clone();
         }
-        let reference = self.state.threads.get(thread)?.opened.as_ref()?.1.subject?;
-        let bytes = self.need_blob(ctx, &reference)?.bytes.clone();
-        let set = ChangeSet::from_cbor(&bytes).ok()?;
-        let change = set.change().ok()?;
-        let parsed = Arc::new((set, change));
-        self.subjects.insert(*thread, parsed.clone());
-        Some(parsed)
+        let opened = &self.state.threads.get(thread)?.opened.as_ref()?.1;
+        let (reference, digest) = (opened.subject?, opened.digest);
+        let blob = self.need_blob(ctx, &reference)?;
+        let read = ChangeSet::from_cbor(&blob.bytes).ok().and_then(|set| {
+            let shown = Some(Subject::new(&blob.salt, &set).hash()) == digest;
+            let change = set.change().ok().filter(|_| shown)?;
+            Some(Arc::new((set, change)))
+        });
+        self.subjects.insert(*thread, read.clone());
+        read
     }
 
     /// Does what is missing in one open thread. Returns when to look again.
@@ -66,6 +70,7 @@ impl Project {
         self.insights.remove(id);
         self.ready_since.remove(id);
         self.opinions.retain(|(thread, _), _| thread != id);
+        self.failed_turns.retain(|(thread, _), _| thread != id);
         // A call that is under way will be charged, whoever still wants its answer.
         self.turns.retain(|_, t| t.thread != *id || t.is_asking());
         // Agents that were at work on it rest.
@@ -124,6 +129,14 @@ impl Project {
         own.any(|f| f.findings.by == *agent)
     }
 
+    /// Whether an agent of this node has said of itself that it did not read all that it should have.
+    pub(super) fn has_read_in_part(&self, id: &Hash, agent: &PublicKey) -> bool {
+        let findings = self.state.threads.get(id).into_iter().flat_map(|t| t.findings.values());
+        let own = findings.filter(|f| f.reference.feed.node == self.me.node && f.findings.by == *agent);
+        let mut parts = own.map(|f| f.findings.statement.partial).peekable();
+        parts.peek().is_some() && parts.all(|partial| partial)
+    }
+
     /// The tasks that a thread's home has announced in it, with their roles. Nobody else's are its work.
     fn tasks_of(&self, id: &Hash) -> Vec<(Hash, String)> {
         let thread = self.state.threads.get(id);
@@ -150,7 +163,7 @@ impl Project {
                     let holder = self.agents.values().find(|a| a.key.public() == lease.agent);
                     let able = holder.filter(|a| a.is_available(self) && !self.has_looked(id, &lease.agent));
                     let able = able.map(|a| a.spec.id.clone());
-                    if let Some(agent) = able.filter(|a| !self.has_turn(a, id)) {
+                    if let Some(agent) = able.filter(|a| !self.has_turn(a, id) && !self.has_given_up(a, id)) {
                         self.begin_turn(ctx, &agent, *id, Some((*task, lease.token)));
                     }
                     continue;
@@ -173,7 +186,7 @@ impl Project {
             let blind = of_role.filter(|a| a.is_available(self) && !self.has_looked(id, &a.key.public()));
             let blind: Vec<String> = blind.map(|a| a.spec.id.clone()).collect();
             for agent in blind {
-                if !self.has_turn(&agent, id) {
+                if !self.has_turn(&agent, id) && !self.has_given_up(&agent, id) {
                     self.begin_turn(ctx, &agent, *id, None);
                 }
             }

@@ -12,11 +12,10 @@ use crate::body::{
 use crate::codec;
 use crate::crypto::{Hash, PublicKey};
 use crate::event::EventRef;
-use crate::finding::{self, Finding, Severity};
+use crate::finding::{Finding, Severity};
 use crate::ledger::{Purpose, Reserve};
 use crate::plant;
 use crate::reading::{self, Reading};
-use crate::report::Verdict;
 use crate::state::ThreadStatus;
 use crate::wire::AgentStatus;
 
@@ -317,9 +316,7 @@ impl Project {
                 .iter()
                 .any(|f| f.severity == Severity::Critical && f.role == "security");
         // Who has not read enough, and has no model that did, does not vouch for the change. What it found stands all the same.
-        let withheld = opinion.is_none() && turn.reading.falls_short;
-        let harmless = finding::verdict_by_severity(&found) == Verdict::Approve;
-        let opinion = opinion.or((withheld && harmless).then_some(Choice::Abstain));
+        let partial = opinion.is_none() && turn.reading.falls_short;
         if let Some(opinion) = opinion {
             self.opinions.insert((turn.thread, key.public()), opinion);
         }
@@ -333,6 +330,7 @@ impl Project {
             veto,
             task: turn.task.map(|(t, _)| t),
             token: turn.task.map(|(_, token)| token),
+            partial,
         };
         let body = Body::FindingsPosted(FindingsPosted {
             findings: Signed::new(&key, statement),
@@ -340,7 +338,7 @@ impl Project {
         self.append(ctx, body, deps, vec![blob]);
         let note = summary(&found);
         self.say(ctx, &turn.agent, turn.thread, MessageKind::Evidence, &note);
-        if withheld {
+        if partial {
             let files = reading::named(&turn.reading.unread);
             let note = format!("I do not approve what I have not read: {files}.");
             self.say(ctx, &turn.agent, turn.thread, MessageKind::Note, &note);
@@ -363,11 +361,13 @@ impl Project {
         self.agent_rests(ctx, &turn.agent, turn.thread, true);
     }
 
-    /// A turn broke down: restart the agent; after too many failures give the task up.
+    /// A turn broke down: restart the agent; after too many failures on one thread give it up there, until the node starts anew.
     fn turn_failed(&mut self, ctx: &mut Ctx<'_>, turn: Turn, why: &str) {
-        let failures = self.agents.get(&turn.agent).map_or(0, |a| a.failures) + 1;
         self.agent_failed(ctx, &turn.agent, turn.thread);
-        if failures < MAX_TURN_FAILURES {
+        let place = (turn.thread, turn.agent.clone());
+        let failures = self.failed_turns.entry(place).or_default();
+        *failures += 1;
+        if *failures != MAX_TURN_FAILURES {
             return;
         }
         let why: String = why.chars().take(500).collect();
@@ -388,6 +388,12 @@ impl Project {
                 .map(|(m, _)| m.reference);
             self.append(ctx, body, deps.into_iter().collect(), vec![]);
         }
+    }
+
+    /// Whether an agent has failed so often on a thread that it does not try again.
+    pub(super) fn has_given_up(&self, agent: &str, thread: &Hash) -> bool {
+        let failures = self.failed_turns.get(&(*thread, agent.to_owned()));
+        failures.is_some_and(|n| *n >= MAX_TURN_FAILURES)
     }
 
     /// An agent says something in a thread.

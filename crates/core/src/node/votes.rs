@@ -214,7 +214,8 @@ impl Project {
             .commit
             .saturating_sub((phases.commit - meta.hlc.ms().min(phases.commit)) / 2);
         let blind = !self.has_looked(id, &voter.key);
-        if (!complete || blind) && ctx.now < patience {
+        let looks = blind && !self.has_given_up(&voter.id, id);
+        if (!complete || looks) && ctx.now < patience {
             return patience;
         }
         let own: Vec<Finding> = all
@@ -225,7 +226,10 @@ impl Project {
         let choice = match self.opinions.get(&(*id, voter.key)) {
             Some(opinion) => *opinion,
             None if blind => Choice::Abstain,
-            None => by_severity(&own),
+            None => match by_severity(&own) {
+                Choice::Approve if self.has_read_in_part(id, &voter.key) => Choice::Abstain,
+                choice => choice,
+            },
         };
         let commitment = self.reveal_of(ctx, proposal, voter, choice).commitment(&voter.key);
         let body = Committed {
@@ -304,7 +308,8 @@ impl Project {
             }
         }
         let united: Vec<Finding> = finding::unite(all).into_iter().map(|(f, _)| f).collect();
-        let opinion = self.opinions.get(&(*id, voter.key)).copied();
+        let partial = self.has_read_in_part(id, &voter.key).then_some(Choice::Abstain);
+        let opinion = self.opinions.get(&(*id, voter.key)).copied().or(partial);
         let rule = match plant::active("omitted_veto_accepted") && self.names_none(id, proposed) {
             true => Choice::Approve,
             false => by_severity(&united),
@@ -315,7 +320,7 @@ impl Project {
             _ => rule,
         };
         if choice == Choice::Approve && !self.has_looked(id, &voter.key) {
-            if ctx.now < phases.evidence {
+            if ctx.now < phases.evidence && !self.has_given_up(&voter.id, id) {
                 return phases.evidence;
             }
             // Who has not looked does not approve.

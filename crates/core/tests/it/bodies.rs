@@ -166,21 +166,27 @@ pub fn body(kind: u16, g: &mut Generator) -> Body {
             },
         }),
         11 => Body::AgentRetired(AgentRetired { agent: key(g) }),
-        20 => Body::ThreadOpened(ThreadOpened {
-            kind: *g.pick(&[ThreadKind::Discussion, ThreadKind::Review]),
-            task: name(g),
-            title: text(g),
-            subject: option(g, text),
-            roles: list(g, name),
-            timing: Timing {
-                findings_ms: g.integer(31),
-                commit_ms: g.integer(31),
-                reveal_ms: g.integer(31),
-                evidence_ms: g.integer(31),
-                final_ms: g.integer(31),
-            },
-            budget_microusd: g.integer(64),
-        }),
+        20 => {
+            let kind = *g.pick(&[ThreadKind::Discussion, ThreadKind::Review]);
+            let subject = option(g, text);
+            let digest = (kind == ThreadKind::Review && subject.is_some()).then(|| hash(g));
+            Body::ThreadOpened(ThreadOpened {
+                kind,
+                task: name(g),
+                title: text(g),
+                subject,
+                roles: list(g, name),
+                timing: Timing {
+                    findings_ms: g.integer(31),
+                    commit_ms: g.integer(31),
+                    reveal_ms: g.integer(31),
+                    evidence_ms: g.integer(31),
+                    final_ms: g.integer(31),
+                },
+                budget_microusd: g.integer(64),
+                digest,
+            })
+        }
         21 => Body::MessagePosted(MessagePosted {
             message: Signed::new(
                 &signer,
@@ -206,6 +212,7 @@ pub fn body(kind: u16, g: &mut Generator) -> Body {
                     veto: g.chance(50),
                     task: option(g, hash),
                     token: option(g, |g| g.integer(64)),
+                    partial: g.chance(50),
                 },
             ),
         }),
@@ -316,6 +323,7 @@ fn vote_body(kind: u16, g: &mut Generator, signer: &Keypair) -> Body {
                     veto: true,
                     task: None,
                     token: None,
+                    partial: false,
                 };
                 Signed::new(&agent, findings)
             };

@@ -2,6 +2,7 @@
 
 use bzzz_core::body::*;
 use bzzz_core::certificate::{CERTIFICATE_VERSION, Certificate, CertificateError, Receipt};
+use bzzz_core::change::{ChangeSet, Subject, diff_digest};
 use bzzz_core::codec;
 use bzzz_core::crypto::Hash;
 use bzzz_core::event::{Draft, Event};
@@ -50,7 +51,13 @@ pub fn decision() -> Decision {
         .collect();
     w.decide(1, &round, Choice::Approve, &votes);
     let state = w.state();
-    let mut certificate = Certificate::gather(&state, w.opening(thread), &round.proposal).expect("a decision");
+    let mut certificate = Certificate::gather(
+        &state,
+        w.opening(thread),
+        &round.proposal,
+        Some(&w.changed_line("change")),
+    )
+    .expect("a decision");
     for (i, spent_microusd) in [(0, 1_250), (2, 40)] {
         let receipt = Receipt {
             project: w.project(),
@@ -141,6 +148,7 @@ fn more_agents_on_a_node_give_it_no_more_weight() {
         genesis: wire(&w.genesis),
         rosters: vec![],
         opening: wire(w.opening(thread)),
+        subject: None,
         proposal: wire(&round.proposal),
         choice: Choice::Approve,
         votes: voters
@@ -516,7 +524,13 @@ fn an_equivocator_does_not_spoil_the_certificate() {
     votes.push(w.cast(FIVE[0], aside));
     w.decide(0, &round, Choice::Approve, &votes);
     let state = w.state();
-    let certificate = Certificate::gather(&state, w.opening(thread), &round.proposal).expect("a decision");
+    let certificate = Certificate::gather(
+        &state,
+        w.opening(thread),
+        &round.proposal,
+        Some(&w.changed_line("change")),
+    )
+    .expect("a decision");
     assert_eq!(certificate.verify(None).unwrap().weight, 3 * UNITS_PER_WEIGHT);
 }
 
@@ -530,7 +544,13 @@ fn one_node_or_no_model_is_a_report_and_not_a_consensus() {
         let vote = w.vote(&round, Choice::Approve);
         let votes: Vec<Event> = panel.iter().map(|v| w.cast(*v, vote.clone())).collect();
         w.decide(0, &round, Choice::Approve, &votes);
-        let certificate = Certificate::gather(&w.state(), w.opening(thread), &round.proposal).expect("a decision");
+        let certificate = Certificate::gather(
+            &w.state(),
+            w.opening(thread),
+            &round.proposal,
+            Some(&w.changed_line("change")),
+        )
+        .expect("a decision");
         assert_eq!(certificate.verify(None).unwrap().consensus, consensus);
     };
     check(&[(0, "a"), (1, "b")], &[("ann", 1, 1), ("bob", 1, 1)], true);
@@ -595,7 +615,7 @@ fn an_approval_hears_every_asked_role() {
         let said: Vec<FinalVote> = choices.iter().map(|c| w.vote(&round, *c)).collect();
         let votes: Vec<Event> = panel.iter().zip(&said).map(|(p, v)| w.cast(*p, v.clone())).collect();
         w.decide(0, &round, Approve, &votes);
-        let gathered = Certificate::gather(&w.state(), w.opening(thread), &round.proposal);
+        let gathered = Certificate::gather(&w.state(), w.opening(thread), &round.proposal, None);
         // What a liar would hand out, whatever the fold says.
         let mut votes: Vec<_> = panel
             .iter()
@@ -608,6 +628,7 @@ fn an_approval_hears_every_asked_role() {
             genesis: wire(&w.genesis),
             rosters: vec![],
             opening: wire(w.opening(thread)),
+            subject: None,
             proposal: wire(&round.proposal),
             choice: Approve,
             votes,
@@ -664,13 +685,49 @@ fn a_voter_without_a_seat_is_said_to_have_none() {
     let vote = w.vote(&round, Choice::Approve);
     let votes: Vec<Event> = panel.iter().map(|v| w.cast(*v, vote.clone())).collect();
     w.decide(0, &round, Choice::Approve, &votes);
-    let certificate = Certificate::gather(&w.state(), w.opening(thread), &round.proposal).expect("a decision");
+    let certificate = Certificate::gather(
+        &w.state(),
+        w.opening(thread),
+        &round.proposal,
+        Some(&w.changed_line("change")),
+    )
+    .expect("a decision");
     let voters = certificate.verify(None).unwrap().voters;
     let seats: Vec<_> = voters.iter().map(|v| (v.id.as_str(), v.seat, v.weight > 0)).collect();
     assert!(
         seats.contains(&("c", false, false)) && seats.contains(&("a", true, true)),
         "{seats:?}"
     );
+}
+
+#[test]
+fn it_shows_the_diff_and_the_commits_that_the_thread_was_opened_on() {
+    let d = decision();
+    let verified = d.certificate.verify(None).unwrap();
+    let blob = d.world.changed_line("change");
+    let set = ChangeSet::from_cbor(&blob.bytes).unwrap();
+    assert_eq!(verified.diff_sha256, Some(diff_digest(set.diff.as_bytes())));
+    assert_eq!((verified.base, verified.head), (set.base, set.head));
+    let with = |change: &dyn Fn(&mut Subject)| {
+        let mut c = d.certificate.clone();
+        change(c.subject.as_mut().expect("a subject"));
+        c.verify(None)
+    };
+    let another = |c: Result<_, CertificateError>| matches!(c, Err(CertificateError::Subject(_)));
+    assert!(another(with(&|s| s.diff = diff_digest(b"another"))));
+    assert!(another(with(&|s| s.head = Some("3".repeat(40)))));
+    assert!(another(with(&|s| s.base = None)));
+    assert!(another(with(&|s| s.salt[0] ^= 1)));
+    // Where the text is gone, the decision holds, and nothing is shown.
+    let mut c = d.certificate.clone();
+    c.subject = None;
+    let verified = c.verify(None).unwrap();
+    assert_eq!((verified.diff_sha256, verified.head), (None, None));
+    // A text that is not the thread's is not shown.
+    let (state, w) = (d.world.state(), &d.world);
+    let other = w.changed_line("another");
+    let gathered = Certificate::gather(&state, w.opening(d.round.thread), &d.round.proposal, Some(&other));
+    assert_eq!(gathered.unwrap().subject, None);
 }
 
 proptest! {

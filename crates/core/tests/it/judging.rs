@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bzzz_core::blob::{Blob, BlobRef};
 use bzzz_core::body::*;
-use bzzz_core::change::ChangeSet;
+use bzzz_core::change::{ChangeSet, Subject};
 use bzzz_core::codec;
 use bzzz_core::crypto::{Hash, Keypair};
 use bzzz_core::event::{Event, EventRef};
@@ -62,6 +62,11 @@ fn critical(quote: &str) -> Finding {
 
 impl Bench {
     fn new() -> Bench {
+        Bench::showing(DIFF)
+    }
+
+    /// A bench whose review shows this diff to strangers.
+    fn showing(shown: &str) -> Bench {
         let w = World::new(&[("ann", 1, 1), ("bob", 1, 1), ("cat", 1, 1)], 1, Authority::Home);
         let agent = AgentSpec {
             id: OUR_AGENT.into(),
@@ -99,8 +104,8 @@ impl Bench {
             let endorsement = bench.w.endorsement(member, id, None);
             bench.say(member, Body::AgentEndorsed(AgentEndorsed { endorsement }), vec![]);
         }
-        let change = ChangeSet::from_diff("x", DIFF.as_bytes()).to_cbor().expect("a change");
-        let blob = Blob::new(&[1; 32], change);
+        let change = ChangeSet::from_diff("x", DIFF.as_bytes());
+        let blob = Blob::new(&[1; 32], change.to_cbor().expect("a change"));
         bench.subject = blob.hash();
         let opened = ThreadOpened {
             kind: ThreadKind::Review,
@@ -116,6 +121,7 @@ impl Bench {
                 final_ms: PHASE_MS,
             },
             budget_microusd: 0,
+            digest: Some(Subject::new(&blob.salt, &ChangeSet::from_diff("x", shown.as_bytes())).hash()),
         };
         bench.thread = bench.say(LIAR, Body::ThreadOpened(opened), vec![blob]).hash();
         bench
@@ -199,6 +205,7 @@ impl Bench {
             veto,
             task: None,
             token: None,
+            partial: false,
         };
         let findings = Signed::new(&self.w.agent(voter.0, voter.1), findings);
         let body = Body::FindingsPosted(FindingsPosted {
@@ -596,4 +603,17 @@ fn what_people_decided_is_not_turned_over_by_a_vote_that_was_held_back() {
     let ours = bench.our_vote(proposal).expect("our vote");
     bench.decide(LIAR, proposal, Choice::Approve, vec![guards, liars, ours]);
     assert_eq!(bench.status(), answered);
+}
+
+#[test]
+fn a_review_that_shows_strangers_another_diff_is_not_joined() {
+    let mut honest = Bench::showing(DIFF);
+    honest.pass(FINDINGS_MS);
+    assert_eq!(honest.looks, 1);
+    let mut crooked = Bench::showing(&DIFF.replace("@@ -1", "@@ -2"));
+    crooked.pass(FINDINGS_MS);
+    assert_eq!(crooked.looks, 0, "its agent does not look");
+    let posted = |b: &Bench| b.written.iter().any(|(_, b)| matches!(b, Body::FindingsPosted(_)));
+    assert!(posted(&honest) && !posted(&crooked));
+    assert!(crooked.own_proposals().is_empty(), "and nothing is put to the vote");
 }

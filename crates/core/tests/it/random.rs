@@ -155,7 +155,7 @@ fn random_body(kind: u16, w: &World, by: usize, made: &Made, g: &mut Generator) 
     } else {
         *g.pick(&made.tasks)
     };
-    let token = g.below(4) as u64;
+    let token = if g.chance(60) { 1 } else { g.below(4) as u64 };
     let owner = w.members[g.below(4)].feed();
     let mut body = bodies::body(kind, g);
     match &mut body {
@@ -273,6 +273,7 @@ fn veto(w: &World, thread: Hash, agent: &Keypair) -> Signed<Findings> {
         veto: true,
         task: None,
         token: None,
+        partial: false,
     };
     Signed::new(agent, findings)
 }

@@ -77,9 +77,7 @@ impl Asked {
     /// The second member opens a thread with a change of this length, whose text is not there.
     fn names_change(&mut self, bytes: usize) -> Blob {
         let text = "x".repeat(bytes);
-        let secret = self.world.members[0].key.derive("salt", text.as_bytes());
-        let blob = Blob::new(&secret, text.clone().into_bytes());
-        assert_eq!(self.world.text(&text), blob.reference());
+        let blob = self.world.changed_line(&text);
         let event = self.world.thread_about(1, &text);
         let (project, events) = (self.world.project(), vec![event.encode().into()]);
         let blobs = vec![];

@@ -6,7 +6,9 @@ use bzzz_core::change::ChangeSet;
 use bzzz_core::crypto::{Hash, Keypair};
 use bzzz_core::finding::{Finding, Severity};
 use bzzz_core::ledger::Limits;
-use bzzz_core::node::{Admit, AgentSpec, Command, Effect, Input, ModelSpec, Node, NodeConfig, Outcome, Pace};
+use bzzz_core::node::{
+    Admit, AgentSpec, Command, Effect, Input, MAX_TURN_FAILURES, ModelSpec, Node, NodeConfig, Outcome, Pace,
+};
 use bzzz_core::reading::{Reading, Unread};
 
 use crate::world::START_MS;
@@ -345,4 +347,32 @@ fn what_was_found_outweighs_what_was_not_read() {
 fn a_model_that_has_read_the_change_speaks_for_its_agent() {
     let (choice, solo) = first_vote(true, vec![], unread());
     assert_eq!((choice, solo.says_unread()), (Choice::Approve, false));
+}
+
+#[test]
+fn an_agent_that_fails_again_and_again_says_so_once_and_stops() {
+    let (mut solo, _, first) = Solo::analysing(false);
+    let mut ask = Some(first);
+    let mut turns = 0;
+    for _ in 0..400 {
+        if let Some(ask) = ask.take() {
+            turns += 1;
+            let result = Err("the parser broke down".into());
+            let reading = Reading::default();
+            solo.feed(Input::Analysed { ask, result, reading });
+        }
+        solo.now += 50;
+        solo.feed(Input::Wake);
+        ask = solo.analyse.take();
+    }
+    assert_eq!(turns, MAX_TURN_FAILURES, "tried until it is given up");
+    let note = "I could not review this change: the parser broke down";
+    assert_eq!(solo.said.iter().filter(|text| *text == note).count(), 1);
+    let given_up = |b: &&Body| matches!(b, Body::TaskCompleted(done) if !done.ok);
+    assert_eq!(solo.written.iter().filter(given_up).count(), 1);
+    // Nobody has looked, so a person is asked.
+    solo.until("a person is asked", |s| {
+        s.written.iter().any(|b| matches!(b, Body::Escalated(_)))
+    });
+    assert!(!solo.has_posted());
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use bzzz_core::blob::Blob;
 use bzzz_core::body::*;
+use bzzz_core::change::{ChangeSet, Subject};
 use bzzz_core::codec;
 use bzzz_core::crypto::{self, Context, Hash, Keypair};
 use bzzz_core::event::{Draft, Event, FeedId};
@@ -83,10 +84,12 @@ fn events() -> Vec<Value> {
 }
 
 fn signatures() -> Vec<Value> {
-    const ALL: [Context; 15] = [
+    const ALL: [Context; 17] = [
         Context::Event,
         Context::Roster,
         Context::RosterChange,
+        Context::Subject,
+        Context::SubjectSalt,
         Context::Endorsement,
         Context::Agent,
         Context::Message,
@@ -134,6 +137,30 @@ fn roster() -> Value {
         "change_statement": hex(&codec::encode(&RosterStatement { project: Hash([0xAA; 32]), roster: roster.hash() })),
         "change_signature_by_seed_01": hex(&roster.sign(&w.members[0].key, Hash([0xAA; 32])).0),
     })
+}
+
+/// What a certificate shows of a change, with the commits and without them.
+fn subjects() -> Vec<Value> {
+    let salt = [0x5A; 16];
+    let diff = "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-old\n+new\n";
+    let alone = ChangeSet::from_diff("x", diff.as_bytes());
+    let between = ChangeSet {
+        base: Some("1".repeat(40)),
+        head: Some("2".repeat(64)),
+        ..alone.clone()
+    };
+    let shown = [alone, between].map(|set| {
+        let subject = Subject::new(&salt, &set);
+        json!({
+            "blob_salt": hex(&salt),
+            "diff_text": diff,
+            "change": hex(&set.to_cbor().expect("a change")),
+            "subject": hex(&codec::encode(&subject)),
+            "diagnostic": diagnostic(&codec::encode(&subject)),
+            "hash": subject.hash(),
+        })
+    });
+    shown.into()
 }
 
 /// One message of each kind between nodes.
@@ -289,6 +316,7 @@ fn vectors() -> Value {
             "agent": agent, "reveal": hex(&codec::encode(&reveal)), "commitment": reveal.commitment(&agent),
         },
         "roster": roster(),
+        "subjects": subjects(),
         "events": events(),
         "messages": messages(),
         "heads": heads(),

@@ -54,7 +54,7 @@ impl World {
         panel.sort_by_key(|s| s.statement.agent);
         let proposed = Proposed {
             thread,
-            subject: self.text("change").hash,
+            subject: self.changed_line("change").hash(),
             roster: self.roster().hash(),
             panel,
             findings,
@@ -288,6 +288,7 @@ impl World {
             veto: true,
             task: None,
             token: None,
+            partial: false,
         };
         Signed::new(&self.agent(voter.0, voter.1), findings)
     }

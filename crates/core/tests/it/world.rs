@@ -2,6 +2,7 @@
 
 use bzzz_core::blob::{Blob, BlobRef};
 use bzzz_core::body::*;
+use bzzz_core::change::{ChangeSet, Subject};
 use bzzz_core::crypto::{Hash, Keypair, PublicKey};
 use bzzz_core::event::{Draft, Event, EventRef, FeedId};
 use bzzz_core::feed::{Feeds, Offer};
@@ -240,6 +241,16 @@ impl World {
         Blob::new(&secret, text.as_bytes().to_vec()).reference()
     }
 
+    /// The text of a change that adds this line, between two commits.
+    pub fn changed_line(&self, line: &str) -> Blob {
+        let diff = format!("--- a/x\n+++ b/x\n@@ -1 +1 @@\n-old\n+{line}\n");
+        let mut set = ChangeSet::from_diff("main...work", diff.as_bytes());
+        set.base = Some("1".repeat(40));
+        set.head = Some("2".repeat(40));
+        let secret = self.members[0].key.derive("salt", line.as_bytes());
+        Blob::new(&secret, set.to_cbor().expect("a change"))
+    }
+
     pub fn thread(&mut self, home: usize) -> Hash {
         self.thread_asking(home, &[])
     }
@@ -255,12 +266,13 @@ impl World {
     }
 
     fn thread_with(&mut self, home: usize, roles: &[&str], change: &str) -> Event {
-        let (title, subject) = (self.text("title"), Some(self.text(change)));
+        let (title, change) = (self.text("title"), self.changed_line(change));
+        let set = ChangeSet::from_cbor(&change.bytes).expect("a change");
         let body = ThreadOpened {
             kind: ThreadKind::Review,
             task: "review".into(),
             title,
-            subject,
+            subject: Some(change.reference()),
             roles: roles.iter().map(|r| (*r).to_owned()).collect(),
             timing: Timing {
                 findings_ms: 1_000,
@@ -270,6 +282,7 @@ impl World {
                 final_ms: 1_000,
             },
             budget_microusd: 0,
+            digest: Some(Subject::new(&change.salt, &set).hash()),
         };
         self.append(home, Body::ThreadOpened(body))
     }

@@ -3,6 +3,7 @@
 use super::{CommandError, Ctx, Outcome, Project, Result, Thing, check_name, check_text, conflict, not_found};
 use crate::blob::MAX_BLOB_BYTES;
 use crate::body::*;
+use crate::change::{ChangeSet, Subject};
 use crate::crypto::{Hash, PublicKey};
 use crate::event::EventRef;
 use crate::state::ThreadStatus;
@@ -31,6 +32,7 @@ impl Project {
         }
         let (title_blob, title) = self.text_blob(ctx, title);
         let mut blobs = vec![title_blob];
+        let mut digest = None;
         let subject = match subject {
             Some(bytes) if bytes.len() > MAX_BLOB_BYTES => {
                 return Err(CommandError::Invalid(format!(
@@ -40,6 +42,10 @@ impl Project {
             }
             Some(bytes) => {
                 let (blob, reference) = self.new_blob(ctx, bytes);
+                if kind == ThreadKind::Review {
+                    let set = ChangeSet::from_cbor(&blob.bytes).map_err(|e| CommandError::Invalid(e.to_string()))?;
+                    digest = Some(Subject::new(&blob.salt, &set).hash());
+                }
                 blobs.push(blob);
                 Some(reference)
             }
@@ -53,6 +59,7 @@ impl Project {
             roles,
             timing,
             budget_microusd,
+            digest,
         });
         Ok(Outcome::Event(self.append_asked(ctx, body, vec![], blobs)?))
     }

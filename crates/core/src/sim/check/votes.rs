@@ -155,7 +155,9 @@ impl World {
                 problems.push(format!("the opening of thread {} is not on the disk", id.short()));
                 continue;
             };
-            match Certificate::gather(&p.state, opening, event)
+            let subject = p.state.threads[id].opened.as_ref().and_then(|(_, o)| o.subject);
+            let change = subject.and_then(|subject| disk.blob(project, subject.hash));
+            match Certificate::gather(&p.state, opening, event, change.map(|blob| &**blob))
                 .map(|c| Certificate::from_pem(&c.to_pem()).and_then(|c| c.verify(Some(project))))
             {
                 Ok(Ok(verified)) if verified.choice == choice => {}

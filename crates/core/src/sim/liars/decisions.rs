@@ -300,6 +300,7 @@ fn hollow(p: &Project, thread: Hash, salt: &[u8; 32]) -> (Findings, Blob) {
         veto: true,
         task: None,
         token: None,
+        partial: false,
     };
     (findings, blob)
 }

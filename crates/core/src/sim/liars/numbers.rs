@@ -72,6 +72,7 @@ fn endless_thread(liar: &mut Liar<'_>) -> Option<Said> {
             final_ms: long,
         },
         budget_microusd: long,
+        digest: Some(title.reference().hash),
     };
     Some(Said::EventWith(Body::ThreadOpened(opened), vec![title]))
 }

@@ -109,6 +109,7 @@ fn veto(liar: &mut Liar<'_>) -> Option<Said> {
         veto: true,
         task: None,
         token: None,
+        partial: false,
     };
     Some(Said::Event(Body::FindingsPosted(FindingsPosted {
         findings: Signed::new(&key, findings),
