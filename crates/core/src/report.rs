@@ -73,6 +73,15 @@ pub struct Subject {
     pub added: u32,
     /// Removed lines.
     pub removed: u32,
+    /// SHA-256 of the diff, hex: the certificate shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diff_sha256: Option<String>,
+    /// The commit that the diff starts from, where it was read from a repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
+    /// The commit that it leads to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<String>,
 }
 
 /// The outcome of a review.

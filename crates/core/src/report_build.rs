@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::body::{Body, Choice, MessageKind, Reason, SECURITY};
-use crate::change::ChangeSet;
+use crate::change::{ChangeSet, diff_digest};
 use crate::crypto::{Hash, PublicKey};
 use crate::finding::{self, Finding};
 use crate::node::Project;
@@ -151,6 +151,9 @@ pub fn build(project: &Project, thread: &Hash, blobs: &BTreeMap<Hash, Vec<u8>>, 
             files: change.as_ref().map_or(0, |c| c.files.len() as u32),
             added: stats.as_ref().map_or(0, |s| s.added),
             removed: stats.as_ref().map_or(0, |s| s.removed),
+            diff_sha256: set.as_ref().map(|s| diff_digest(s.diff.as_bytes()).to_string()),
+            base: set.as_ref().and_then(|s| s.base.clone()),
+            head: set.as_ref().and_then(|s| s.head.clone()),
         },
         verdict,
         basis,

@@ -27,6 +27,9 @@ pub fn rich() -> Report {
             files: 3,
             added: 120,
             removed: 14,
+            diff_sha256: Some("d1ff".repeat(16)),
+            base: Some("ba5e".repeat(10)),
+            head: Some("4ead".repeat(10)),
         },
         verdict: Verdict::RequestChanges,
         basis: Basis::SeverityRule,
@@ -296,6 +299,7 @@ pub fn hostile() -> Report {
     report.thread = evil.into();
     report.project = evil.into();
     report.subject.hash = evil.into();
+    report.subject.head = Some(evil.into());
     report
 }
 

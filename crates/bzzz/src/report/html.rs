@@ -284,6 +284,9 @@ fn foot(out: &mut String, report: &Report) {
     pair(out, "Thread", &format!("<code>{}</code>", line(&report.thread)));
     pair(out, "Project", &format!("<code>{}</code>", line(&report.project)));
     pair(out, "Subject", &format!("<code>{}</code>", line(&report.subject.hash)));
+    for (name, value) in words::identity(report) {
+        pair(out, &esc(&capital(name)), &format!("<code>{}</code>", line(&value)));
+    }
     if let Some(path) = &report.certificate {
         pair(out, "Certificate", &format!("<code>{}</code>", line(path)));
         pair(

@@ -192,6 +192,9 @@ fn foot(out: &mut String, report: &Report) {
         words::duration(report.time_ms),
         code(&report.thread)
     ));
+    for (name, value) in words::identity(report) {
+        out.push_str(&format!("\n{} {}\n", capital(name), code(&value)));
+    }
     if let Some(path) = &report.certificate {
         out.push_str(&format!(
             "\nCertificate {}; check it with {}\n",

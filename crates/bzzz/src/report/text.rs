@@ -278,6 +278,9 @@ impl Page {
         self.field(0, "cost:", Ink::Faint, &words::cost(report));
         self.field(0, "time:", Ink::Faint, &words::duration(report.time_ms));
         self.field(0, "thread:", Ink::Faint, &clean::line(&report.thread));
+        for (name, value) in words::identity(report) {
+            self.field(0, &format!("{name}:"), Ink::Faint, &clean::line(&value));
+        }
         if let Some(path) = &report.certificate {
             self.command(0, "certificate:", path);
             self.command(0, "check it with:", &words::verify_command(path));

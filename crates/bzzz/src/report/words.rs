@@ -122,6 +122,18 @@ pub fn vote(line: &VoteLine) -> String {
     }
 }
 
+/// What tells the change to somebody who does not have the record: the digest of its diff, and its commits where they are known.
+pub fn identity(report: &Report) -> Vec<(&'static str, String)> {
+    let subject = &report.subject;
+    let digest = subject
+        .diff_sha256
+        .iter()
+        .map(|digest| ("diff's SHA-256", digest.clone()));
+    let base = subject.base.iter().map(|base| ("base commit", base.clone()));
+    let head = subject.head.iter().map(|head| ("head commit", head.clone()));
+    digest.chain(base).chain(head).collect()
+}
+
 /// `0.8 s`, `2 min 5 s`.
 pub fn duration(ms: u64) -> String {
     match ms {

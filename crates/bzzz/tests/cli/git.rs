@@ -111,3 +111,40 @@ fn a_strange_repository_runs_nothing() {
             .is_some_and(|diff| diff.contains("+a = 2"))
     );
 }
+
+#[test]
+fn a_certificate_names_commits_and_is_held_against_their_repository() {
+    let place = Place::new();
+    let repo = repository(&place);
+    let data = place.path("data").display().to_string();
+    let review = [
+        "review",
+        "--repo",
+        "repo",
+        "--base",
+        "main",
+        "--data",
+        &data,
+        "--certificate",
+        "c.pem",
+        "--json",
+    ];
+    let report = place.run(&review).json();
+    let rev = |name: &str| git(&repo, &["rev-parse", name]);
+    assert_eq!(report["subject"]["base"], rev("main"));
+    assert_eq!(report["subject"]["head"], rev("work"));
+    let ran = place.run(&["verify", "c.pem", "--repo", "repo", "--commit", "work", "--json"]);
+    assert_eq!(
+        ran.ok().json()["verified"]["diff_sha256"],
+        report["subject"]["diff_sha256"]
+    );
+    place
+        .run(&["verify", "c.pem", "--repo", "repo", "--commit", "main"])
+        .fails(5, &["leads to"]);
+    // A repository that lacks the commits says so.
+    std::fs::create_dir(place.path("empty")).expect("a folder");
+    git(&place.path("empty"), &["init", "-q"]);
+    place
+        .run(&["verify", "c.pem", "--repo", "empty"])
+        .fails(2, &["could not find the revision"]);
+}

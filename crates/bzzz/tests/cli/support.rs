@@ -130,8 +130,8 @@ impl Ran {
 /// A good diff.
 pub const DIFF: &str = "diff --git a/x.py b/x.py\n--- a/x.py\n+++ b/x.py\n@@ -1,2 +1,2 @@\n a = 1\n-b = 2\n+b = 3\n";
 
-/// Runs git in `folder` and checks that it worked.
-pub fn git(folder: &Path, args: &[&str]) {
+/// Runs git in `folder` and checks that it worked. What it printed, without the last line feed.
+pub fn git(folder: &Path, args: &[&str]) -> String {
     let output = Command::new("git")
         .arg("-C")
         .arg(folder)
@@ -155,4 +155,5 @@ pub fn git(folder: &Path, args: &[&str]) {
         "git {args:?}: {}",
         String::from_utf8_lossy(&output.stderr)
     );
+    String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
 }
