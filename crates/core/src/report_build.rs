@@ -276,7 +276,7 @@ fn votes(
             Some(Choice::Approve) => tally.approve += weight,
             Some(Choice::RequestChanges) => tally.request_changes += weight,
             Some(Choice::Abstain) => tally.abstain += weight,
-            None => {}
+            None => tally.silent += weight,
         }
         if choice.is_some() {
             nodes.insert(seat.by);
@@ -293,7 +293,10 @@ fn votes(
             reason: last.and_then(|f| f.reason).map(|r| text(&r.hash)).unwrap_or_default(),
         });
     }
-    tally.silent = total.saturating_sub(tally.approve + tally.request_changes + tally.abstain);
+    // Not the rest of the total: what is lost in rounding down a node's weight over its agents is nobody's silence.
+    let heard: BTreeSet<PublicKey> = proposed.panel.iter().map(|seat| seat.by).collect();
+    let absent = roster.weights().into_iter().filter(|(node, _)| !heard.contains(node));
+    tally.silent += absent.map(|(_, weight)| weight).sum::<u64>();
     tally.nodes = nodes.len() as u32;
     tally.owners = owners.len() as u32;
     tally.model_families = families.len() as u32;

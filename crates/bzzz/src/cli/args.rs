@@ -10,7 +10,7 @@ use super::{
 
 /// A peer-to-peer network in which agents review, discuss, vote and decide
 #[derive(Debug, Parser)]
-#[command(name = "bzzz", version, after_help = exit::table(), max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "bzzz", version, after_help = exit::table(), max_term_width = 100)]
 pub struct Cli {
     /// Flags of all commands.
     #[command(flatten)]

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use super::find::NODE_FILE;
 use super::wire::Status;
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Explain, Explained, Result, fail_because, from_sentence};
+use crate::cli::failure::{Explain, Explained, Result, from_sentence};
 use crate::settings::{Settings, node as convert};
 use crate::web;
 
@@ -97,17 +97,6 @@ impl Embedded {
     /// Starts a node with `settings`; `brief` says that it lives no longer than the command's own work.
     pub fn start(settings: &Settings, brief: bool) -> Result<Self> {
         let attempt = format!("could not start a node on {}", settings.data.display());
-        if !settings.http_listen.ip().is_loopback() {
-            return Err(fail_because(
-                Exit::Usage,
-                attempt,
-                format!(
-                    "http.listen is {}, which other machines can reach, and this build has no keys to tell them apart",
-                    settings.http_listen
-                ),
-                Some("listen on 127.0.0.1, and reach it from elsewhere through an SSH tunnel"),
-            ));
-        }
         let wanted = convert::node_settings(settings)?;
         let in_memory = wanted.data.is_none();
         let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::wire::Fault;
 use crate::cli::exit::{self, Exit};
 use crate::cli::failure::{Explain, Explained, fail_because};
+use crate::term::clean;
 
 /// Like the one of the commands; a second parameter names another error.
 type Result<T, E = anyhow::Error> = std::result::Result<T, E>;
@@ -18,7 +19,9 @@ pub type Stream = Box<dyn Read + Send>;
 /// Time to connect; a node is near.
 const CONNECT: Duration = Duration::from_secs(5);
 /// Time for the first byte of an answer to a quick question.
-const QUICK: Duration = Duration::from_secs(60);
+const QUICK: Duration = Duration::from_secs(30);
+/// After this a person at a terminal is told what is waited for.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// The same, to find out whether a node is there.
 const PROBE: Duration = Duration::from_secs(10);
 /// Longest answer that is read at once, bytes. Streams are not bound by it.
@@ -75,13 +78,17 @@ impl Http {
         for (name, value) in query {
             request = request.query(name, value);
         }
-        let response = request.call().map_err(|error| self.unreachable(&error, attempt))?;
-        self.answer(response, attempt)
+        let waiting = Waiting::begin(&self.base);
+        let response = request.call();
+        drop(waiting);
+        self.answer(response.map_err(|error| self.unreachable(&error, attempt))?, attempt)
     }
 
     /// `GET /v1/{path}` with little patience.
     pub fn probe(&self, path: &str, attempt: &str) -> Result<Value> {
+        let waiting = Waiting::begin(&self.base);
         let response = agent(Some(PROBE)).get(self.url(path)).call();
+        drop(waiting);
         self.answer(response.map_err(|error| self.unreachable(&error, attempt))?, attempt)
     }
 
@@ -99,13 +106,18 @@ impl Http {
 
     /// `POST /v1/{path}` whose answer is a stream.
     pub fn post_stream(&self, path: &str, body: &impl Serialize, attempt: &str) -> Result<Stream, Unanswered> {
+        let waiting = Waiting::begin(&self.base);
         let response = self.quick.post(self.url(path)).send_json(body);
+        drop(waiting);
         self.stream(response, attempt)
     }
 
     /// `GET /v1/{path}` whose answer is a stream.
     pub fn get_stream(&self, path: &str, attempt: &str) -> Result<Stream, Unanswered> {
-        self.stream(self.quick.get(self.url(path)).call(), attempt)
+        let waiting = Waiting::begin(&self.base);
+        let response = self.quick.get(self.url(path)).call();
+        drop(waiting);
+        self.stream(response, attempt)
     }
 
     fn stream(
@@ -136,10 +148,10 @@ impl Http {
         body: &impl Serialize,
         attempt: &str,
     ) -> Result<ureq::http::Response<ureq::Body>> {
-        agent
-            .post(self.url(path))
-            .send_json(body)
-            .map_err(|error| self.unreachable(&error, attempt))
+        let waiting = Waiting::begin(&self.base);
+        let response = agent.post(self.url(path)).send_json(body);
+        drop(waiting);
+        response.map_err(|error| self.unreachable(&error, attempt))
     }
 
     fn url(&self, path: &str) -> String {
@@ -171,6 +183,16 @@ impl Http {
     }
 
     fn unreachable(&self, error: &ureq::Error, attempt: &str) -> anyhow::Error {
+        if matches!(error, ureq::Error::Timeout(ureq::Timeout::RecvResponse)) {
+            return fail_because(
+                Exit::Node,
+                attempt,
+                format!("{} took the question and did not answer in time ({error})", self.base),
+                Some(
+                    "the node is stopped, hangs, or is very busy: see its log; or something else listens on that port",
+                ),
+            );
+        }
         fail_because(
             Exit::Node,
             attempt,
@@ -202,6 +224,28 @@ impl Http {
             kind: Some(Exit::Node.word().to_owned()),
             ..Fault::default()
         })
+    }
+}
+
+/// Tells a person at a terminal, once, that an answer is waited for.
+struct Waiting {
+    _over: std::sync::mpsc::Sender<()>,
+}
+
+impl Waiting {
+    fn begin(base: &str) -> Option<Waiting> {
+        use std::io::IsTerminal;
+        if !std::io::stderr().is_terminal() {
+            return None;
+        }
+        let (over, wait) = std::sync::mpsc::channel();
+        let base = clean::line(base);
+        std::thread::spawn(move || {
+            if wait.recv_timeout(PATIENCE) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+                eprintln!("waiting for {base} to answer");
+            }
+        });
+        Some(Waiting { _over: over })
     }
 }
 

@@ -179,12 +179,15 @@ impl Layers {
             && super::check::socket(value.text()).is_ok_and(|address| !address.ip().is_loopback())
         {
             self.problems.push(
-                Problem::warning(
+                Problem::error(
                     source.clone(),
                     "http.listen",
-                    "the API has no access keys in this build, and anybody who reaches this address can use it",
+                    format!(
+                        "{} can be reached from other machines, and this build has no keys to tell who asks",
+                        value.text()
+                    ),
                 )
-                .hint("listen on 127.0.0.1, or put the port behind a firewall"),
+                .hint("listen on 127.0.0.1, and reach it from elsewhere through an SSH tunnel"),
             );
         }
         let mut ids = std::collections::BTreeSet::new();

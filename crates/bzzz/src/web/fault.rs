@@ -85,15 +85,15 @@ pub fn where_to_look(what: Thing) -> &'static str {
     }
 }
 
+/// What to do about a node that has no seat yet. It may also never have reached a member.
+const WAITS: &str = "on a member, `bzzz admit` lists the nodes that wait for a seat; if this one is not there, it has reached no member: check its --peer addresses, \
+                     and its log";
+
 impl From<NodeError> for Refusal {
     fn from(error: NodeError) -> Self {
         let (status, exit, hint) = match &error {
             NodeError::Command(why) => command(why),
-            NodeError::NoProject => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                Exit::Node,
-                "on a member, `bzzz admit` lists the nodes that wait for a seat",
-            ),
+            NodeError::NoProject => (StatusCode::SERVICE_UNAVAILABLE, Exit::Node, WAITS),
             NodeError::Store(e) if matches!(**e, StoreError::Exists { .. } | StoreError::Invalid { .. }) => {
                 (StatusCode::CONFLICT, Exit::Local, "name another file or folder")
             }
@@ -136,11 +136,7 @@ fn command(why: &CommandError) -> (StatusCode, Exit, &'static str) {
             Exit::No,
             "look at how it stands now, and ask again if it is still wanted",
         ),
-        CommandError::NotMember => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            Exit::Node,
-            "on a member, `bzzz admit` lists the nodes that wait for a seat",
-        ),
+        CommandError::NotMember => (StatusCode::SERVICE_UNAVAILABLE, Exit::Node, WAITS),
         CommandError::Draining => (
             StatusCode::SERVICE_UNAVAILABLE,
             Exit::Node,
