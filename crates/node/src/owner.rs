@@ -410,7 +410,7 @@ impl Owner {
             }
         }
         let mut node = boot::load(&self.store, self.config.clone()).await?;
-        node.ask_after(&self.node);
+        node.take_over(&self.node);
         self.node = node;
         let rebuilt = projections::compare(&self.store, &self.node).await?;
         self.inputs.clear();

@@ -80,6 +80,24 @@ impl Project {
         self.dirty = true;
     }
 
+    /// Hosts an agent that people have put into a state which only they end, or into none.
+    pub(super) fn host_again(&mut self, ctx: &Ctx<'_>, spec: AgentSpec, held: Option<AgentStatus>) {
+        let id = spec.id.clone();
+        self.host(ctx, spec);
+        if let (Some(agent), Some(status)) = (self.agents.get_mut(&id), held) {
+            agent.status = status;
+        }
+    }
+
+    /// The agents that are hosted now, each with the state that only people end, if it is in one.
+    pub(super) fn hosted_now(&self) -> Vec<(AgentSpec, Option<AgentStatus>)> {
+        let held = |s: AgentStatus| matches!(s, AgentStatus::Paused | AgentStatus::Draining | AgentStatus::Stopped);
+        let agents = self.agents.values();
+        agents
+            .map(|a| (a.spec.clone(), Some(a.status).filter(|s| held(*s))))
+            .collect()
+    }
+
     /// Declares agents and restarts failed ones.
     pub(super) fn drive_agents(&mut self, ctx: &mut Ctx<'_>) -> u64 {
         let mut wake = u64::MAX;

@@ -200,10 +200,15 @@ impl Node {
         }
     }
 
-    /// At the start, in place of a machine that asked before: answers to its questions, still under way, must not be taken
-    /// for answers to ours.
-    pub fn ask_after(&mut self, before: &Node) {
+    /// At the start, in place of a machine of the same process, which was told things that no event holds: what people stopped stays
+    /// stopped, the agents are those that it hosted last, and answers to its questions, still under way, are not taken for answers to
+    /// ours.
+    pub fn take_over(&mut self, before: &Node) {
         self.next_ask = self.next_ask.max(before.next_ask);
+        self.draining = before.draining;
+        for (id, project) in &mut self.projects {
+            project.hosted = before.projects.get(id).map(Project::hosted_now);
+        }
     }
 
     /// Begins to work, after everything stored was loaded.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::agents::LocalAgent;
 use super::turn::Turn;
-use super::{Ctx, Effect, Notice};
+use super::{AgentSpec, Ctx, Effect, Notice};
 use crate::blob::Blob;
 use crate::body::{Body, Choice, ThreadKind};
 use crate::change::ChangeSet;
@@ -18,7 +18,7 @@ use crate::ledger::Ledger;
 use crate::plant;
 use crate::roster::RosterChain;
 use crate::state::{Meta, Question, State, ThreadStatus};
-use crate::wire::Presence;
+use crate::wire::{AgentStatus, Presence};
 
 /// A project here.
 #[derive(Debug)]
@@ -46,6 +46,8 @@ pub struct Project {
     /// At the start: what the loaded events name, and who named it.
     pub(super) named: Vec<(Hash, PublicKey)>,
     pub(super) turns: BTreeMap<u64, Turn>,
+    /// What the machine before this one hosted, until this one starts.
+    pub(super) hosted: Option<Vec<(AgentSpec, Option<AgentStatus>)>>,
     /// Turns that broke down, by thread and agent, while the thread is open.
     pub(super) failed_turns: BTreeMap<(Hash, String), u32>,
     pub(super) opinions: BTreeMap<(Hash, PublicKey), Choice>,
@@ -90,6 +92,7 @@ impl Project {
             blobs: super::blobs::Cache::default(),
             named: Vec::new(),
             turns: BTreeMap::new(),
+            hosted: None,
             failed_turns: BTreeMap::new(),
             opinions: BTreeMap::new(),
             subjects: BTreeMap::new(),
@@ -224,9 +227,16 @@ impl Project {
     /// Begins to work.
     pub(super) fn start(&mut self, ctx: &mut Ctx<'_>) {
         self.ledger = Ledger::new(ctx.cfg.limits.clone(), &self.state.shares.account(&self.me));
-        let specs = ctx.cfg.agents.clone();
-        for spec in specs {
-            self.host(ctx, spec);
+        match self.hosted.take() {
+            Some(hosted) => hosted
+                .into_iter()
+                .for_each(|(spec, held)| self.host_again(ctx, spec, held)),
+            // A project that comes to a node whose agents people have stopped finds them stopped.
+            None => {
+                let held = ctx.draining.then_some(AgentStatus::Stopped);
+                let specs = ctx.cfg.agents.clone();
+                specs.into_iter().for_each(|spec| self.host_again(ctx, spec, held));
+            }
         }
         self.expect_named(ctx.now);
         self.dirty = true;

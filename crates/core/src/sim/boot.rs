@@ -32,7 +32,15 @@ impl World {
 
     /// Makes the machine from the disk and starts it.
     pub fn boot(&mut self, n: usize) {
-        let node = self.load_anew(n);
+        self.boot_after(n, None);
+    }
+
+    /// The same, in place of a machine of the same process.
+    pub fn boot_after(&mut self, n: usize, before: Option<&Node>) {
+        let mut node = self.load_anew(n);
+        if let Some(before) = before {
+            node.take_over(before);
+        }
         let peers: Vec<usize> = self.net.wanted.get(&n).into_iter().flatten().copied().collect();
         self.members[n].wake = None;
         self.members[n].node = Some(node);

@@ -208,9 +208,9 @@ impl World {
         self.check_reload(n);
         self.members[n].disk.flush();
         self.members[n].life += 1;
-        self.members[n].node = None;
+        let before = self.members[n].node.take();
         self.settle_calls(n);
-        self.boot(n);
+        self.boot_after(n, before.as_ref());
     }
 
     fn serve(&mut self, n: usize, to: crate::crypto::PublicKey, project: Hash, feed: FeedId, from: u64, count: u64) {

@@ -1,7 +1,9 @@
 //! One node, the whole main job.
 
 use bzzz_core::body::Choice;
+use bzzz_core::node::Command;
 use bzzz_core::report::Verdict;
+use bzzz_core::wire::AgentStatus;
 use bzzz_node::start;
 
 use crate::support::*;
@@ -64,4 +66,36 @@ async fn a_restarted_node_knows_what_it_knew() {
     );
     assert_eq!(again.report(None, thread).await.unwrap(), report);
     again.stop().await;
+}
+
+#[tokio::test]
+async fn what_people_stopped_stays_stopped_when_the_state_is_folded_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = start(settings(folder.path(), "a", &["reviewer", "security"]))
+        .await
+        .unwrap();
+    until_live(&node, 1, &["reviewer", "security"]).await;
+    let project = node.default_project().await.unwrap();
+    let states = || async {
+        let states = node.project(None, |p, _| {
+            p.local_agents()
+                .map(|a| (a.spec.id.clone(), a.status))
+                .collect::<Vec<_>>()
+        });
+        states.await.unwrap()
+    };
+    let (agent, paused) = ("reviewer-a".to_owned(), true);
+    node.command(Command::PauseAgent { project, agent, paused })
+        .await
+        .unwrap();
+    let agent = "security-a".to_owned();
+    node.command(Command::RetireAgent { project, agent }).await.unwrap();
+    let before = states().await;
+    assert_eq!(before, [("reviewer-a".to_owned(), AgentStatus::Paused)]);
+    node.rebuild().await.unwrap();
+    assert_eq!(states().await, before, "paused and retired");
+    node.command(Command::Kill).await.unwrap();
+    node.rebuild().await.unwrap();
+    assert_eq!(states().await, [("reviewer-a".to_owned(), AgentStatus::Stopped)]);
+    node.stop().await;
 }

@@ -36,7 +36,8 @@ impl Project {
             .status;
         let next = match (paused, status) {
             (true, AgentStatus::Idle | AgentStatus::Working | AgentStatus::Failed) => AgentStatus::Paused,
-            (false, AgentStatus::Paused | AgentStatus::Draining | AgentStatus::Stopped) => AgentStatus::Idle,
+            // It is declared first, if it is not yet.
+            (false, AgentStatus::Paused | AgentStatus::Draining | AgentStatus::Stopped) => AgentStatus::Starting,
             _ => return Ok(Outcome::Done),
         };
         self.admin(
