@@ -20,7 +20,7 @@
 //! | `GET threads/{id}/follow` | | the same of a review that is open, or over |
 //! | `GET threads/{id}/report` | | `{report, certificate}` as it stands |
 //! | `GET admit`, `POST admit` | `{peer, weight}` | `{pending: [peer]}`, `{peer, epoch}` |
-//! | `POST log/verify` | `{feed}` | [`wire::CheckAnswer`] |
+//! | `POST log/verify` | `{feed, against: {by, heads}}` | [`wire::CheckAnswer`] |
 //! | `POST backup`, `POST rebuild` | `{to}`, `{}` | `{…}`, `{events, rows, wrong}` |
 //!
 //! Ids in paths are percent-encoded. Every answer that is not 2xx carries a [`wire::Fault`].
