@@ -22,6 +22,7 @@ use crate::analyse;
 use crate::audit::{self, Known, LogReport};
 use crate::boot::unix_ms;
 use crate::effects::{feed_of, read_blob};
+use crate::erase::{self, Erased, Texts};
 use crate::error::NodeError;
 use crate::heads;
 use crate::projections::Rebuilt;
@@ -396,6 +397,19 @@ impl Handle {
     /// The heads that were noted beside the store; none where nothing was noted yet.
     pub async fn noted_heads(&self) -> Result<Option<Vec<Head>>, NodeError> {
         Ok(heads::read(&self.store).await?)
+    }
+
+    /// The texts that stored events name, and their threads.
+    pub async fn texts(&self) -> Result<Texts, NodeError> {
+        Ok(erase::texts(&self.store).await?)
+    }
+
+    /// Erases texts here, from the store and from memory, and leaves tombstones.
+    pub async fn erase(&self, texts: &[Hash]) -> Result<Erased, NodeError> {
+        let done = erase::erase(&self.store, texts).await?;
+        // The core keeps texts in memory, and would still answer with them: it begins anew from what the disk holds now.
+        self.rebuild().await?;
+        Ok(done)
     }
 
     /// Copies the store to a new file while the node runs.

@@ -8,6 +8,7 @@ pub mod analyse;
 pub mod audit;
 mod boot;
 mod effects;
+pub mod erase;
 mod error;
 mod handle;
 mod heads;

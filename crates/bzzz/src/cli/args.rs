@@ -4,7 +4,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use super::context::Global;
 use super::{
-    admit, agents, backup, bench, completions, config, doctor, escalations, exit, get, init, leave, log, lookup, man,
+    admit, agents, backup, bench, completions, config, doctor, erase, escalations, exit, get, init, leave, log, lookup, man,
     members, post, rebuild, replay, restore, review, sim, stop, task, thread, up, verify,
 };
 
@@ -61,6 +61,8 @@ pub enum Command {
     Replay(replay::ReplayArgs),
     /// Simulate a network with faults
     Sim(sim::SimArgs),
+    /// Erase the texts of a thread, or one text, from this node
+    Erase(erase::EraseArgs),
     /// Copy the data of a running node
     Backup(backup::BackupArgs),
     /// Restore a backup as a new incarnation of the node

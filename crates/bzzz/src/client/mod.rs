@@ -21,6 +21,7 @@
 //! | `GET threads/{id}/report` | | `{report, certificate}` as it stands |
 //! | `GET admit`, `POST admit` | `{peer, weight}` | `{pending: [peer]}`, `{peer, epoch}` |
 //! | `POST log/verify` | `{feed, against: {by, heads}}` | [`wire::CheckAnswer`] |
+//! | `POST erase` | `{thread}` or `{text}` | `{thread or text, erased, bytes, already, absent}` |
 //! | `POST backup`, `POST rebuild` | `{to}`, `{}` | `{…}`, `{events, rows, wrong}` |
 //!
 //! Ids in paths are percent-encoded. Every answer that is not 2xx carries a [`wire::Fault`].

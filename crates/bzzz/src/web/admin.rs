@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::asked::Asked;
-use super::{Answer, App, Refusal, ok};
+use super::{Answer, App, Refusal, ids, ok};
 use crate::offline::log;
 
 /// `GET status`.
@@ -88,6 +88,28 @@ pub async fn verify_log(State(app): State<App>, Asked(body): Asked<VerifyLog>) -
     }
     let answer = log::answer(&report, &noted);
     ok(answer.map_err(|e| NodeError::Stored(format!("the report was not written: {e}")))?)
+}
+
+/// Body of `POST erase`: one of them.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Erasing {
+    thread: Option<String>,
+    text: Option<String>,
+}
+
+/// `POST erase`: takes the texts of a thread, or one text, away from this node.
+pub async fn erase(State(app): State<App>, Asked(body): Asked<Erasing>) -> Answer {
+    let (what, given) = match (&body.thread, &body.text) {
+        (Some(thread), None) => ("thread", thread),
+        (None, Some(text)) => ("text", text),
+        _ => return Err(Refusal::bad("it names not one thing to erase", "send either thread or text")),
+    };
+    let texts = app.handle.texts().await?;
+    let chosen = ids::erasable(&texts, what, given)?;
+    let done = app.handle.erase(&chosen.texts).await?;
+    let answer = chosen.answer(done);
+    ok(answer.map_err(|e| NodeError::Stored(format!("the answer was not written: {e}")))?)
 }
 
 /// Body of `POST backup`.
