@@ -95,7 +95,7 @@ mod tests {
         super::command().debug_assert();
     }
 
-    /// The words of a line as a shell would split it: quotes keep spaces, a `#` after a space begins a comment.
+    /// The words of a line as a shell would split it: quotes keep spaces, a `#` after a space begins a comment, a `>` names a file.
     fn words(line: &str) -> Vec<String> {
         let (mut out, mut word, mut quoted) = (Vec::new(), None::<String>, false);
         for c in line.chars() {
@@ -105,7 +105,7 @@ mod tests {
                     word.get_or_insert_default();
                 }
                 ' ' if !quoted => out.extend(word.take()),
-                '#' if !quoted && word.is_none() => break,
+                '#' | '>' if !quoted && word.is_none() => break,
                 c => word.get_or_insert_default().push(c),
             }
         }
