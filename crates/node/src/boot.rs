@@ -8,11 +8,12 @@ use bzzz_core::crypto::{Hash, Keypair};
 use bzzz_core::event::{Event, FeedId};
 use bzzz_core::node::{Node, NodeConfig};
 use bzzz_net::identity::{self, Identity};
-use bzzz_store::{Batch, Cursor, EventRow, Store, StoreConfig};
+use bzzz_store::{Batch, Cursor, EventRow, Head, Store, StoreConfig, StoreError};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::error::NodeError;
+use crate::heads;
 use crate::settings::Settings;
 
 /// File of the node's key in the data folder.
@@ -111,13 +112,35 @@ pub async fn open(settings: &Settings) -> Result<Store, NodeError> {
     opened.map_err(|e| NodeError::Stopped(Some(e.to_string())))?
 }
 
-/// Which life of the node this is. A restored store begins a new one before anything is said.
-pub async fn incarnation(store: &Store, node: [u8; 32]) -> Result<u64, NodeError> {
+async fn last_incarnation(store: &Store) -> Result<Option<u64>, StoreError> {
     let stored = store.meta(META_INCARNATION).await?;
-    let before = stored
-        .and_then(|b| <[u8; 8]>::try_from(b.as_slice()).ok())
-        .map(u64::from_be_bytes);
+    let bytes = stored.and_then(|b| <[u8; 8]>::try_from(b.as_slice()).ok());
+    Ok(bytes.map(u64::from_be_bytes))
+}
+
+/// The node that wrote this store last, and its incarnation then.
+pub(crate) async fn life(store: &Store) -> Result<Option<([u8; 32], u64)>, StoreError> {
+    let node = store.meta(META_NODE).await?;
+    let node = node.and_then(|key| <[u8; 32]>::try_from(key.as_slice()).ok());
+    Ok(node.zip(last_incarnation(store).await?))
+}
+
+/// Which life of the node this is. A restored store begins a new one before anything is said, and so does one that has less of the
+/// node's own feed than was `noted` beside it: the numbers that are gone were used.
+pub async fn incarnation(store: &Store, node: [u8; 32], noted: &[Head]) -> Result<u64, NodeError> {
+    let before = last_incarnation(store).await?;
     let restored = store.meta(bzzz_store::META_RESTORED).await?.is_some();
+    let mut cut = None;
+    for head in noted.iter().filter(|head| head.feed.node == node) {
+        if !heads::has(store, head).await? {
+            tracing::error!(
+                event = head.seq,
+                "the log lacks events of this node that were on the disk before: its end was cut off, or it was set back; \
+                 `bzzz log verify` tells where"
+            );
+            cut = cut.max(Some(head.feed.incarnation));
+        }
+    }
     let known = store
         .heads()
         .await?
@@ -125,7 +148,8 @@ pub async fn incarnation(store: &Store, node: [u8; 32]) -> Result<u64, NodeError
         .filter(|h| h.feed.node == node)
         .map(|h| h.feed.incarnation)
         .max();
-    let incarnation = match (before.max(known), restored) {
+    let last = before.max(known).max(cut);
+    let incarnation = match (last, restored || (cut.is_some() && cut == last)) {
         (None, _) => 0,
         (Some(last), false) => last,
         (Some(last), true) => after(last),

@@ -16,13 +16,16 @@ use bzzz_core::report::Report;
 use bzzz_core::report_build;
 use bzzz_core::state::ThreadStatus;
 use bzzz_net::{Multiaddr, Net, PeerId};
-use bzzz_store::{Manifest, Store};
+use bzzz_store::{Head, Manifest, Store};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::analyse;
+use crate::audit::{self, Known, LogReport};
 use crate::boot::unix_ms;
 use crate::effects::{feed_of, read_blob};
+use crate::erase::{self, Erased, Texts};
 use crate::error::NodeError;
+use crate::heads;
 use crate::projections::Rebuilt;
 
 /// Tells an answer that was put together before: when all that it was put together from is durable.
@@ -373,6 +376,50 @@ impl Handle {
     ) -> Result<Vec<Vec<u8>>, NodeError> {
         let rows = self.store.events(feed_of(&project, &feed), from, limit).await?;
         Ok(rows.into_iter().map(|r| r.bytes).collect())
+    }
+
+    /// Checks the stored feeds, all or those of the node whose key or peer id starts with `only`, from end to end: against what this node
+    /// has in memory and what is `known` otherwise.
+    pub async fn verify_log(&self, only: Option<&str>, mut known: Vec<Known>) -> Result<LogReport, NodeError> {
+        let accepted = self
+            .query(|node, _| {
+                let mut heads = Vec::new();
+                for (id, project) in node.projects() {
+                    heads.extend(project.feeds.heads().map(|(feed, len, hash)| Head {
+                        feed: feed_of(id, &feed),
+                        seq: len.saturating_sub(1),
+                        hash: hash.0,
+                    }));
+                }
+                heads
+            })
+            .await?;
+        // Others' events may still be on their way to the disk.
+        self.store.flush().await?;
+        known.push(Known {
+            by: "the running node".to_owned(),
+            elsewhere: false,
+            heads: accepted,
+        });
+        Ok(audit::verify(&self.store, only, &known).await?)
+    }
+
+    /// The heads that were noted beside the store; none where nothing was noted yet.
+    pub async fn noted_heads(&self) -> Result<Option<Vec<Head>>, NodeError> {
+        Ok(heads::read(&self.store).await?)
+    }
+
+    /// The texts that stored events name, and their threads.
+    pub async fn texts(&self) -> Result<Texts, NodeError> {
+        Ok(erase::texts(&self.store).await?)
+    }
+
+    /// Erases texts here, from the store and from memory, and leaves tombstones.
+    pub async fn erase(&self, texts: &[Hash]) -> Result<Erased, NodeError> {
+        let done = erase::erase(&self.store, texts).await?;
+        // The core keeps texts in memory, and would still answer with them: it begins anew from what the disk holds now.
+        self.rebuild().await?;
+        Ok(done)
     }
 
     /// Copies the store to a new file while the node runs.

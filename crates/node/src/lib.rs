@@ -5,10 +5,13 @@
 //! comes of it. It holds no logic of its own.
 
 pub mod analyse;
+pub mod audit;
 mod boot;
 mod effects;
+pub mod erase;
 mod error;
 mod handle;
+mod heads;
 mod intake;
 mod owner;
 pub mod projections;
@@ -19,6 +22,7 @@ mod settings;
 pub use boot::{IDENTITY_FILE, OPERATOR_FILE};
 pub use error::NodeError;
 pub use handle::{Handle, ReviewSpec};
+pub use heads::read as noted_heads;
 pub use settings::{ProjectSettings, Settings, built_in};
 
 pub use bzzz_net::identity::{peer_id_of, public_key_of};

@@ -17,6 +17,7 @@ use crate::boot::{self, unix_ms};
 use crate::effects::{Disk, DiskDone};
 use crate::error::NodeError;
 use crate::handle::{Handle, Request, Shared, Telling};
+use crate::heads::{self, Noter};
 use crate::intake::Intake;
 use crate::projections::{self, Rebuilt};
 use crate::refusals::Refusals;
@@ -52,6 +53,7 @@ pub(crate) struct Owner {
     pub(crate) serves: Arc<Semaphore>,
     pub(crate) intake: Intake,
     pub(crate) refusals: Refusals,
+    pub(crate) noter: Option<Noter>,
     pub(crate) disk: FuturesUnordered<Disk>,
     pub(crate) replies: BTreeMap<u64, oneshot::Sender<Result<Outcome, CommandError>>>,
     pub(crate) peers: BTreeMap<PublicKey, bool>,
@@ -72,7 +74,8 @@ pub(crate) struct Owner {
 pub(crate) async fn start(settings: Settings) -> Result<Handle, NodeError> {
     let store = boot::open(&settings).await?;
     let keys = boot::keys(settings.data.clone(), &store).await?;
-    let incarnation = boot::incarnation(&store, keys.node.public_key()).await?;
+    let noted = heads::known(&store).await;
+    let incarnation = boot::incarnation(&store, keys.node.public_key(), &noted).await?;
     let mut config = NodeConfig {
         key: bzzz_core::crypto::Keypair::from_seed(*keys.node.seed()),
         operator: keys.operator,
@@ -116,6 +119,7 @@ pub(crate) async fn start(settings: Settings) -> Result<Handle, NodeError> {
     let mut owner = Owner {
         node,
         config,
+        noter: None,
         store,
         net,
         answers,
@@ -158,6 +162,7 @@ pub(crate) async fn start(settings: Settings) -> Result<Handle, NodeError> {
         owner.step(Input::Command { id, command }).await?;
         owner.settle().await?;
     }
+    owner.noter = Noter::start(owner.store.clone(), noted);
     tokio::spawn(async move {
         let why = owner.run(inbox, answered, events).await.err().map(|e| e.to_string());
         if let Some(why) = &why {
@@ -449,6 +454,9 @@ impl Owner {
             tracing::warn!(error = %e, "the last appends did not become durable");
         }
         self.net.shutdown().await;
+        if let Some(noter) = self.noter.take() {
+            noter.end().await;
+        }
         if let Err(e) = self.store.close().await {
             tracing::warn!(error = %e, "the store did not close in order");
         }

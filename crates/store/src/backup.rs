@@ -19,7 +19,7 @@ use crate::error::{StoreError, hex};
 use crate::lock::FolderLock;
 use crate::sqlite::{SqliteReader, open, schema, sql_error};
 use crate::types::{Head, META_RESTORED};
-use crate::{DATABASE_FILE, LOCK_FILE, files};
+use crate::{DATABASE_FILE, HEADS_FILE, LOCK_FILE, files, heads};
 
 /// Version of the manifest itself.
 const FORMAT: u32 = 1;
@@ -167,7 +167,8 @@ fn write_manifest(manifest: &Manifest, path: &Path) -> Result<(), StoreError> {
 
 /// Puts a backup into an empty data folder. Blocks.
 ///
-/// The copy is verified against its manifest, checked, and marked with [`META_RESTORED`].
+/// The copy is verified against its manifest, checked, and marked with [`META_RESTORED`]; the file of the last known heads is
+/// begun anew with those of the backup.
 ///
 /// # Errors
 /// [`StoreError::NotEmpty`] when the folder holds anything; [`StoreError::BadBackup`] when file and manifest do not
@@ -180,6 +181,8 @@ pub fn restore(from: &Path, data_dir: &Path) -> Result<Manifest, StoreError> {
     let draft = data_dir.join(DRAFT_FILE);
     let result = copy_verified(from, &draft, &manifest)
         .and_then(|()| mark_restored(&draft, from, &manifest))
+        // Before the database is there: what was known of an older one would make this one look cut short.
+        .and_then(|()| note_heads(data_dir, from, &manifest))
         .and_then(|()| open::publish(&draft, &data_dir.join(DATABASE_FILE)));
     if result.is_err() {
         open::remove_if_present(&draft)?;
@@ -215,7 +218,7 @@ fn read_manifest(backup: &Path) -> Result<Manifest, StoreError> {
 }
 
 /// What a folder may hold before a restore: the node's keys, which are in no backup, its settings, and our own files.
-const MAY_BE_THERE: [&str; 5] = [LOCK_FILE, DRAFT_FILE, "identity", "operator", "bzzz.toml"];
+const MAY_BE_THERE: [&str; 6] = [LOCK_FILE, DRAFT_FILE, HEADS_FILE, "identity", "operator", "bzzz.toml"];
 
 fn refuse_occupied(data_dir: &Path) -> Result<(), StoreError> {
     let failed = |e: std::io::Error| StoreError::io("list", data_dir, e);
@@ -258,6 +261,11 @@ fn copy_verified(from: &Path, draft: &Path, manifest: &Manifest) -> Result<(), S
         ));
     }
     Ok(())
+}
+
+fn note_heads(data_dir: &Path, from: &Path, manifest: &Manifest) -> Result<(), StoreError> {
+    let known: Result<Vec<Head>, String> = manifest.heads.iter().map(Head::try_from).collect();
+    heads::write_heads(data_dir, &known.map_err(|reason| bad(from, reason))?)
 }
 
 fn mark_restored(draft: &Path, from: &Path, manifest: &Manifest) -> Result<(), StoreError> {

@@ -36,6 +36,18 @@ pub enum StoreError {
         /// What the check found.
         detail: String,
     },
+    /// The file of the last known heads cannot be used.
+    #[error(
+        "the file {} of the last known heads is damaged ({detail}): whether the end of the log was cut off cannot be told by it; \
+         compare the log with another copy of its heads (`bzzz log verify --against FILE`), then move the file away",
+        path.display()
+    )]
+    Heads {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
     /// Written by a newer version of the program.
     #[error(
         "the database {} has schema {found}, this build knows up to {known}; start the newer version of bzzz, or restore \

@@ -20,6 +20,7 @@
 //!   [`StoreError::Poisoned`] until the process restarts and reads back what the disk really holds.
 //! - One process at a time: a lock file is held as long as any thread of the store lives.
 //! - Nothing here ever deletes or replaces a database that it cannot read.
+//! - The file of the last known heads ([`HEADS_FILE`]) is never ahead of the database.
 //! - An erased blob is overwritten in place and its hash stays as a tombstone, so it is not fetched again.
 
 mod backend;
@@ -27,6 +28,7 @@ mod backup;
 mod config;
 mod error;
 mod files;
+mod heads;
 mod lock;
 mod memory;
 mod metrics;
@@ -39,6 +41,7 @@ mod writer;
 pub use backup::{Manifest, ManifestHead, manifest_path, restore};
 pub use config::{Faults, IntegrityCheck, SqliteConfig, StoreConfig};
 pub use error::StoreError;
+pub use heads::{read_heads, write_heads};
 pub use metrics::Metrics;
 pub use store::Store;
 pub use types::{
@@ -48,6 +51,8 @@ pub use types::{
 
 /// Name of the database file inside the data folder.
 pub const DATABASE_FILE: &str = "bzzz.db";
+/// Name of the file of the last known heads inside the data folder.
+pub const HEADS_FILE: &str = "heads.json";
 /// Name of the lock file inside the data folder.
 pub const LOCK_FILE: &str = "LOCK";
 /// The newest database schema that this build reads and writes.

@@ -23,7 +23,8 @@ use crate::metrics::{Counters, Metrics};
 use crate::reader::{self, ReadJob};
 use crate::sqlite;
 use crate::types::{
-    Batch, BlobLookup, Cursor, EventRow, FeedId, ForkProof, Hash, Head, KeyValue, MAX_BATCH_BYTES, MAX_PAGE_ROWS, Page,
+    Batch, BlobLookup, Cursor, EventRow, FeedId, ForkProof, Hash, Head, KeyValue, MAX_BATCH_BYTES, MAX_PAGE_ROWS,
+    META_FLUSHED, Page,
 };
 use crate::writer::{self, WriteCommand};
 
@@ -141,6 +142,21 @@ impl Store {
     pub async fn append(&self, batch: Batch) -> Result<(), StoreError> {
         batch.check()?;
         self.write(Op::Append(batch)).await
+    }
+
+    /// Waits until everything that was given to [`Store::append`] before is on the disk, also what was [`crate::Durability::Relaxed`].
+    ///
+    /// # Errors
+    /// As for [`Store::append`].
+    pub async fn flush(&self) -> Result<(), StoreError> {
+        // A durable commit fsyncs the log with all that was committed before it, and there is none without a change.
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let now = since.map_or(0, |d| d.as_millis() as u64).to_be_bytes().to_vec();
+        let batch = Batch {
+            meta: vec![(META_FLUSHED.to_owned(), Some(now))],
+            ..Batch::default()
+        };
+        self.append(batch).await
     }
 
     /// Overwrites a blob and leaves a tombstone, also for a blob that was never here. When this returns the content is

@@ -20,6 +20,9 @@ pub const META_RESTORED: &str = "restored";
 /// Meta key that the store keeps for itself: `1` after an orderly close, `0` while open.
 pub const META_CLEAN_SHUTDOWN: &str = "clean_shutdown";
 
+/// Meta key of the last [`crate::Store::flush`], milliseconds.
+pub(crate) const META_FLUSHED: &str = "flushed";
+
 /// A key and its value in a projection.
 pub type KeyValue = (Vec<u8>, Vec<u8>);
 

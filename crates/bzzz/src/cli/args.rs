@@ -4,8 +4,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use super::context::Global;
 use super::{
-    admit, agents, backup, bench, completions, config, doctor, escalations, exit, get, init, leave, log, lookup, man,
-    members, post, rebuild, replay, restore, review, sim, stop, task, thread, up, verify,
+    admit, agents, backup, bench, completions, config, doctor, erase, escalations, exit, get, init, leave, log, lookup,
+    man, members, post, rebuild, replay, restore, review, sim, stop, task, thread, up, verify,
 };
 
 /// A peer-to-peer network in which agents review, discuss, vote and decide
@@ -61,6 +61,8 @@ pub enum Command {
     Replay(replay::ReplayArgs),
     /// Simulate a network with faults
     Sim(sim::SimArgs),
+    /// Erase the texts of a thread, or one text, from this node
+    Erase(erase::EraseArgs),
     /// Copy the data of a running node
     Backup(backup::BackupArgs),
     /// Restore a backup as a new incarnation of the node
@@ -93,7 +95,7 @@ mod tests {
         super::command().debug_assert();
     }
 
-    /// The words of a line as a shell would split it: quotes keep spaces, a `#` after a space begins a comment.
+    /// The words of a line as a shell would split it: quotes keep spaces, a `#` after a space begins a comment, a `>` names a file.
     fn words(line: &str) -> Vec<String> {
         let (mut out, mut word, mut quoted) = (Vec::new(), None::<String>, false);
         for c in line.chars() {
@@ -103,7 +105,7 @@ mod tests {
                     word.get_or_insert_default();
                 }
                 ' ' if !quoted => out.extend(word.take()),
-                '#' if !quoted && word.is_none() => break,
+                '#' | '>' if !quoted && word.is_none() => break,
                 c => word.get_or_insert_default().push(c),
             }
         }

@@ -88,6 +88,21 @@ impl Context {
         }
     }
 
+    /// A command that goes on where this one was asked: with its `--node`, `--data` and `--config`, ready to be pasted into a shell.
+    pub fn follow_up(&self, command: &str) -> String {
+        let mut out = command.to_owned();
+        let mut add = |flag: &str, value: &str| out.push_str(&format!(" {flag} {}", quoted(value)));
+        for node in &self.global.node {
+            add("--node", node);
+        }
+        for (flag, path) in [("--data", &self.global.data), ("--config", &self.global.config)] {
+            if let Some(path) = path {
+                add(flag, &path.to_string_lossy());
+            }
+        }
+        out
+    }
+
     /// Shows an answer: as JSON, or drawn by `draw` for people.
     pub fn show(&mut self, value: &Value, draw: impl FnOnce(Screen) -> String) -> Result<()> {
         if self.global.json {
@@ -116,4 +131,35 @@ pub fn rows<T: serde::de::DeserializeOwned + Default>(value: &Value, name: &str)
 /// An id or hash short enough for a table.
 pub fn short(id: &str) -> String {
     id.chars().take(12).collect()
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,@%+=".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_follow_up_asks_where_the_command_asked() {
+        let follow_up = |node: &[&str], data: Option<&str>| {
+            let global = Global {
+                node: node.iter().map(|n| (*n).to_owned()).collect(),
+                data: data.map(PathBuf::from),
+                ..Global::default()
+            };
+            Context::new(global).follow_up("bzzz x")
+        };
+        assert_eq!(follow_up(&[], None), "bzzz x");
+        assert_eq!(follow_up(&["127.0.0.1:1"], None), "bzzz x --node 127.0.0.1:1");
+        assert_eq!(follow_up(&[], Some("a/b")), "bzzz x --data a/b");
+        assert_eq!(follow_up(&[], Some("my data")), "bzzz x --data 'my data'");
+        assert_eq!(follow_up(&[], Some("it's;$HOME")), "bzzz x --data 'it'\\''s;$HOME'");
+    }
 }

@@ -35,6 +35,14 @@ enum Action {
         /// Escalation id
         id: String,
     },
+    /// Say that somebody looks after an escalation: its reminders stop, and it still waits for answers
+    Ack {
+        /// Escalation id
+        id: String,
+        /// Who looks after it [default: the operator]
+        #[arg(long = "as", value_name = "NAME")]
+        person: Option<String>,
+    },
     /// Answer an escalation for this node's owner; the thread goes on once enough owners chose one option
     Answer {
         /// Escalation id
@@ -71,6 +79,11 @@ pub fn run(args: EscalationsArgs, context: &mut Context) -> Result<Exit> {
             &[],
             "could not read the escalation",
         )?,
+        Action::Ack { id, person } => client.post(
+            &format!("escalations/{}/ack", segment(&id)),
+            &json!({ "person": person }),
+            "could not acknowledge the escalation",
+        )?,
         Action::Answer {
             id,
             answer,
@@ -82,7 +95,12 @@ pub fn run(args: EscalationsArgs, context: &mut Context) -> Result<Exit> {
             "could not answer the escalation",
         )?,
     };
-    context.show(&answer, |screen| draw_one(screen, &view(&answer)))?;
+    let item: EscalationRow = view(&answer);
+    let commands: Vec<String> = typed(&item.options)
+        .iter()
+        .map(|option| context.follow_up(&format!("bzzz escalations answer {} {option}", item.id)))
+        .collect();
+    context.show(&answer, |screen| draw_one(screen, &item, &commands))?;
     Ok(Exit::Ok)
 }
 
@@ -113,7 +131,8 @@ fn answered(item: &EscalationRow) -> String {
     format!("{said} of {}", item.owners.len())
 }
 
-fn draw_one(screen: Screen, item: &EscalationRow) -> String {
+/// One question; `commands` answer it.
+fn draw_one(screen: Screen, item: &EscalationRow, commands: &[String]) -> String {
     let mut out = pair(screen, "escalation", &item.id);
     out.push_str(&pair(screen, "state", &item.state));
     out.push_str(&pair(screen, "why", &words::escalation_reason(&item.reason)));
@@ -122,13 +141,18 @@ fn draw_one(screen: Screen, item: &EscalationRow) -> String {
     for (name, text) in words::escalation_rows(&line(item)) {
         out.push_str(&pair(screen, name, &text));
     }
+    if !item.acknowledged.is_empty() {
+        out.push_str(&pair(screen, "seen by", &item.acknowledged.join(", ")));
+    }
     match &item.answer {
         Some(answer) => out.push_str(&pair(screen, "answer", answer)),
-        None => out.push_str(&command(
-            screen,
-            "answer with",
-            &format!("bzzz escalations answer {} {}", item.id, choices(&item.options)),
-        )),
+        // Each on a line of its own: with a bar between the options the line could not be pasted.
+        None if item.state != "void" => {
+            for (at, line) in commands.iter().enumerate() {
+                out.push_str(&command(screen, if at == 0 { "answer with" } else { "or with" }, line));
+            }
+        }
+        None => {}
     }
     out
 }
@@ -151,12 +175,20 @@ fn line(item: &EscalationRow) -> EscalationLine {
     }
 }
 
-/// The options as they are typed: `approve|request_changes`.
-fn choices(options: &[String]) -> String {
+/// The options as they are typed.
+fn typed(options: &[String]) -> Vec<String> {
     let typed: Vec<String> = options.iter().map(|o| o.trim().replace(' ', "_")).collect();
-    if typed.is_empty() {
-        "ANSWER".to_owned()
-    } else {
-        typed.join("|")
-    }
+    // Whoever opens a question names its options: a word that a shell would read otherwise stands for nothing here but its number.
+    let plain = |word: &String| word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let number = |at: usize| (at + 1).to_string();
+    let words = typed.into_iter().enumerate();
+    words
+        .map(|(at, word)| {
+            if !word.is_empty() && plain(&word) {
+                word
+            } else {
+                number(at)
+            }
+        })
+        .collect()
 }

@@ -12,8 +12,10 @@ pub mod bench;
 pub mod check;
 pub mod completions;
 pub mod config;
+pub mod confirm;
 pub mod context;
 pub mod doctor;
+pub mod erase;
 pub mod escalations;
 pub mod exit;
 pub mod failure;
@@ -95,6 +97,7 @@ fn dispatch(command: Command, context: &mut Context) -> Result<Exit> {
         Command::Log(args) => log::run(args, context),
         Command::Replay(args) => replay::run(args, context),
         Command::Sim(args) => sim::run(args, context),
+        Command::Erase(args) => erase::run(args, context),
         Command::Backup(args) => backup::run(args, context),
         Command::Restore(args) => restore::run(args, context),
         Command::Rebuild(args) => rebuild::run(args, context),

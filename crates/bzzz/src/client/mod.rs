@@ -15,12 +15,13 @@
 //! | `GET tasks`, `GET tasks/{id}` | `state` | `{tasks: [`[`wire::TaskRow`]`]}`, one |
 //! | `POST tasks`, `tasks/{id}/claim`, `tasks/{id}/complete` | per action | [`wire::TaskRow`] |
 //! | `GET escalations`, `GET escalations/{id}` | `state` | `{escalations: [`[`wire::EscalationRow`]`]}`, one |
-//! | `POST escalations/{id}/answer` | `{answer, reason, person}` | [`wire::EscalationRow`] |
+//! | `POST escalations/{id}/answer`, `escalations/{id}/ack` | `{answer, reason, person}`, `{person}` | [`wire::EscalationRow`] |
 //! | `POST reviews` | [`wire::ReviewRequest`] | lines of [`wire::ReviewLine`] |
 //! | `GET threads/{id}/follow` | | the same of a review that is open, or over |
 //! | `GET threads/{id}/report` | | `{report, certificate}` as it stands |
 //! | `GET admit`, `POST admit` | `{peer, weight}` | `{pending: [peer]}`, `{peer, epoch}` |
-//! | `POST log/verify` | `{feed}` | [`wire::CheckAnswer`] |
+//! | `POST log/verify` | `{feed, against: {by, heads}}` | [`wire::CheckAnswer`] |
+//! | `POST erase` | `{thread}` or `{text}` | `{thread or text, erased, bytes, already, absent}` |
 //! | `POST backup`, `POST rebuild` | `{to}`, `{}` | `{…}`, `{events, rows, wrong}` |
 //!
 //! Ids in paths are percent-encoded. Every answer that is not 2xx carries a [`wire::Fault`].

@@ -221,6 +221,8 @@ pub struct EscalationRow {
     pub thread: String,
     /// The answers that can be given.
     pub options: Vec<String>,
+    /// Who said that they look after it.
+    pub acknowledged: Vec<String>,
     /// The option that people chose.
     pub answer: Option<String>,
     /// Node key of whoever opened it.

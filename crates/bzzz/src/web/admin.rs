@@ -3,19 +3,16 @@
 use std::path::PathBuf;
 
 use axum::extract::{Path, State};
-use bzzz_core::crypto::{Context, Hash, hash};
-use bzzz_core::event::{Event, FeedId};
+use bzzz_core::crypto::{Context, hash};
 use bzzz_core::node::Command;
+use bzzz_node::NodeError;
+use bzzz_store::ManifestHead;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::asked::Asked;
-use super::members::peer_id;
-use super::{Answer, App, Refusal, ok};
-use crate::offline::log::MAX_FAULTS;
-
-/// Events that are read at a time while a log is verified.
-const PAGE: usize = 1024;
+use super::{Answer, App, Refusal, ids, ok};
+use crate::offline::log;
 
 /// `GET status`.
 pub async fn status(State(app): State<App>) -> Answer {
@@ -55,73 +52,66 @@ pub async fn status(State(app): State<App>) -> Answer {
 #[serde(default)]
 pub struct VerifyLog {
     feed: Option<String>,
+    against: Option<Against>,
 }
 
-/// `POST log/verify`: every stored event's signature, place and chain.
+/// Heads that somebody wrote down elsewhere.
+#[derive(Debug, Deserialize)]
+pub struct Against {
+    by: String,
+    heads: Vec<ManifestHead>,
+}
+
+/// `POST log/verify`: every stored event's signature, place and chain, every text, and how long the feeds are.
 pub async fn verify_log(State(app): State<App>, Asked(body): Asked<VerifyLog>) -> Answer {
-    let (project, heads) = app
-        .handle
-        .project(None, |p, _| (p.id(), p.feeds.heads().collect::<Vec<_>>()))
-        .await?;
-    let wanted = |feed: &FeedId| {
-        body.feed
-            .as_deref()
-            .is_none_or(|f| feed.node.to_string().starts_with(f) || peer_id(&feed.node) == f)
+    let read = match app.handle.noted_heads().await {
+        Err(NodeError::Store(error)) => Err(error.as_ref().clone()),
+        read => Ok(read?),
     };
-    let mut details = Vec::new();
-    let (mut events, mut faults, mut feeds) = (0u64, 0u64, 0u64);
-    let mut fault = |feed: &FeedId, at: u64, why: &str| {
-        faults += 1;
-        if faults <= MAX_FAULTS {
-            details.push(format!("node {}, event {at}: {why}", feed.node));
-        }
-    };
-    for (feed, len, head) in heads.into_iter().filter(|(feed, _, _)| wanted(feed)) {
-        feeds += 1;
-        // None behind an event that cannot be read: what the next one should follow is not known.
-        let mut prev = Some(Hash::ZERO);
-        let mut at = 0;
-        while at < len {
-            let page = app.handle.events(project, feed, at, PAGE).await?;
-            if page.is_empty() {
-                fault(&feed, at, "it is missing");
-                prev = None;
-                break;
-            }
-            for bytes in page {
-                let event = Event::decode_trusted(&bytes);
-                match &event {
-                    Err(e) => fault(&feed, at, &e.to_string()),
-                    Ok(event) if event.header().seq != at || prev.is_some_and(|p| p != event.header().prev) => {
-                        fault(&feed, at, "it does not continue the hash chain");
-                    }
-                    Ok(event) => {
-                        if let Err(e) = event.verify() {
-                            fault(&feed, at, &e.to_string());
-                        }
-                    }
-                }
-                prev = event.ok().map(|e| e.hash());
-                at += 1;
-                events += 1;
-            }
-        }
-        if prev.is_some_and(|p| p != head) {
-            fault(&feed, len, "the feed's head is not its last stored event");
-        }
+    let mut noted = log::noted(read).map_err(NodeError::from)?;
+    if let Some(against) = body.against {
+        let hint = "send heads as `bzzz log verify --json` writes them";
+        noted
+            .known
+            .push(log::against(against.by, &against.heads).map_err(|why| Refusal::bad(why, hint))?);
     }
-    if feeds == 0 {
+    let report = app.handle.verify_log(body.feed.as_deref(), noted.known.clone()).await?;
+    if report.feeds == 0 && report.fault_count == 0 {
         return Err(Refusal::not_found(
             "feed",
             body.feed.as_deref().unwrap_or(""),
             "give a node's key or peer id",
         ));
     }
-    let summary = match faults {
-        0 => format!("valid: {events} events in {feeds} feeds"),
-        n => format!("not valid: {n} faults in {events} events"),
+    let answer = log::answer(&report, &noted);
+    ok(answer.map_err(|e| NodeError::Stored(format!("the report was not written: {e}")))?)
+}
+
+/// Body of `POST erase`: one of them.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Erasing {
+    thread: Option<String>,
+    text: Option<String>,
+}
+
+/// `POST erase`: takes the texts of a thread, or one text, away from this node.
+pub async fn erase(State(app): State<App>, Asked(body): Asked<Erasing>) -> Answer {
+    let (what, given) = match (&body.thread, &body.text) {
+        (Some(thread), None) => ("thread", thread),
+        (None, Some(text)) => ("text", text),
+        _ => {
+            return Err(Refusal::bad(
+                "it names not one thing to erase",
+                "send either thread or text",
+            ));
+        }
     };
-    ok(json!({ "valid": faults == 0, "summary": summary, "details": details }))
+    let texts = app.handle.texts().await?;
+    let chosen = ids::erasable(&texts, what, given)?;
+    let done = app.handle.erase(&chosen.texts).await?;
+    let answer = chosen.answer(done);
+    ok(answer.map_err(|e| NodeError::Stored(format!("the answer was not written: {e}")))?)
 }
 
 /// Body of `POST backup`.

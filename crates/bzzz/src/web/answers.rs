@@ -19,7 +19,7 @@ use crate::cli::exit::Exit;
 /// Time for an answer's head: below the patience of the command line, so that it hears why.
 const PATIENCE: Duration = Duration::from_secs(50);
 /// Work on the whole store may take as long as it takes.
-const PATIENT: [&str; 3] = ["/v1/log/verify", "/v1/backup", "/v1/rebuild"];
+const PATIENT: [&str; 4] = ["/v1/log/verify", "/v1/erase", "/v1/backup", "/v1/rebuild"];
 
 /// Answers a request, in time and in one form.
 pub async fn in_one_form(request: Request, next: Next) -> Response {

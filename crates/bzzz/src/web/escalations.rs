@@ -1,17 +1,19 @@
 //! Questions to people, and their answers.
 
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use bzzz_core::crypto::Hash;
 use bzzz_core::node::{Command, Project, Thing};
 use bzzz_core::report_build::reason_word;
 use bzzz_core::report_people;
-use bzzz_core::state::EscalationStatus;
+use bzzz_core::state::{Escalation, EscalationStatus};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::asked::{Asked, Params};
 use super::threads::Filter;
 use super::{Answer, App, Refusal, ids, ok};
+use crate::cli::exit::Exit;
 
 struct Row {
     value: Value,
@@ -40,6 +42,7 @@ fn row(p: &Project, id: &Hash) -> Option<Row> {
         "rule": p.state.policy.answers,
         "owners": owners,
         "progress": report_people::progress(&p.state, e),
+        "acknowledged": seen_by(p, e),
         "asked_ms": meta.hlc.ms(),
         "reminders": e.reminders(&p.state.rosters),
         "asked_by": meta.node().to_string(),
@@ -50,6 +53,17 @@ fn row(p: &Project, id: &Hash) -> Option<Row> {
         question: body.question.hash,
         thread: body.thread,
     })
+}
+
+/// Who said that they look after it, each once, in the order in which they did.
+fn seen_by(p: &Project, e: &Escalation) -> Vec<String> {
+    let mut people: Vec<String> = Vec::new();
+    for (_, person) in e.acknowledged(&p.state.rosters) {
+        if !people.contains(person) {
+            people.push(person.clone());
+        }
+    }
+    people
 }
 
 async fn with_text(app: &App, project: &Hash, row: Row) -> Value {
@@ -152,11 +166,46 @@ pub async fn act(
     let project = app.handle.default_project().await?;
     let person = body.person.unwrap_or_else(|| "the operator".into());
     let command = match action.as_str() {
-        "ack" => Command::AckEscalation {
-            project,
-            escalation,
-            person,
-        },
+        "ack" => {
+            let me = app.handle.node();
+            let (status, seen, seat) = app
+                .handle
+                .project(None, move |p, _| {
+                    let question = p.state.escalations.get(&escalation);
+                    let opened = question.and_then(|e| e.opened.as_ref());
+                    let roster = opened.and_then(|(meta, _)| p.state.rosters.epoch(meta.epoch));
+                    (
+                        p.state.escalation_status(&escalation),
+                        question.map(|e| seen_by(p, e)).unwrap_or_default(),
+                        roster.is_some_and(|r| r.owner(&me).is_some()),
+                    )
+                })
+                .await?;
+            if !matches!(status, EscalationStatus::Open | EscalationStatus::Acknowledged) {
+                return Err(Refusal::new(
+                    StatusCode::CONFLICT,
+                    Exit::No,
+                    "the question is closed already, and waits for nobody",
+                    "`bzzz escalations show` says how it ended",
+                ));
+            }
+            if !seat {
+                return Err(Refusal::new(
+                    StatusCode::CONFLICT,
+                    Exit::No,
+                    "this node has no seat in the roster of the question, so its word would not count",
+                    "acknowledge it at a member that had a vote when it was asked",
+                ));
+            }
+            if seen.contains(&person) {
+                return one(&app, escalation).await;
+            }
+            Command::AckEscalation {
+                project,
+                escalation,
+                person,
+            }
+        }
         "answer" => {
             let options = app
                 .handle

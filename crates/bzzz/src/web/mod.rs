@@ -14,7 +14,7 @@ mod doors;
 mod escalations;
 mod fault;
 mod follow;
-mod ids;
+pub mod ids;
 mod members;
 mod resources;
 mod reviews;
@@ -79,6 +79,7 @@ pub fn router(app: App) -> Router {
         .route("/admit", get(members::pending).post(members::admit))
         .route("/leave", post(members::leave))
         .route("/log/verify", post(admin::verify_log))
+        .route("/erase", post(admin::erase))
         .route("/backup", post(admin::backup))
         .route("/rebuild", post(admin::rebuild))
         .route("/agents/{id}/{action}", post(agents::act))

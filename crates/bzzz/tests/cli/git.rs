@@ -148,3 +148,65 @@ fn a_certificate_names_commits_and_is_held_against_their_repository() {
         .run(&["verify", "c.pem", "--repo", "empty"])
         .fails(2, &["could not find the revision"]);
 }
+
+/// What git writes in its various ways, each reviewed or refused in words.
+#[test]
+fn each_output_of_git_is_reviewed_or_told_how_to_be_made() {
+    let place = Place::new();
+    let repo = repository(&place);
+    git(&repo, &["checkout", "-q", "main"]);
+    std::fs::write(repo.join("kept.py"), "a = 3\n").expect("a file");
+    git(&repo, &["commit", "-qam", "three, caf\u{e9}"]);
+    // Both changed one line: the merge has to be put right by hand, so git shows it combined.
+    git(&repo, &["merge", "-q", "-s", "ours", "work"]);
+    std::fs::write(repo.join("kept.py"), "a = 4\n").expect("a file");
+    git(&repo, &["commit", "-qa", "--amend", "--no-edit"]);
+    let output = |args: &[&str]| {
+        let ran = place
+            .other("git")
+            .arg("-C")
+            .arg(&repo)
+            .args(args)
+            .output()
+            .expect("git");
+        assert!(ran.status.success() && !ran.stdout.is_empty(), "{args:?}");
+        ran.stdout
+    };
+    for args in [
+        &["log", "-p"][..],
+        &["log", "-p", "-m", "--stat"],
+        &["format-patch", "--stdout", "main~1"],
+        &["show", "main~1"],
+        &["diff", "work", "main"],
+    ] {
+        let node = FakeNode::start(vec![review(|_| {}, None)]);
+        let diff = output(args);
+        let ran = place.run_stdin(&["review", "-", "--node", &node.address], &diff);
+        assert_eq!(ran.code, Some(1), "{args:?}: {ran:?}");
+        // As it was given, with its letters around it.
+        let sent = &node.requests()[0].body["change"]["diff"];
+        assert_eq!(sent.as_str().map(str::as_bytes), Some(&diff[..]), "{args:?}");
+    }
+    for (args, words) in [
+        (&["show", "main"][..], "git diff A...B"),
+        (&["log", "-p", "--cc"], "git diff A...B"),
+        (&["log", "-p", "--color"], "git diff --no-color"),
+        (&["diff", "--color", "work"], "git diff --no-color"),
+        (&["diff", "--stat", "work"], "make one with `git diff`"),
+    ] {
+        place.run_stdin(&["review", "-"], &output(args)).fails(2, &[words]);
+    }
+    // Colours of which some are switched off.
+    let some = [
+        "-c",
+        "color.diff.meta=normal",
+        "-c",
+        "color.diff.frag=normal",
+        "diff",
+        "--color",
+        "work",
+    ];
+    place
+        .run_stdin(&["review", "-"], &output(&some))
+        .fails(2, &["terminal colours", "git diff --no-color"]);
+}

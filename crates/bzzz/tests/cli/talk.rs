@@ -45,6 +45,10 @@ fn each_command_asks_its_endpoint() {
         ),
         (&["escalations", "list", "--all"], "GET /v1/escalations?state=all"),
         (
+            &["escalations", "ack", "1", "--as", "ada"],
+            "POST /v1/escalations/1/ack",
+        ),
+        (
             &["escalations", "answer", "1", "approve"],
             "POST /v1/escalations/1/answer",
         ),

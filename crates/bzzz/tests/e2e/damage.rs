@@ -184,3 +184,74 @@ fn a_running_node_names_an_event_whose_signature_was_flipped() {
         assert!(text.contains(word), "{word}: {text}");
     }
 }
+
+#[test]
+fn a_log_that_was_set_back_is_not_valid_until_it_is_restored() {
+    let place = Place::new();
+    let data = reviewed(&place);
+    let folder = data.to_str().expect("a path");
+    let written = |name: &str| {
+        let ran = place.run(&["log", "verify", "--json", "--data", folder]);
+        place.file(name, &ran.ok().out)
+    };
+    let early = written("early.json");
+    std::fs::copy(data.join("bzzz.db"), place.path("early.db")).expect("a copy");
+    reviewed(&place);
+    let late = written("late.json");
+    // What was is still there, and more.
+    place
+        .run(&["log", "verify", "--data", folder, "--against", &early])
+        .ok();
+
+    std::fs::copy(place.path("early.db"), data.join("bzzz.db")).expect("set back");
+    let backup = place.path("copy.db");
+    let backup = backup.to_str().expect("a path");
+    place.run(&["backup", backup, "--data", folder]).ok();
+    let not_valid = |args: &[&str], words: &str| {
+        let ran = place.run(args);
+        assert_eq!(ran.code, Some(5), "{ran:?}");
+        assert!(ran.out.starts_with("not valid: 1 fault in"), "{ran:?}");
+        let flat = ran.out.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(flat.contains(words), "{words}: {flat}");
+    };
+    not_valid(&["log", "verify", "--data", folder], "its end was cut off");
+    // The folder as a whole was set back: only what lies elsewhere tells.
+    std::fs::remove_file(data.join("heads.json")).expect("a file");
+    let ran = place.run(&["log", "verify", "--data", folder]);
+    assert!(ran.ok().out.contains("no heads.json here yet"), "{ran:?}");
+    not_valid(
+        &["log", "verify", "--data", folder, "--against", &late],
+        "late.json knows event",
+    );
+    let node = Start::new("a", "security").up(&place);
+    not_valid(
+        &["log", "verify", "--node", &node.http(), "--against", &late],
+        "late.json knows event",
+    );
+    place
+        .run(&["log", "verify", "--node", &node.http(), "--against", &early])
+        .ok();
+
+    // A restore is no tampering: what was known of the folder before does not count.
+    let restored = place.path("c");
+    std::fs::create_dir(&restored).expect("a folder");
+    let path = restored.to_str().expect("a path");
+    std::fs::write(restored.join("heads.json"), "of a life before").expect("a file");
+    place.run(&["restore", backup, "--data", path]).ok();
+    place.run(&["log", "verify", "--data", path]).ok();
+    let manifest = format!("{backup}.manifest.json");
+    place
+        .run(&["log", "verify", "--data", path, "--against", &manifest])
+        .ok();
+    // A damaged file is not taken for one that says nothing.
+    std::fs::write(restored.join("heads.json"), "damaged").expect("a file");
+    let ran = place.run(&["log", "verify", "--data", path]);
+    assert_eq!(ran.code, Some(5), "{ran:?}");
+    assert!(ran.out.contains("heads.json"), "{ran:?}");
+    for bad in ["not json", "{}", "{\"heads\":[{\"project\":\"x\"}]}"] {
+        let file = place.file("bad.json", bad);
+        place
+            .run(&["log", "verify", "--data", path, "--against", &file])
+            .fails(2, &["could not compare the log with", "try:"]);
+    }
+}

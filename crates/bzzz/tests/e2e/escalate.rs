@@ -42,6 +42,15 @@ fn a_review_without_a_quorum_goes_to_a_person_whose_answer_is_signed_and_ends_it
     assert_eq!(question["state"], "open");
     let text = place.run(&["escalations", "list", "--node", &node]).ok().out.clone();
     assert!(text.contains(&id[..8]), "{text}");
+    // Somebody looks after it; twice is as good as once.
+    for _ in 0..2 {
+        let acked = place
+            .run(&["escalations", "ack", &id[..8], "--as", "ada", "--json", "--node", &node])
+            .ok()
+            .json();
+        assert_eq!(acked["state"], "acknowledged");
+        assert_eq!(acked["acknowledged"], serde_json::json!(["ada"]));
+    }
     let shown = place
         .run(&["escalations", "show", id, "--json", "--node", &node])
         .ok()
@@ -49,6 +58,26 @@ fn a_review_without_a_quorum_goes_to_a_person_whose_answer_is_signed_and_ends_it
     assert_eq!(shown["state"], "acknowledged");
     assert!(shown["question"].as_str().is_some_and(|q| !q.is_empty()), "{shown:#}");
     assert!(shown["options"].as_array().is_some_and(|o| o.len() >= 2), "{shown:#}");
+    // What is printed can be pasted as it stands: each answer on its own line, and it goes to the node that was asked.
+    let text = place
+        .run(&["escalations", "show", id, "--node", &node])
+        .ok()
+        .out
+        .clone();
+    assert!(text.contains("seen by: ada"), "{text}");
+    for line in [
+        format!("answer with: bzzz escalations answer {id} approve --node {node}\n"),
+        format!("or with: bzzz escalations answer {id} request_changes --node {node}\n"),
+    ] {
+        assert!(text.contains(&line), "{line}: {text}");
+    }
+    let folder = a.data().to_str().expect("a path");
+    let text = place
+        .run(&["escalations", "show", id, "--data", folder])
+        .ok()
+        .out
+        .clone();
+    assert!(text.contains(&format!("approve --data {folder}\n")), "{text}");
     let answer = [
         "escalations",
         "answer",
@@ -64,6 +93,9 @@ fn a_review_without_a_quorum_goes_to_a_person_whose_answer_is_signed_and_ends_it
     assert_eq!(said["state"], "answered");
     assert_eq!(said["person"], "ada");
     answered(&node).fails(1, &["answered already"]);
+    place
+        .run(&["escalations", "ack", id, "--as", "bob", "--node", &node])
+        .fails(1, &["could not acknowledge the escalation", "closed already"]);
     place
         .run(&["escalations", "answer", "ffffffff", "approve", "--node", &node])
         .fails(

@@ -5,6 +5,7 @@
 
 mod address;
 mod damage;
+mod erase;
 mod escalate;
 mod follow;
 mod hostile;

@@ -5,5 +5,6 @@ mod common;
 mod crash;
 mod disk;
 mod erase;
+mod heads;
 mod model;
 mod suite;
