@@ -125,23 +125,20 @@ impl Project {
     }
 
     /// The tasks that a thread's home has announced in it, with their roles. Nobody else's are its work.
-    fn tasks_of(&self, id: &Hash) -> Vec<(Hash, String)> {
+    fn tasks_of(&self, id: &Hash) -> impl Iterator<Item = (Hash, &str)> {
         let thread = self.state.threads.get(id);
-        let Some((home, _)) = thread.and_then(|t| t.opened.as_ref()) else {
-            return vec![];
-        };
-        let tasks = thread.into_iter().flat_map(|t| t.tasks.values());
-        let announced = |id: &Hash| {
+        let opened = thread.and_then(|t| Some((t, t.opened.as_ref()?.0.feed())));
+        let tasks = opened.into_iter().flat_map(|(t, home)| t.tasks.values().map(move |id| (id, home)));
+        tasks.filter_map(|(id, home)| {
             let (meta, task) = self.state.tasks.get(id)?.announced.as_ref()?;
-            (meta.feed() == home.feed()).then(|| (*id, task.role.clone()))
-        };
-        tasks.filter_map(announced).collect()
+            (meta.feed() == home).then_some((*id, task.role.as_str()))
+        })
     }
 
     /// Local agents begin their turns. Every agent of an asked role looks for itself, for it is to vote: the one with the lease, and
     /// the others once somebody has it, or nobody can give it. Thinking needs no token.
     fn join_in(&mut self, ctx: &mut Ctx<'_>, id: &Hash, home: &Meta, opened: &ThreadOpened) -> u64 {
-        let tasks = self.tasks_of(id);
+        let tasks: Vec<(Hash, String)> = self.tasks_of(id).map(|(task, of)| (task, of.to_owned())).collect();
         let mut wake = u64::MAX;
         for role in &opened.roles {
             let mut given = true;
@@ -201,11 +198,10 @@ impl Project {
         if self.role_is_done(id, role) {
             return true;
         }
-        let failed = |(task, of): (Hash, String)| {
+        self.tasks_of(id).filter(|(_, of)| *of == role).any(|(task, _)| {
             let status = self.task_status(&task, 0);
-            of == role && matches!(status, TaskStatus::Completed { ok: false } | TaskStatus::Cancelled)
-        };
-        self.tasks_of(id).into_iter().any(failed)
+            matches!(status, TaskStatus::Completed { ok: false } | TaskStatus::Cancelled)
+        })
     }
 
     /// Nobody found anything to say, or nobody is there to vote, in all the time there was: a person is asked.

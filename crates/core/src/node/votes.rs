@@ -65,7 +65,12 @@ impl Project {
                 .is_some_and(|(m, p)| self.is_sound(thread, m, p))
         });
         let roster = self.roster_of(thread)?;
-        let most = valid.max_by_key(|(order, id)| {
+        let valid: Vec<_> = valid.collect();
+        // Mostly there is one, and nothing to weigh.
+        if let [(_, only)] = valid[..] {
+            return Some(*only);
+        }
+        let most = valid.into_iter().max_by_key(|(order, id)| {
             // By weight, so that many agents of one node do not outdo the others.
             let ballot = self.state.ballots.get(*id);
             let weights = ballot.map(|b| roster.voter_weights(&b.voters())).unwrap_or_default();
@@ -90,7 +95,7 @@ impl Project {
             return false;
         };
         opened.subject.is_some_and(|s| s.hash == proposed.subject)
-            && roster.hash() == proposed.roster
+            && self.state.rosters.hash_of(meta.epoch) == Some(proposed.roster)
             && roster.owner(&meta.node()).is_some()
     }
 

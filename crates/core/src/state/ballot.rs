@@ -16,16 +16,24 @@ pub struct Ballot {
     pub proposed: Option<(Meta, Proposed)>,
     commits: BTreeMap<PublicKey, BTreeMap<OrderKey, (PublicKey, Hash)>>,
     reveals: BTreeMap<PublicKey, BTreeMap<OrderKey, (EventRef, Signed<Reveal>)>>,
+    /// The commitments of panel members that stand, and where the reveals are that fit them. Both follow from the rest; they are kept
+    /// because an open vote is looked at again and again.
+    standing: BTreeMap<PublicKey, Hash>,
+    shown: BTreeMap<PublicKey, OrderKey>,
 }
 
 impl Ballot {
     pub(super) fn propose(&mut self, meta: &Meta, body: &Proposed) {
         self.proposed = Some((*meta, body.clone()));
+        for (agent, _) in self.voters() {
+            self.settle(&agent);
+        }
     }
 
     pub(super) fn commit(&mut self, meta: &Meta, body: &Committed) {
         let entry = (meta.node(), body.commitment);
         self.commits.entry(body.agent).or_default().insert(meta.order(), entry);
+        self.settle(&body.agent);
     }
 
     pub(super) fn reveal(&mut self, meta: &Meta, body: &Revealed) {
@@ -34,6 +42,26 @@ impl Ballot {
             .entry(body.reveal.by)
             .or_default()
             .insert(meta.order(), entry);
+        self.settle(&body.reveal.by);
+    }
+
+    /// Looks up what stands of an agent: its first commitment by its own node, and the first reveal that fits it.
+    fn settle(&mut self, agent: &PublicKey) {
+        let mut panel = self.proposed.iter().flat_map(|(_, p)| &p.panel);
+        let Some(node) = panel.find(|s| s.statement.agent == *agent).map(|s| s.by) else {
+            return;
+        };
+        let mut commits = self.commits.get(agent).into_iter().flat_map(BTreeMap::values);
+        let Some((_, commitment)) = commits.find(|(by, _)| *by == node).copied() else {
+            return;
+        };
+        self.standing.insert(*agent, commitment);
+        let mut reveals = self.reveals.get(agent).into_iter().flatten();
+        let shown = reveals.find(|(_, (_, reveal))| reveal.statement.commitment(agent) == commitment);
+        match shown.map(|(order, _)| *order) {
+            Some(order) => self.shown.insert(*agent, order),
+            None => self.shown.remove(agent),
+        };
     }
 
     /// The panel: `(agent, node)`.
@@ -47,36 +75,24 @@ impl Ballot {
 
     /// An agent's commitment: the first by its own node.
     pub fn commitment(&self, agent: &PublicKey) -> Option<Hash> {
-        let node = self.voters().into_iter().find(|(a, _)| a == agent)?.1;
-        self.commits
-            .get(agent)?
-            .values()
-            .find(|(by, _)| *by == node)
-            .map(|(_, c)| *c)
+        self.standing.get(agent).copied()
     }
 
     /// Panel members that have committed.
     pub fn committed(&self) -> BTreeSet<PublicKey> {
-        self.voters()
-            .into_iter()
-            .map(|(a, _)| a)
-            .filter(|a| self.commitment(a).is_some())
-            .collect()
+        self.standing.keys().copied().collect()
     }
 
     /// An agent's revealed first vote, if it is the one that it committed to.
     pub fn revealed(&self, agent: &PublicKey) -> Option<&Signed<Reveal>> {
-        let commitment = self.commitment(agent)?;
-        let matching = |reveal: &&(EventRef, Signed<Reveal>)| reveal.1.statement.commitment(agent) == commitment;
-        self.reveals.get(agent)?.values().find(matching).map(|(_, r)| r)
+        let order = self.shown.get(agent)?;
+        self.reveals.get(agent)?.get(order).map(|(_, reveal)| reveal)
     }
 
     /// All first votes that stand.
     pub fn first_votes(&self) -> BTreeMap<PublicKey, Choice> {
-        let votes = self
-            .voters()
-            .into_iter()
-            .filter_map(|(a, _)| Some((a, self.revealed(&a)?.statement.choice)));
+        let votes = self.shown.keys();
+        let votes = votes.filter_map(|agent| Some((*agent, self.revealed(agent)?.statement.choice)));
         votes.collect()
     }
 }
@@ -139,6 +155,10 @@ impl Finals {
             return BTreeSet::new();
         };
         let differs = |votes: &BTreeMap<OrderKey, Hash>| {
+            // Nearly everybody has one.
+            if votes.len() < 2 {
+                return false;
+            }
             let statements: BTreeSet<Vec<u8>> = votes
                 .values()
                 .filter_map(|h| self.get(h))

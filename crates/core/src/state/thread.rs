@@ -183,7 +183,7 @@ impl Thread {
         {
             return false;
         }
-        if proposed.thread != decided.thread || decided.choice == Choice::Abstain || proposed.roster != roster.hash() {
+        if proposed.thread != decided.thread || decided.choice == Choice::Abstain || rosters.hash_of(meta.epoch) != Some(proposed.roster) {
             return false;
         }
         let weights = roster.voter_weights(&ballot.voters());
