@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Meta;
+use super::memo::Memo;
 use crate::blob::BlobRef;
-use crate::body::{Choice, Committed, FinalVote, FinalVoted, Proposed, Reveal, Revealed, Signed};
+use crate::body::{Choice, Committed, FinalVote, FinalVoted, Proposed, Reveal, Revealed, Roster, Signed};
 use crate::codec;
 use crate::crypto::{self, Context, Hash, PublicKey};
 use crate::event::{EventRef, OrderKey};
@@ -20,11 +21,13 @@ pub struct Ballot {
     /// because an open vote is looked at again and again.
     standing: BTreeMap<PublicKey, Hash>,
     shown: BTreeMap<PublicKey, OrderKey>,
+    weights: Memo<BTreeMap<PublicKey, u64>>,
 }
 
 impl Ballot {
     pub(super) fn propose(&mut self, meta: &Meta, body: &Proposed) {
         self.proposed = Some((*meta, body.clone()));
+        self.weights.forget();
         for (agent, _) in self.voters() {
             self.settle(&agent);
         }
@@ -71,6 +74,11 @@ impl Ballot {
             .flat_map(|(_, p)| &p.panel)
             .map(|s| (s.statement.agent, s.by))
             .collect()
+    }
+
+    /// The weight of each voter under the roster of the proposal's epoch: the caller gives that one and no other.
+    pub(crate) fn weights(&self, roster: &Roster) -> &BTreeMap<PublicKey, u64> {
+        self.weights.get_or(|| roster.voter_weights(&self.voters()))
     }
 
     /// An agent's commitment: the first by its own node.
@@ -184,7 +192,7 @@ impl Finals {
         };
         let equivocators = self.equivocators(question.0, question.1, question.2);
         let mut out = BTreeMap::new();
-        for (agent, node) in ballot.voters() {
+        for (agent, node) in proposed.panel.iter().map(|s| (s.statement.agent, s.by)) {
             let first = votes
                 .get(&agent)
                 .into_iter()

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Meta;
+use super::memo::Memo;
 use crate::body::Roster;
 use crate::body::{
     Authority, ClaimAcked, LeaseExtended, OutsideActed, TaskAnnounced, TaskCancelled, TaskClaimed, TaskCompleted,
@@ -74,11 +75,14 @@ pub struct Task {
     cancelled: BTreeSet<PublicKey>,
     /// What was done to the outside world, in order: feed and token.
     pub actions: BTreeMap<OrderKey, (FeedId, OutsideActed)>,
+    /// What [`Task::current`] came to, under the roster of which epoch.
+    latest: Memo<(Authority, u32, Option<Lease>)>,
 }
 
 impl Task {
     pub(super) fn announce(&mut self, meta: &Meta, body: &TaskAnnounced) {
         self.announced = Some((*meta, body.clone()));
+        self.latest.forget();
     }
 
     pub(super) fn claim(&mut self, meta: &Meta, body: &TaskClaimed) {
@@ -99,11 +103,13 @@ impl Task {
             .or_default()
             .entry(meta.feed())
             .or_insert_with(|| Box::new(body.clone()));
+        self.latest.forget();
     }
 
     pub(super) fn extend(&mut self, meta: &Meta, body: &LeaseExtended) {
         let until = self.extensions.entry((body.token, meta.feed())).or_default();
         *until = (*until).max(body.until_ms);
+        self.latest.forget();
     }
 
     pub(super) fn release(&mut self, meta: &Meta, body: &TaskReleased) {
@@ -168,10 +174,15 @@ impl Task {
 
     /// The lease with the highest acknowledged token.
     pub fn current(&self, authority: Authority, roster: &Roster) -> Option<Lease> {
-        self.acks
-            .keys()
-            .rev()
-            .find_map(|token| self.lease(*token, authority, roster))
+        let look = || {
+            let mut tokens = self.acks.keys().rev();
+            tokens.find_map(|token| self.lease(*token, authority, roster))
+        };
+        // It is asked for under the roster of the announcement nearly always.
+        match self.latest.get_or(|| (authority, roster.epoch, look())) {
+            (by, epoch, lease) if (*by, *epoch) == (authority, roster.epoch) => *lease,
+            _ => look(),
+        }
     }
 
     /// The highest token that `feed` itself has acknowledged, and its end as that feed has promised it.
