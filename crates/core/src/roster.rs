@@ -368,6 +368,8 @@ pub struct RosterChain {
     genesis: Event,
     changes: Vec<RosterChanged>,
     rosters: Vec<Roster>,
+    /// The hash of each roster, which every proposal is compared with.
+    hashes: Vec<Hash>,
     /// Where the feeds of those that are gone end: of each node the smallest cut.
     cuts: BTreeMap<PublicKey, Cut>,
     /// How many seats have gone from the pool of an owner, ever.
@@ -382,6 +384,7 @@ impl RosterChain {
             genesis,
             changes: Vec::new(),
             rosters: Vec::new(),
+            hashes: Vec::new(),
             cuts: BTreeMap::new(),
             departed: BTreeMap::new(),
         };
@@ -402,6 +405,7 @@ impl RosterChain {
                 *self.departed.entry(pool.owner.clone()).or_default() += gone;
             }
         }
+        self.hashes.push(roster.hash());
         self.rosters.push(roster);
     }
 
@@ -418,6 +422,11 @@ impl RosterChain {
     /// The roster of an epoch.
     pub fn epoch(&self, epoch: u32) -> Option<&Roster> {
         self.rosters.get(epoch as usize)
+    }
+
+    /// The hash of the roster of an epoch.
+    pub fn hash_of(&self, epoch: u32) -> Option<Hash> {
+        self.hashes.get(epoch as usize).copied()
     }
 
     /// Whether a node was a member in some epoch.

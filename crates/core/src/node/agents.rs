@@ -127,9 +127,9 @@ impl Project {
     /// Takes back what this node once declared and hosts no longer: it was started with other agents since.
     fn retire_strays(&mut self, ctx: &mut Ctx<'_>) {
         let hosted: BTreeSet<PublicKey> = self.agents.values().map(|a| a.key.public()).collect();
-        let declared = self.state.agents.active().filter(|(node, _)| *node == self.me.node);
+        let declared = self.state.agents.active_of(&self.me.node);
         let strays: Vec<PublicKey> = declared
-            .map(|(_, record)| record.endorsement.statement.agent)
+            .map(|record| record.endorsement.statement.agent)
             .filter(|agent| !hosted.contains(agent))
             .collect();
         for agent in strays {

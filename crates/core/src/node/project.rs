@@ -370,10 +370,10 @@ impl Project {
         }
         self.drive_resources(ctx);
         wake = wake.min(self.drive_agents(ctx));
-        for id in self.open_tasks.clone() {
+        for id in self.open_tasks.iter().copied().collect::<Vec<_>>() {
             wake = wake.min(self.drive_task(ctx, id));
         }
-        for id in self.open_threads.clone() {
+        for id in self.open_threads.iter().copied().collect::<Vec<_>>() {
             wake = wake.min(self.drive_thread(ctx, id));
         }
         wake.min(self.drive_escalations(ctx))

@@ -18,6 +18,7 @@
 //! has committed is not refused any more: a vote that has begun goes on.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::review::newest_of_each_feed;
 use super::votes::Phases;
@@ -38,6 +39,9 @@ pub const FINDINGS_GRACE_MS: u64 = 10_000;
 /// Proposals of one seat in one thread, at most: one, and one more for a later life of it.
 pub const MAX_PROPOSALS: usize = 2;
 
+/// Findings of a thread that are kept read, at most.
+const MAX_KEPT_FINDINGS: usize = 1_024;
+
 /// What this node thinks of a proposal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Judgement {
@@ -57,6 +61,23 @@ pub(super) struct Insight {
     /// Whether the list behind a veto holds what it says: by the findings' event.
     founded: BTreeMap<Hash, bool>,
     judged: BTreeMap<Hash, Judgement>,
+    /// Lists of findings that were read, as far as their quotes stand: by the findings' event.
+    standing: BTreeMap<Hash, Arc<[Finding]>>,
+}
+
+impl Insight {
+    /// What stands of a list that was read before.
+    pub(super) fn standing(&self, event: &Hash) -> Option<&Arc<[Finding]>> {
+        self.standing.get(event)
+    }
+
+    /// Keeps what stands of a list, as long as it is not too much: then lists are read again.
+    pub(super) fn note_standing(&mut self, event: Hash, list: Arc<[Finding]>) {
+        let kept: usize = self.standing.values().map(|list| list.len()).sum();
+        if kept + list.len() <= MAX_KEPT_FINDINGS && !self.standing.contains_key(&event) {
+            self.standing.insert(event, list);
+        }
+    }
 }
 
 impl Project {
@@ -71,17 +92,16 @@ impl Project {
         let Some(thread) = self.state.threads.get(id) else {
             return u64::MAX;
         };
-        let entries: Vec<FindingsEntry> = thread.findings.values().map(|f| (**f).clone()).collect();
         let proposals: Vec<Hash> = thread.proposals.values().copied().collect();
-        let events = entries
-            .iter()
-            .map(|e| e.reference.hash)
-            .chain(proposals.iter().copied());
-        for event in events {
-            self.note_coming(*id, event, ctx.now);
+        let insight = self.insights.entry(*id).or_default();
+        let events = thread.findings.values().map(|e| e.reference.hash);
+        for event in events.chain(proposals.iter().copied()) {
+            insight.came_ms.entry(event).or_insert(ctx.now);
         }
-        for entry in entries.iter().filter(|e| e.findings.statement.veto) {
-            self.judge_veto(ctx, id, entry);
+        let vetoes = thread.findings.values().filter(|e| e.findings.statement.veto);
+        let unknown = vetoes.filter(|e| !insight.founded.contains_key(&e.reference.hash));
+        for entry in unknown.map(|e| (**e).clone()).collect::<Vec<_>>() {
+            self.judge_veto(ctx, id, &entry);
         }
         let mut wake = u64::MAX;
         for proposal in proposals {
@@ -246,16 +266,17 @@ impl Project {
 
     /// Whether every asked role that is present has said what it has to say, or failed for good.
     pub(super) fn roles_are_settled(&self, id: &Hash, opened: &ThreadOpened, now: u64) -> bool {
-        let seats = self.roster_of(id).map(Roster::weights).unwrap_or_default();
-        let live: BTreeSet<&str> = self
-            .state
-            .agents
-            .active()
-            .filter(|(node, _)| seats.contains_key(node) && self.is_live(node, now))
-            .map(|(_, r)| r.endorsement.statement.role.as_str())
-            .collect();
-        let mut wanted = opened.roles.iter().filter(|r| live.contains(r.as_str()));
-        wanted.all(|role| self.role_is_settled(id, role))
+        let Some(roster) = self.roster_of(id) else {
+            return true;
+        };
+        let is_here = |role: &String| {
+            let mut agents = self.state.agents.active();
+            agents.any(|(node, record)| {
+                record.endorsement.statement.role == *role && self.is_live(&node, now) && roster.owner(&node).is_some()
+            })
+        };
+        let mut roles = opened.roles.iter();
+        roles.all(|role| self.role_is_settled(id, role) || !is_here(role))
     }
 
     /// Judges a proposal by everything that is known here.
@@ -268,10 +289,8 @@ impl Project {
             return Refused("it is not known");
         };
         let own = |node: &PublicKey| *node == self.me.node;
-        let voters = ballot.voters();
-        let begun = voters
-            .iter()
-            .any(|(a, node)| own(node) && ballot.commitment(a).is_some());
+        let voters = || proposed.panel.iter().map(|s| (&s.statement.agent, &s.by));
+        let begun = voters().any(|(a, node)| own(node) && ballot.commitment(a).is_some());
         if begun || own(&meta.node()) {
             return Sound;
         }
@@ -287,9 +306,7 @@ impl Project {
             return Refused("its seat has proposed often enough");
         }
         let phases = Phases::new(meta.hlc.ms(), opened);
-        let others = voters
-            .iter()
-            .any(|(a, n)| *n != meta.node() && ballot.commitment(a).is_some());
+        let others = voters().any(|(a, n)| *n != meta.node() && ballot.commitment(a).is_some());
         if came_ms >= phases.last && !others {
             return Refused("its vote was over when it came");
         }
@@ -407,7 +424,14 @@ impl Project {
     }
 
     /// Puts the change to the vote when all findings are there or their time is over.
-    pub(super) fn propose(&mut self, ctx: &mut Ctx<'_>, id: &Hash, home: &Meta, opened: &ThreadOpened) -> u64 {
+    pub(super) fn propose(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        id: &Hash,
+        home: &Meta,
+        opened: &ThreadOpened,
+        is_at_vote: bool,
+    ) -> u64 {
         let Some(subject) = opened.subject else { return u64::MAX };
         let own = self.state.threads[id]
             .proposals
@@ -416,7 +440,10 @@ impl Project {
         let often = own.count() >= MAX_PROPOSALS;
         let silent = self.state.threads[id].findings.is_empty();
         let votes = self.roster_of(id).is_some_and(|r| r.owner(&self.me.node).is_some());
-        if !votes || !self.is_seat() || self.ballot_of(id).is_some() || silent || often {
+        if is_at_vote {
+            return u64::MAX;
+        }
+        if !votes || !self.is_seat() || silent || often {
             return self.give_up(ctx, id, home, opened);
         }
         let due = self.proposal_due(ctx, id, home, opened);

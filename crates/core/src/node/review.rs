@@ -58,9 +58,16 @@ impl Project {
         self.announce_tasks(ctx, &id, &meta, &opened);
         let wake = self
             .join_in(ctx, &id, &meta, &opened)
-            .min(self.look(ctx, &id, &meta, &opened))
-            .min(self.propose(ctx, &id, &meta, &opened));
-        wake.min(self.drive_votes(ctx, id, &meta, &opened))
+            .min(self.look(ctx, &id, &meta, &opened));
+        let said = |p: &Project| p.feeds.get(&p.me).map(|f| f.len());
+        let (before, ballot) = (said(self), self.ballot_of(&id));
+        let wake = wake.min(self.propose(ctx, &id, &meta, &opened, ballot.is_some()));
+        // Only what was just put to the vote changes what there is to vote on.
+        let ballot = match said(self) == before {
+            true => ballot,
+            false => self.ballot_of(&id),
+        };
+        wake.min(ballot.map_or(u64::MAX, |ballot| self.drive_votes(ctx, id, ballot, &meta, &opened)))
     }
 
     /// Lets go of what was only needed while a thread was open.
@@ -86,11 +93,12 @@ impl Project {
         let announced = tasks
             .filter_map(|t| self.state.tasks.get(t))
             .filter_map(|t| t.announced.as_ref());
-        let done: BTreeSet<String> = announced
+        let done: BTreeSet<&String> = announced
             .filter(|(m, _)| m.feed() == self.me)
-            .map(|(_, a)| a.role.clone())
+            .map(|(_, a)| &a.role)
             .collect();
-        for role in opened.roles.iter().filter(|r| !done.contains(*r)) {
+        let missing: Vec<&String> = opened.roles.iter().filter(|r| !done.contains(r)).collect();
+        for role in missing {
             let (blob, title) = self.text_blob(ctx, &format!("review as {role}"));
             let body = TaskAnnounced {
                 thread: Some(*id),
@@ -138,23 +146,22 @@ impl Project {
     }
 
     /// The tasks that a thread's home has announced in it, with their roles. Nobody else's are its work.
-    fn tasks_of(&self, id: &Hash) -> Vec<(Hash, String)> {
+    fn tasks_of(&self, id: &Hash) -> impl Iterator<Item = (Hash, &str)> {
         let thread = self.state.threads.get(id);
-        let Some((home, _)) = thread.and_then(|t| t.opened.as_ref()) else {
-            return vec![];
-        };
-        let tasks = thread.into_iter().flat_map(|t| t.tasks.values());
-        let announced = |id: &Hash| {
+        let opened = thread.and_then(|t| Some((t, t.opened.as_ref()?.0.feed())));
+        let tasks = opened
+            .into_iter()
+            .flat_map(|(t, home)| t.tasks.values().map(move |id| (id, home)));
+        tasks.filter_map(|(id, home)| {
             let (meta, task) = self.state.tasks.get(id)?.announced.as_ref()?;
-            (meta.feed() == home.feed()).then(|| (*id, task.role.clone()))
-        };
-        tasks.filter_map(announced).collect()
+            (meta.feed() == home).then_some((*id, task.role.as_str()))
+        })
     }
 
     /// Local agents begin their turns. Every agent of an asked role looks for itself, for it is to vote: the one with the lease, and
     /// the others once somebody has it, or nobody can give it. Thinking needs no token.
     fn join_in(&mut self, ctx: &mut Ctx<'_>, id: &Hash, home: &Meta, opened: &ThreadOpened) -> u64 {
-        let tasks = self.tasks_of(id);
+        let tasks: Vec<(Hash, String)> = self.tasks_of(id).map(|(task, of)| (task, of.to_owned())).collect();
         let mut wake = u64::MAX;
         for role in &opened.roles {
             let mut given = true;
@@ -196,16 +203,18 @@ impl Project {
 
     /// This node's place in the order in which seats stand in for each other: 0 is the home, or the first live seat.
     pub(super) fn rank(&self, id: &Hash, home: &PublicKey, now: u64) -> u64 {
+        if self.me.node == *home {
+            return 0;
+        }
         let key = |node: &PublicKey| {
             let mut bytes = id.0.to_vec();
             bytes.extend_from_slice(&node.0);
             (node != home, crypto::hash(Context::Event, &bytes))
         };
         let mine = key(&self.me.node);
-        let seats = self.state.rosters.latest().weights();
+        let seats = self.state.rosters.latest().pools.iter().flat_map(|p| &p.seats);
         seats
-            .keys()
-            .filter(|node| self.is_live(node, now) && key(node) < mine)
+            .filter(|seat| self.is_live(&seat.node, now) && key(&seat.node) < mine)
             .count() as u64
     }
 
@@ -214,16 +223,15 @@ impl Project {
         if self.role_is_done(id, role) {
             return true;
         }
-        let failed = |(task, of): (Hash, String)| {
+        self.tasks_of(id).filter(|(_, of)| *of == role).any(|(task, _)| {
             let status = self.task_status(&task, 0);
-            of == role && matches!(status, TaskStatus::Completed { ok: false } | TaskStatus::Cancelled)
-        };
-        self.tasks_of(id).into_iter().any(failed)
+            matches!(status, TaskStatus::Completed { ok: false } | TaskStatus::Cancelled)
+        })
     }
 
     /// Nobody found anything to say, or nobody is there to vote, in all the time there was: a person is asked.
     pub(super) fn give_up(&mut self, ctx: &mut Ctx<'_>, id: &Hash, meta: &Meta, opened: &ThreadOpened) -> u64 {
-        if !self.is_seat() || self.ballot_of(id).is_some() {
+        if !self.is_seat() {
             return u64::MAX;
         }
         let step = ctx.cfg.pace.backup_ms * self.rank(id, &meta.node(), ctx.now);
@@ -254,16 +262,24 @@ impl Project {
             let Some(agent) = by.map(|r| r.endorsement.statement.id.clone()) else {
                 continue;
             };
-            let Some(blob) = self.need_blob(ctx, &statement.list) else {
+            self.need_blob(ctx, &statement.list);
+            let Some(blob) = self.blob(&statement.list.hash) else {
                 complete = false;
                 continue;
             };
-            let list: Vec<Finding> = crate::codec::decode("findings", &blob.bytes).unwrap_or_default();
-            let standing = list
-                .into_iter()
-                .take(super::turn::MAX_FINDINGS)
-                .filter(|f| f.validate().is_ok() && f.quote_stands(&subject.1, &subject.0.files).is_ok());
-            out.extend(standing.map(|f| (agent.clone(), f)));
+            let known = self.insights.get(id).and_then(|i| i.standing(&entry.reference.hash));
+            let standing = known.cloned().unwrap_or_else(|| {
+                let list: Vec<Finding> = crate::codec::decode("findings", &blob.bytes).unwrap_or_default();
+                let stands = |f: &Finding| f.validate().is_ok() && f.quote_stands(&subject.1, &subject.0.files).is_ok();
+                list.into_iter()
+                    .take(super::turn::MAX_FINDINGS)
+                    .filter(stands)
+                    .collect()
+            });
+            out.extend(standing.iter().map(|f| (agent.clone(), f.clone())));
+            if let Some(insight) = self.insights.get_mut(id) {
+                insight.note_standing(entry.reference.hash, standing);
+            }
         }
         (out, complete)
     }

@@ -54,27 +54,28 @@ impl Project {
             return u64::MAX;
         }
         let wake = self.acknowledge(ctx, id).min(self.renew(ctx, id));
-        let expiry = match self.task_status(&id, ctx.now) {
+        // What was just appended may have changed it.
+        let status = match self.dirty {
+            true => self.task_status(&id, ctx.now),
+            false => status,
+        };
+        let expiry = match status {
             TaskStatus::Leased(lease) => lease.until_ms + MAX_SKEW_MS + 1,
             _ => u64::MAX,
         };
-        self.claim_for_agents(ctx, id);
+        if matches!(status, TaskStatus::Open | TaskStatus::Expired(_)) {
+            self.claim_for_agents(ctx, id);
+        }
         wake.min(expiry)
     }
 
-    /// Claims a review's task for a local agent of its role.
+    /// Claims a review's task that nobody holds for a local agent of its role.
     fn claim_for_agents(&mut self, ctx: &mut Ctx<'_>, id: Hash) {
         let Some((_, announced)) = self.state.tasks.get(&id).and_then(|t| t.announced.as_ref()) else {
             return;
         };
         let Some(thread) = announced.thread else { return };
         if ctx.draining || !self.open_threads.contains(&thread) {
-            return;
-        }
-        if !matches!(
-            self.task_status(&id, ctx.now),
-            TaskStatus::Open | TaskStatus::Expired(_)
-        ) {
             return;
         }
         let fits = |a: &&super::LocalAgent| a.fits(announced) && a.is_available(self);

@@ -65,12 +65,18 @@ impl Project {
                 .is_some_and(|(m, p)| self.is_sound(thread, m, p))
         });
         let roster = self.roster_of(thread)?;
-        let most = valid.max_by_key(|(order, id)| {
+        let valid: Vec<_> = valid.collect();
+        // Mostly there is one, and nothing to weigh.
+        if let [(_, only)] = valid[..] {
+            return Some(*only);
+        }
+        let most = valid.into_iter().max_by_key(|(order, id)| {
             // By weight, so that many agents of one node do not outdo the others.
-            let ballot = self.state.ballots.get(*id);
-            let weights = ballot.map(|b| roster.voter_weights(&b.voters())).unwrap_or_default();
-            let committed = ballot.map(|b| b.committed()).unwrap_or_default();
-            let weight: u64 = committed.iter().filter_map(|agent| weights.get(agent)).sum();
+            let weight: u64 = self.state.ballots.get(*id).map_or(0, |ballot| {
+                let committed = ballot.committed();
+                let weights = ballot.weights(roster);
+                committed.iter().filter_map(|agent| weights.get(agent)).sum()
+            });
             (weight, std::cmp::Reverse(**order))
         });
         most.map(|(_, id)| *id)
@@ -90,18 +96,23 @@ impl Project {
             return false;
         };
         opened.subject.is_some_and(|s| s.hash == proposed.subject)
-            && roster.hash() == proposed.roster
+            && self.state.rosters.hash_of(meta.epoch) == Some(proposed.roster)
             && roster.owner(&meta.node()).is_some()
     }
 
     /// Lets the agents hosted here vote, and gathers the outcome. Returns when to look again.
-    pub(super) fn drive_votes(&mut self, ctx: &mut Ctx<'_>, id: Hash, home: &Meta, opened: &ThreadOpened) -> u64 {
-        let Some(proposal) = self.ballot_of(&id) else {
+    pub(super) fn drive_votes(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        id: Hash,
+        proposal: Hash,
+        home: &Meta,
+        opened: &ThreadOpened,
+    ) -> u64 {
+        let Some((meta, _)) = &self.state.ballots[&proposal].proposed else {
             return u64::MAX;
         };
-        let Some((meta, proposed)) = self.state.ballots[&proposal].proposed.clone() else {
-            return u64::MAX;
-        };
+        let meta = *meta;
         let phases = Phases::new(meta.hlc.ms(), opened);
         let panel = self.state.ballots[&proposal].voters();
         let mut wake = u64::MAX;
@@ -119,7 +130,7 @@ impl Project {
             }) else {
                 continue;
             };
-            wake = wake.min(self.vote(ctx, &id, &proposal, &meta, &proposed, &voter, phases, (home, opened)));
+            wake = wake.min(self.vote(ctx, &id, &proposal, &meta, &voter, phases, (home, opened)));
         }
         wake.min(self.tally(ctx, &id, &proposal, home, &meta, phases))
     }
@@ -147,14 +158,13 @@ impl Project {
         }
     }
 
-    /// Panel members whose nodes are here, or all of them once time is over.
-    fn awaited(&self, proposal: &Hash, now: u64) -> BTreeSet<PublicKey> {
-        let voters = self.state.ballots[proposal].voters();
-        voters
-            .into_iter()
-            .filter(|(_, node)| self.is_live(node, now))
-            .map(|(agent, _)| agent)
-            .collect()
+    /// Panel members whose nodes are here.
+    fn awaited(&self, proposal: &Hash, now: u64) -> impl Iterator<Item = &PublicKey> {
+        let proposed = self.state.ballots[proposal].proposed.as_ref();
+        let panel = proposed.into_iter().flat_map(|(_, p)| &p.panel);
+        panel
+            .filter(move |s| self.is_live(&s.by, now))
+            .map(|s| &s.statement.agent)
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -164,7 +174,6 @@ impl Project {
         id: &Hash,
         proposal: &Hash,
         meta: &Meta,
-        proposed: &crate::body::Proposed,
         voter: &Voter,
         phases: Phases,
         opening: (&Meta, &ThreadOpened),
@@ -173,21 +182,22 @@ impl Project {
         if ballot.commitment(&voter.key).is_none() && ctx.now < phases.commit {
             return self.commit(ctx, id, proposal, meta, voter, phases);
         }
-        let committed = self.state.ballots[proposal].committed();
-        let awaited = self.awaited(proposal, ctx.now);
-        let all_committed = awaited.is_subset(&committed);
+        let has_committed = |agent: &PublicKey| ballot.commitment(agent).is_some();
+        let all_committed = self.awaited(proposal, ctx.now).all(has_committed);
         if !all_committed && ctx.now < phases.commit {
             return phases.commit;
         }
-        let ballot = &self.state.ballots[proposal];
-        if committed.contains(&voter.key) && ballot.revealed(&voter.key).is_none() && ctx.now < phases.reveal {
+        if has_committed(&voter.key) && ballot.revealed(&voter.key).is_none() && ctx.now < phases.reveal {
             self.reveal(ctx, id, proposal, meta, voter);
         }
-        let first = self.state.ballots[proposal].first_votes();
-        let due: BTreeSet<_> = awaited.intersection(&committed).collect();
-        if !due.iter().all(|a| first.contains_key(*a)) && ctx.now < phases.reveal {
+        let ballot = &self.state.ballots[proposal];
+        let has_shown = |agent: &PublicKey| ballot.commitment(agent).is_none() || ballot.revealed(agent).is_some();
+        if !self.awaited(proposal, ctx.now).all(has_shown) && ctx.now < phases.reveal {
             return phases.reveal;
         }
+        let Some((_, proposed)) = &ballot.proposed else {
+            return u64::MAX;
+        };
         if self
             .state
             .finals
@@ -195,7 +205,8 @@ impl Project {
         {
             return u64::MAX;
         }
-        self.conclude(ctx, id, proposal, meta, proposed, voter, phases, &first, opening)
+        let (proposed, first) = (proposed.clone(), ballot.first_votes());
+        self.conclude(ctx, id, proposal, meta, &proposed, voter, phases, &first, opening)
     }
 
     /// The first vote: from the agent's own findings, before it has seen how others vote.
@@ -302,7 +313,7 @@ impl Project {
                 .iter()
                 .filter(|(_, c)| **c == Choice::RequestChanges)
                 .map(|(a, _)| *a);
-            let live = self.awaited(proposal, ctx.now);
+            let live: BTreeSet<&PublicKey> = self.awaited(proposal, ctx.now).collect();
             if !dissenters.filter(|a| live.contains(a)).all(|a| given.contains(&a)) {
                 return phases.evidence;
             }
@@ -446,7 +457,12 @@ impl Project {
             return u64::MAX;
         };
         let votes = self.state.finals.countable(*proposal, ballot);
-        let weights = roster.voter_weights(&ballot.voters());
+        let all_in = self.awaited(proposal, ctx.now).all(|a| votes.contains_key(a));
+        let step = ctx.cfg.pace.backup_ms * self.rank(id, &home.node(), ctx.now);
+        if !all_in && ctx.now < phases.last + step {
+            return phases.last + step;
+        }
+        let weights = ballot.weights(roster);
         let total = roster.total_weight();
         let mut sums: BTreeMap<Choice, u64> = BTreeMap::new();
         for (agent, entry) in &votes {
@@ -460,8 +476,6 @@ impl Project {
             *sums.entry(choice).or_default() += weights.get(agent).copied().unwrap_or(0);
         }
         let refs: Vec<EventRef> = votes.values().map(|v| v.reference).collect();
-        let awaited = self.awaited(proposal, ctx.now);
-        let all_in = awaited.iter().all(|a| votes.contains_key(a));
         let everyone = ballot.voters().iter().all(|(a, _)| votes.contains_key(a));
         let enough = |weight: u64| match plant::active("simple_majority") {
             true => weight * 2 > total,
@@ -477,7 +491,7 @@ impl Project {
             .map_or(&[][..], |(_, o)| &o.roles);
         let unheard = match (winner, &ballot.proposed) {
             (Some(Choice::Approve), Some((_, proposed))) if !plant::active("unheard_role_approves") => {
-                unheard_roles(asked, proposed, &weights, votes.values().map(|v| &v.vote))
+                unheard_roles(asked, proposed, weights, votes.values().map(|v| &v.vote))
             }
             _ => BTreeSet::new(),
         };
@@ -492,7 +506,6 @@ impl Project {
         let in_time = ballot.proposed.as_ref().zip(self.state.threads[id].opened.as_ref());
         let dated_ms = self.clock.ms().max(ctx.now);
         let in_time = in_time.is_some_and(|((meta, _), (_, opened))| dated_ms < latest_decision_ms(meta, opened));
-        let step = ctx.cfg.pace.backup_ms * self.rank(id, &home.node(), ctx.now);
         let done = all_in && (winner.is_some() && !may_be_heard || everyone);
         let due = match done {
             true => self.ready_since_votes(proposal, ctx.now) + step,
@@ -560,9 +573,9 @@ impl Project {
         let Some(roster) = self.state.rosters.epoch(meta.epoch) else {
             return true;
         };
-        let weights = roster.voter_weights(&ballot.voters());
+        let weights = ballot.weights(roster);
         let votes = self.state.finals.countable(*proposal, ballot);
-        let (lifting, all) = lift_weight(proposed, &weights, votes.values().map(|f| &f.vote));
+        let (lifting, all) = lift_weight(proposed, weights, votes.values().map(|f| &f.vote));
         !proposed.vetoes.is_empty() && lifting * 2 <= all
     }
 }

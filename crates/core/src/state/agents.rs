@@ -61,6 +61,12 @@ impl Agents {
         self.by_key.get(&(*node, *agent))
     }
 
+    /// The agents of one node that were not taken away.
+    pub fn active_of(&self, node: &PublicKey) -> impl Iterator<Item = &AgentRecord> {
+        let (first, last) = ((*node, PublicKey([0; 32])), (*node, PublicKey([255; 32])));
+        self.by_key.range(first..=last).map(|(_, r)| r).filter(|r| !r.retired)
+    }
+
     /// When a node last took an agent away.
     pub fn retired_at(&self, node: &PublicKey, agent: &PublicKey) -> Option<OrderKey> {
         self.retired.get(&(*node, *agent)).copied()

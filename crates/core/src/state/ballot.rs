@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Meta;
+use super::memo::Memo;
 use crate::blob::BlobRef;
-use crate::body::{Choice, Committed, FinalVote, FinalVoted, Proposed, Reveal, Revealed, Signed};
+use crate::body::{Choice, Committed, FinalVote, FinalVoted, Proposed, Reveal, Revealed, Roster, Signed};
 use crate::codec;
 use crate::crypto::{self, Context, Hash, PublicKey};
 use crate::event::{EventRef, OrderKey};
@@ -16,16 +17,26 @@ pub struct Ballot {
     pub proposed: Option<(Meta, Proposed)>,
     commits: BTreeMap<PublicKey, BTreeMap<OrderKey, (PublicKey, Hash)>>,
     reveals: BTreeMap<PublicKey, BTreeMap<OrderKey, (EventRef, Signed<Reveal>)>>,
+    /// The commitments of panel members that stand, and where the reveals are that fit them. Both follow from the rest; they are kept
+    /// because an open vote is looked at again and again.
+    standing: BTreeMap<PublicKey, Hash>,
+    shown: BTreeMap<PublicKey, OrderKey>,
+    weights: Memo<BTreeMap<PublicKey, u64>>,
 }
 
 impl Ballot {
     pub(super) fn propose(&mut self, meta: &Meta, body: &Proposed) {
         self.proposed = Some((*meta, body.clone()));
+        self.weights.forget();
+        for (agent, _) in self.voters() {
+            self.settle(&agent);
+        }
     }
 
     pub(super) fn commit(&mut self, meta: &Meta, body: &Committed) {
         let entry = (meta.node(), body.commitment);
         self.commits.entry(body.agent).or_default().insert(meta.order(), entry);
+        self.settle(&body.agent);
     }
 
     pub(super) fn reveal(&mut self, meta: &Meta, body: &Revealed) {
@@ -34,6 +45,26 @@ impl Ballot {
             .entry(body.reveal.by)
             .or_default()
             .insert(meta.order(), entry);
+        self.settle(&body.reveal.by);
+    }
+
+    /// Looks up what stands of an agent: its first commitment by its own node, and the first reveal that fits it.
+    fn settle(&mut self, agent: &PublicKey) {
+        let mut panel = self.proposed.iter().flat_map(|(_, p)| &p.panel);
+        let Some(node) = panel.find(|s| s.statement.agent == *agent).map(|s| s.by) else {
+            return;
+        };
+        let mut commits = self.commits.get(agent).into_iter().flat_map(BTreeMap::values);
+        let Some((_, commitment)) = commits.find(|(by, _)| *by == node).copied() else {
+            return;
+        };
+        self.standing.insert(*agent, commitment);
+        let mut reveals = self.reveals.get(agent).into_iter().flatten();
+        let shown = reveals.find(|(_, (_, reveal))| reveal.statement.commitment(agent) == commitment);
+        match shown.map(|(order, _)| *order) {
+            Some(order) => self.shown.insert(*agent, order),
+            None => self.shown.remove(agent),
+        };
     }
 
     /// The panel: `(agent, node)`.
@@ -45,38 +76,31 @@ impl Ballot {
             .collect()
     }
 
+    /// The weight of each voter under the roster of the proposal's epoch: the caller gives that one and no other.
+    pub(crate) fn weights(&self, roster: &Roster) -> &BTreeMap<PublicKey, u64> {
+        self.weights.get_or(|| roster.voter_weights(&self.voters()))
+    }
+
     /// An agent's commitment: the first by its own node.
     pub fn commitment(&self, agent: &PublicKey) -> Option<Hash> {
-        let node = self.voters().into_iter().find(|(a, _)| a == agent)?.1;
-        self.commits
-            .get(agent)?
-            .values()
-            .find(|(by, _)| *by == node)
-            .map(|(_, c)| *c)
+        self.standing.get(agent).copied()
     }
 
     /// Panel members that have committed.
     pub fn committed(&self) -> BTreeSet<PublicKey> {
-        self.voters()
-            .into_iter()
-            .map(|(a, _)| a)
-            .filter(|a| self.commitment(a).is_some())
-            .collect()
+        self.standing.keys().copied().collect()
     }
 
     /// An agent's revealed first vote, if it is the one that it committed to.
     pub fn revealed(&self, agent: &PublicKey) -> Option<&Signed<Reveal>> {
-        let commitment = self.commitment(agent)?;
-        let matching = |reveal: &&(EventRef, Signed<Reveal>)| reveal.1.statement.commitment(agent) == commitment;
-        self.reveals.get(agent)?.values().find(matching).map(|(_, r)| r)
+        let order = self.shown.get(agent)?;
+        self.reveals.get(agent)?.get(order).map(|(_, reveal)| reveal)
     }
 
     /// All first votes that stand.
     pub fn first_votes(&self) -> BTreeMap<PublicKey, Choice> {
-        let votes = self
-            .voters()
-            .into_iter()
-            .filter_map(|(a, _)| Some((a, self.revealed(&a)?.statement.choice)));
+        let votes = self.shown.keys();
+        let votes = votes.filter_map(|agent| Some((*agent, self.revealed(agent)?.statement.choice)));
         votes.collect()
     }
 }
@@ -139,6 +163,10 @@ impl Finals {
             return BTreeSet::new();
         };
         let differs = |votes: &BTreeMap<OrderKey, Hash>| {
+            // Nearly everybody has one.
+            if votes.len() < 2 {
+                return false;
+            }
             let statements: BTreeSet<Vec<u8>> = votes
                 .values()
                 .filter_map(|h| self.get(h))
@@ -164,7 +192,7 @@ impl Finals {
         };
         let equivocators = self.equivocators(question.0, question.1, question.2);
         let mut out = BTreeMap::new();
-        for (agent, node) in ballot.voters() {
+        for (agent, node) in proposed.panel.iter().map(|s| (s.statement.agent, s.by)) {
             let first = votes
                 .get(&agent)
                 .into_iter()

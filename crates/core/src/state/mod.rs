@@ -10,6 +10,7 @@ mod ballot;
 mod budget;
 mod escalation;
 mod membership;
+mod memo;
 mod resource;
 mod task;
 mod thread;

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Meta;
+use super::memo::Memo;
 use crate::body::Roster;
 use crate::body::{
     Authority, ClaimAcked, LeaseExtended, OutsideActed, TaskAnnounced, TaskCancelled, TaskClaimed, TaskCompleted,
@@ -74,11 +75,14 @@ pub struct Task {
     cancelled: BTreeSet<PublicKey>,
     /// What was done to the outside world, in order: feed and token.
     pub actions: BTreeMap<OrderKey, (FeedId, OutsideActed)>,
+    /// What [`Task::current`] came to, under the roster of which epoch.
+    latest: Memo<(Authority, u32, Option<Lease>)>,
 }
 
 impl Task {
     pub(super) fn announce(&mut self, meta: &Meta, body: &TaskAnnounced) {
         self.announced = Some((*meta, body.clone()));
+        self.latest.forget();
     }
 
     pub(super) fn claim(&mut self, meta: &Meta, body: &TaskClaimed) {
@@ -99,11 +103,13 @@ impl Task {
             .or_default()
             .entry(meta.feed())
             .or_insert_with(|| Box::new(body.clone()));
+        self.latest.forget();
     }
 
     pub(super) fn extend(&mut self, meta: &Meta, body: &LeaseExtended) {
         let until = self.extensions.entry((body.token, meta.feed())).or_default();
         *until = (*until).max(body.until_ms);
+        self.latest.forget();
     }
 
     pub(super) fn release(&mut self, meta: &Meta, body: &TaskReleased) {
@@ -145,32 +151,38 @@ impl Task {
         if authority == Authority::Home || roster.seat_count() < 3 {
             return acks.get(&home).map(|ack| lease(ack, &home));
         }
-        let mut by_owner: BTreeMap<(FeedId, PublicKey), BTreeMap<PublicKey, u64>> = BTreeMap::new();
-        let mut heard: BTreeSet<PublicKey> = BTreeSet::new();
+        let mut says: Vec<((FeedId, PublicKey), u64, PublicKey)> = Vec::with_capacity(acks.len());
         for (by, ack) in acks {
             // A node has one say on a token, that of its first life, however many lives it has had.
-            if !heard.insert(by.node) {
-                continue;
+            if says.last().is_none_or(|(_, _, node)| *node != by.node) {
+                says.push(((ack.owner, ack.agent), lease(ack, by).until_ms, by.node));
             }
-            let granted = by_owner.entry((ack.owner, ack.agent)).or_default();
-            granted.insert(by.node, lease(ack, by).until_ms);
         }
-        by_owner.into_iter().find_map(|((owner, agent), granted)| {
+        says.sort_by_key(|(claimant, _, _)| *claimant);
+        let total = roster.total_weight();
+        says.chunk_by(|a, b| a.0 == b.0).find_map(|granted| {
+            let (owner, agent) = granted[0].0;
+            let of_each = granted.iter().map(|(_, until, node)| (*until, roster.weight_of(node)));
             Some(Lease {
                 agent,
                 owner,
                 token,
-                until_ms: majority_until(&granted, roster)?,
+                until_ms: majority_until(of_each.collect(), total)?,
             })
         })
     }
 
     /// The lease with the highest acknowledged token.
     pub fn current(&self, authority: Authority, roster: &Roster) -> Option<Lease> {
-        self.acks
-            .keys()
-            .rev()
-            .find_map(|token| self.lease(*token, authority, roster))
+        let look = || {
+            let mut tokens = self.acks.keys().rev();
+            tokens.find_map(|token| self.lease(*token, authority, roster))
+        };
+        // It is asked for under the roster of the announcement nearly always.
+        match self.latest.get_or(|| (authority, roster.epoch, look())) {
+            (by, epoch, lease) if (*by, *epoch) == (authority, roster.epoch) => *lease,
+            _ => look(),
+        }
     }
 
     /// The highest token that `feed` itself has acknowledged, and its end as that feed has promised it.
@@ -291,17 +303,13 @@ impl Task {
     }
 }
 
-/// The latest time to which more than half of the roster's weight has granted a lease; none if so much did not grant it.
-fn majority_until(granted: &BTreeMap<PublicKey, u64>, roster: &Roster) -> Option<u64> {
-    let total = u128::from(roster.total_weight());
-    let mut latest_first: Vec<(u64, u64)> = granted
-        .iter()
-        .map(|(node, until)| (*until, roster.weight_of(node)))
-        .collect();
+/// The latest time to which more than half of a roster's weight has granted a lease, by the times and weights of those who did; none if
+/// so much did not grant it.
+fn majority_until(mut latest_first: Vec<(u64, u64)>, total: u64) -> Option<u64> {
     latest_first.sort_unstable_by(|a, b| b.cmp(a));
     let mut weight: u128 = 0;
     latest_first.into_iter().find_map(|(until, w)| {
         weight += u128::from(w);
-        (weight * 2 > total).then_some(until)
+        (weight * 2 > u128::from(total)).then_some(until)
     })
 }

@@ -183,10 +183,13 @@ impl Thread {
         {
             return false;
         }
-        if proposed.thread != decided.thread || decided.choice == Choice::Abstain || proposed.roster != roster.hash() {
+        if proposed.thread != decided.thread
+            || decided.choice == Choice::Abstain
+            || rosters.hash_of(meta.epoch) != Some(proposed.roster)
+        {
             return false;
         }
-        let weights = roster.voter_weights(&ballot.voters());
+        let weights = ballot.weights(roster);
         let named = decided.votes.iter().filter_map(|v| finals.get(&v.hash));
         let votes: Vec<&FinalEntry> = named.filter(|f| f.vote.statement.answers(meta, proposed)).collect();
         // One vote a voter: of an equivocator's, the one that is asked about.
@@ -204,11 +207,11 @@ impl Thread {
             return true;
         }
         // An approval has heard every asked role, and has dealt with every veto that the proposal names.
-        if !unheard_roles(&asked.roles, proposed, &weights, votes.iter().map(|f| &f.vote)).is_empty() {
+        if !unheard_roles(&asked.roles, proposed, weights, votes.iter().map(|f| &f.vote)).is_empty() {
             return false;
         }
         proposed.vetoes.is_empty() || {
-            let (lifting, all) = lift_weight(proposed, &weights, votes.iter().map(|f| &f.vote));
+            let (lifting, all) = lift_weight(proposed, weights, votes.iter().map(|f| &f.vote));
             lifting * 2 > all
         }
     }
