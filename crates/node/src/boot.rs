@@ -8,7 +8,7 @@ use bzzz_core::crypto::{Hash, Keypair};
 use bzzz_core::event::{Event, FeedId};
 use bzzz_core::node::{Node, NodeConfig};
 use bzzz_net::identity::{self, Identity};
-use bzzz_store::{Batch, Cursor, EventRow, Head, Store, StoreConfig, StoreError};
+use bzzz_store::{Batch, Cursor, EventRow, Head, Store, StoreConfig, StoreError, checksum};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -251,7 +251,10 @@ async fn read(store: Store, pages: mpsc::Sender<JoinHandle<Result<Decoded, NodeE
         at = page.next;
         let work = tokio::task::spawn_blocking(move || {
             let mut out = Vec::with_capacity(page.events.len());
-            for row in &page.events {
+            for (row, sum) in page.events.iter().zip(&page.sums) {
+                if checksum(&row.bytes) != *sum {
+                    return Err(changed(row, "it is not what was stored"));
+                }
                 out.push(decode(row)?);
             }
             Ok(out)
@@ -272,15 +275,16 @@ fn decode(row: &EventRow) -> Result<(Event, Option<Body>), NodeError> {
 /// A stored event that is the one that was stored. Signatures were checked then; a flipped bit since would cut the feed
 /// short, and an own feed would go on with numbers that are taken.
 fn stored(row: &EventRow) -> Result<Event, NodeError> {
-    let changed = |why: String| {
-        let node = bzzz_core::crypto::PublicKey(row.feed.node).to_string();
-        NodeError::Stored(format!("event {} of node {node}: {why}", row.seq))
-    };
-    let event = Event::decode_trusted(&row.bytes).map_err(|e| changed(e.to_string()))?;
+    let event = Event::decode_trusted(&row.bytes).map_err(|e| changed(row, &e.to_string()))?;
     match event.hash().0 == row.hash && event.header().seq == row.seq {
         true => Ok(event),
-        false => Err(changed("it is not what was stored".to_owned())),
+        false => Err(changed(row, "it is not what was stored")),
     }
+}
+
+fn changed(row: &EventRow, why: &str) -> NodeError {
+    let node = bzzz_core::crypto::PublicKey(row.feed.node).to_string();
+    NodeError::Stored(format!("event {} of node {node}: {why}", row.seq))
 }
 
 /// The clock.

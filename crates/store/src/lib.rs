@@ -46,7 +46,7 @@ pub use metrics::Metrics;
 pub use store::Store;
 pub use types::{
     Batch, BlobLookup, BlobRow, Cursor, Durability, EventRow, FeedId, ForkProof, Hash, Head, KeyValue, MAX_BATCH_BYTES,
-    MAX_PAGE_BYTES, MAX_PAGE_ROWS, META_CLEAN_SHUTDOWN, META_RESTORED, Page, Projection,
+    MAX_PAGE_BYTES, MAX_PAGE_ROWS, META_CLEAN_SHUTDOWN, META_RESTORED, Page, Projection, checksum,
 };
 
 /// Name of the database file inside the data folder.

@@ -10,7 +10,7 @@ use crate::backend::Op;
 use crate::error::StoreError;
 use crate::types::{
     Batch, BlobLookup, BlobRow, Cursor, EventRow, FeedId, ForkProof, Hash, Head, KeyValue, MAX_PAGE_BYTES, Page,
-    prefix_end,
+    checksum, prefix_end,
 };
 
 /// Tables behind one lock; shared by the writer and the readers.
@@ -90,7 +90,8 @@ impl Memory {
         let start = usize::try_from(from.0).unwrap_or(usize::MAX).min(tables.events.len());
         let events = take_page(tables.events[start..].iter(), limit, |e| e.bytes.len());
         let next = Cursor(from.0.max((start + events.len()) as u64));
-        Ok(Page { events, next })
+        let sums = events.iter().map(|e: &EventRow| checksum(&e.bytes)).collect();
+        Ok(Page { events, sums, next })
     }
 
     pub(crate) fn blob(&self, hash: &Hash) -> Result<BlobLookup, StoreError> {

@@ -200,8 +200,18 @@ impl Cursor {
 pub struct Page {
     /// Events in insertion order; empty only at the end.
     pub events: Vec<EventRow>,
+    /// The [`checksum`] of each event's bytes, as it was when they were stored.
+    pub sums: Vec<u64>,
     /// Where the next page starts.
     pub next: Cursor,
+}
+
+/// What tells whether stored bytes are still those that were stored: the first eight bytes of their BLAKE3 hash. An event's own hash does not cover its
+/// signature, and to check all signatures at each start would take too long.
+pub fn checksum(bytes: &[u8]) -> u64 {
+    let hash = blake3::hash(bytes);
+    let (first, _) = hash.as_bytes().split_at(8);
+    first.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte))
 }
 
 /// The smallest byte string that sorts after every string with this prefix; `None` when there is none.

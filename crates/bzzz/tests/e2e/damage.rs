@@ -136,7 +136,14 @@ fn a_flipped_bit_in_an_event_is_named_by_feed_and_number() {
     for word in words {
         assert!(ran.out.contains(word), "{word}: {ran:?}");
     }
-    // A node must not build on it: it would write a second event with a number that is taken.
+    not_started(&place, &data, row);
+}
+
+/// A node must not build on it: it would write a second event with a number that is taken, or hand on what
+/// nobody accepts.
+fn not_started(place: &Place, data: &Path, row: &EventRow) {
+    let folder = data.to_str().expect("a path");
+    let node = Hash(row.feed.node).to_string();
     for args in [
         &[
             "up",
@@ -155,7 +162,7 @@ fn a_flipped_bit_in_an_event_is_named_by_feed_and_number() {
             &[
                 "could not start a node on",
                 "because:",
-                words[0],
+                &node[..12],
                 &format!("event {}", row.seq),
                 "try:",
                 "bzzz restore",
@@ -171,18 +178,28 @@ fn a_running_node_names_an_event_whose_signature_was_flipped() {
     let all = rows(&data);
     let row = small(&all);
     // The signature is the last field, and no part of the hash chain.
-    flip(&data, row, row.bytes.len() - 1);
     let node = Start::new("a", "security").up(&place);
+    flip(&data, row, row.bytes.len() - 1);
     let ran = place.run(&["log", "verify", "--json", "--node", &node.http()]);
     assert_eq!(ran.code, Some(5), "{ran:?}");
     let details = ran.json()["details"].as_array().expect("a list").clone();
     // This one event, and none of those that come after it.
     assert_eq!(details.len(), 1, "{details:?}");
     let text = details[0].as_str().expect("a text");
-    let node = Hash(row.feed.node).to_string();
-    for word in [&node[..12], &format!("event {}:", row.seq), "signature"] {
+    let author = Hash(row.feed.node).to_string();
+    for word in [&author[..12], &format!("event {}:", row.seq), "signature"] {
         assert!(text.contains(word), "{word}: {text}");
     }
+}
+
+#[test]
+fn a_node_does_not_start_on_a_flipped_signature() {
+    let place = Place::new();
+    let data = reviewed(&place);
+    let all = rows(&data);
+    let row = small(&all);
+    flip(&data, row, row.bytes.len() - 1);
+    not_started(&place, &data, row);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::write::SqliteWriter;
 use super::{sql_error, to_db};
 use crate::backend::Op;
 use crate::error::StoreError;
-use crate::types::{Batch, BlobRow, EventRow, FeedId, ForkProof, Hash, Projection};
+use crate::types::{Batch, BlobRow, EventRow, FeedId, ForkProof, Hash, Projection, checksum};
 
 impl SqliteWriter {
     /// Carries out one operation; [`StoreError::Fork`] when it is to be refused.
@@ -59,7 +59,7 @@ impl SqliteWriter {
         let inserted = self
             .conn
             .prepare_cached(
-                "INSERT INTO events (feed, seq, hlc, kind, hash, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                "INSERT INTO events (feed, seq, hlc, kind, hash, bytes, sum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
                  ON CONFLICT (feed, seq) DO NOTHING",
             )?
             .execute(params![
@@ -68,7 +68,8 @@ impl SqliteWriter {
                 to_db(event.hlc),
                 event.kind,
                 event.hash,
-                event.bytes
+                event.bytes,
+                to_db(checksum(&event.bytes))
             ])?;
         if inserted == 1 {
             return Ok(None);

@@ -16,7 +16,7 @@ use crate::types::{
 /// Interned feeds kept in memory; above this the cache starts anew.
 pub(crate) const MAX_CACHED_FEEDS: usize = 65_536;
 
-const EVENT_COLUMNS: &str = "pos, feed, seq, hlc, kind, hash, bytes";
+const EVENT_COLUMNS: &str = "pos, feed, seq, hlc, kind, hash, bytes, sum";
 
 /// One reading connection.
 #[derive(Debug)]
@@ -134,6 +134,7 @@ impl SqliteReader {
             let mut rows = statement.query(params![to_db(from.0), sql_limit(limit)])?;
             let mut page = Page {
                 events: Vec::new(),
+                sums: Vec::new(),
                 next: from,
             };
             let mut size = PageBytes::default();
@@ -142,6 +143,7 @@ impl SqliteReader {
                 let event = event_of(row, feed)?;
                 page.next = Cursor(from_db(row.get(0)?));
                 let full = size.add(event.bytes.len());
+                page.sums.push(from_db(row.get(7)?));
                 page.events.push(event);
                 if full {
                     break;

@@ -35,7 +35,8 @@ const MIGRATIONS: &[&str] = &["
         hlc   INTEGER NOT NULL,
         kind  INTEGER NOT NULL,
         hash  BLOB NOT NULL,
-        bytes BLOB NOT NULL
+        bytes BLOB NOT NULL,
+        sum   INTEGER NOT NULL
     );
     CREATE UNIQUE INDEX events_place ON events (feed, seq);
     CREATE TABLE projects (
