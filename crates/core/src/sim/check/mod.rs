@@ -39,6 +39,8 @@ pub(super) struct Check {
     seen: BTreeMap<usize, u64>,
     /// In which life and when each node folded its state anew last.
     reloads: BTreeMap<usize, (u32, u64)>,
+    /// The keys of the agents that a member hosts, by project and member: dear to derive.
+    agents: BTreeMap<(Hash, usize), Vec<PublicKey>>,
     leases: leases::Leases,
     membership: membership::Membership,
     money: money::Money,
