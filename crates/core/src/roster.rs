@@ -8,6 +8,7 @@
 //! the chain. So a roster is as long as its members are many, however many have gone, and nothing about those can fill it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::body::{
     Cut, Genesis, JoinStatement, MAX_MEMBERS, MemberSignature, Pool, Roster, RosterChanged, RosterStatement, Seat,
@@ -367,7 +368,9 @@ pub struct RosterChain {
     project: Hash,
     genesis: Event,
     changes: Vec<RosterChanged>,
-    rosters: Vec<Roster>,
+    rosters: Vec<Arc<Roster>>,
+    /// The members under the newest roster.
+    members: BTreeSet<PublicKey>,
     /// The hash of each roster, which every proposal is compared with.
     hashes: Vec<Hash>,
     /// Where the feeds of those that are gone end: of each node the smallest cut.
@@ -384,6 +387,7 @@ impl RosterChain {
             genesis,
             changes: Vec::new(),
             rosters: Vec::new(),
+            members: BTreeSet::new(),
             hashes: Vec::new(),
             cuts: BTreeMap::new(),
             departed: BTreeMap::new(),
@@ -406,7 +410,8 @@ impl RosterChain {
             }
         }
         self.hashes.push(roster.hash());
-        self.rosters.push(roster);
+        self.members = roster.members();
+        self.rosters.push(Arc::new(roster));
     }
 
     /// The project's id.
@@ -421,7 +426,7 @@ impl RosterChain {
 
     /// The roster of an epoch.
     pub fn epoch(&self, epoch: u32) -> Option<&Roster> {
-        self.rosters.get(epoch as usize)
+        self.rosters.get(epoch as usize).map(Arc::as_ref)
     }
 
     /// The hash of the roster of an epoch.
@@ -437,6 +442,16 @@ impl RosterChain {
     /// The newest roster.
     pub fn latest(&self) -> &Roster {
         &self.rosters[self.rosters.len() - 1]
+    }
+
+    /// The newest roster, to be kept while the chain changes.
+    pub(crate) fn latest_shared(&self) -> Arc<Roster> {
+        self.rosters[self.rosters.len() - 1].clone()
+    }
+
+    /// Whether a node is a member under the newest roster: as [`Roster::is_member`], without a search through the pools.
+    pub fn has_member(&self, node: &PublicKey) -> bool {
+        self.members.contains(node)
     }
 
     /// The changes that lead to an epoch, in order.

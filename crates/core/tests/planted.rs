@@ -62,6 +62,7 @@ const PLANTED: &[(&str, Scene, &[&str])] = &[
         &["rosters", "no-loss", "convergence", "same-state"],
     ),
     ("forgotten_fork", Scene::Liars, &["convergence"]),
+    ("lifted_kill_switch", Scene::Liars, &["kill-switch"]),
     (
         "lost_fork_proof",
         Scene::LiarsAndCrashes,

@@ -45,7 +45,7 @@ impl Project {
     /// A message about this project.
     fn message(&mut self, ctx: &mut Ctx<'_>, from: PublicKey, message: Wire, gossip: bool) {
         // Events and presences carry their own signatures, whoever passes them on. Everything else is between members.
-        let member = self.state.rosters.latest().is_member(&from);
+        let member = self.state.rosters.has_member(&from);
         match message {
             Wire::Events { events, blobs, .. } => {
                 // One after the other: what was just accepted is known, and costs no second check.
@@ -133,7 +133,7 @@ impl Project {
         for checked in events {
             self.checked_received(ctx, from, checked);
         }
-        if !gossip && self.state.rosters.latest().is_member(&from) {
+        if !gossip && self.state.rosters.has_member(&from) {
             for blob in blobs {
                 self.blob_received(ctx, from, blob);
             }

@@ -17,7 +17,7 @@ use crate::hlc::{Hlc, MAX_SKEW_MS};
 use crate::ledger::Ledger;
 use crate::plant;
 use crate::roster::RosterChain;
-use crate::state::{Meta, Question, State, ThreadStatus};
+use crate::state::{Memo, Meta, Question, State, ThreadStatus};
 use crate::wire::{AgentStatus, Presence};
 
 /// A project here.
@@ -39,6 +39,8 @@ pub struct Project {
     pub(super) genesis: Event,
     /// Who said lately that it is here, and until when (by our clock).
     pub(super) presences: BTreeMap<PublicKey, (u64, Presence)>,
+    /// When the first of them lapses.
+    pub(super) lapse_ms: Memo<u64>,
     pub(super) agents: BTreeMap<String, LocalAgent>,
     pub(super) ledger: Ledger,
     pub(super) have: BTreeSet<Hash>,
@@ -87,6 +89,7 @@ impl Project {
             prepared_at: None,
             genesis: genesis.clone(),
             presences: BTreeMap::new(),
+            lapse_ms: Memo::default(),
             agents: BTreeMap::new(),
             have: BTreeSet::new(),
             blobs: super::blobs::Cache::default(),
@@ -267,7 +270,7 @@ impl Project {
 
     /// Whether this node is a member now.
     pub fn is_member(&self) -> bool {
-        self.state.rosters.latest().is_member(&self.me.node) && !self.is_removed()
+        self.state.rosters.has_member(&self.me.node) && !self.is_removed()
     }
 
     /// Whether a roster that this node was shown removes it. What others write after that does not reach it any more, so the event

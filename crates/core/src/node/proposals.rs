@@ -373,7 +373,6 @@ impl Project {
         if roster.owner(&me).is_none() {
             return true;
         }
-        let finders = self.finders(id);
         let settled = |at_ms: u64| at_ms.saturating_add(FINDINGS_GRACE_MS) <= came_ms;
         let mine: BTreeSet<PublicKey> = proposed
             .panel
@@ -385,7 +384,7 @@ impl Project {
             let agent = seat.statement.agent;
             let retired = self.state.agents.retired_at(&me, &agent);
             self.state.agents.get(&me, &agent).is_some_and(|record| {
-                let asked = opened.roles.contains(&seat.statement.role) || finders.contains(&(me, agent));
+                let asked = opened.roles.contains(&seat.statement.role) || self.has_looked(id, &agent);
                 let current = record.endorsement == *seat || !settled(record.since.hlc.ms());
                 asked && current && (!record.retired || retired.is_none_or(|at| !settled(at.hlc.ms())))
             })
@@ -407,6 +406,10 @@ impl Project {
         proposed: &Proposed,
         known_long: &impl Fn(&Hash) -> bool,
     ) -> bool {
+        let mut entries = self.state.threads.get(id).into_iter().flat_map(|t| t.findings.values());
+        if !entries.any(|e| known_long(&e.reference.hash)) {
+            return true;
+        }
         let named: BTreeSet<&Hash> = proposed.findings.iter().collect();
         let part = part_of_seat(MAX_PANEL, roster);
         let full = named.len() >= MAX_PROPOSED_FINDINGS;

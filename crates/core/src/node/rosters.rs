@@ -30,7 +30,7 @@ impl Project {
             return u64::MAX;
         }
         self.follow_policy(ctx);
-        let roster = self.state.rosters.latest().clone();
+        let roster = self.state.rosters.latest_shared();
         let mut wake = u64::MAX;
         let votes = self.state.roster_votes.get(&(roster.epoch + 1));
         let signed = votes.is_some_and(|v| v.values().any(|signers| signers.contains_key(&self.me.node)));
@@ -70,7 +70,7 @@ impl Project {
         };
         let none = BTreeSet::new();
         let holders = self.state.roster_holders.get(&epoch).unwrap_or(&none);
-        if roster.is_third(roster.weight_of_all(holders)) || holders.contains(&self.me.node) {
+        if holders.contains(&self.me.node) || roster.is_third(roster.weight_of_all(holders)) {
             return u64::MAX;
         }
         let change = change.clone();
@@ -85,8 +85,9 @@ impl Project {
 
     /// Proposals that are one step from the latest roster, whoever made them.
     fn open_proposals(&self, roster: &Roster) -> Vec<Hash> {
-        let (epoch, before) = (roster.epoch + 1, roster.hash());
-        let follows = |r: &Roster| r.epoch == epoch && r.prev == before && roster.is_one_step_to(r);
+        let epoch = roster.epoch + 1;
+        let before = self.state.rosters.hash_of(roster.epoch);
+        let follows = |r: &Roster| r.epoch == epoch && Some(r.prev) == before && roster.is_one_step_to(r);
         let open = self.state.roster_proposals.iter().filter(|(_, (r, _))| follows(r));
         open.map(|(hash, _)| *hash).collect()
     }

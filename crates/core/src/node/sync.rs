@@ -516,10 +516,12 @@ impl Project {
 
     /// Says that we are here, when it is time.
     pub(super) fn heartbeat(&mut self, ctx: &mut Ctx<'_>) -> u64 {
-        let before = self.presences.len();
-        self.presences.retain(|_, (until, _)| *until > ctx.now);
-        // A lapsed presence changes what there is to do.
-        self.dirty |= self.presences.len() < before;
+        if self.first_lapse() <= ctx.now {
+            self.presences.retain(|_, (until, _)| *until > ctx.now);
+            self.lapse_ms.forget();
+            // A lapsed presence changes what there is to do.
+            self.dirty = true;
+        }
         if !self.is_member() {
             return u64::MAX;
         }
@@ -527,13 +529,13 @@ impl Project {
             self.next_heartbeat_ms = ctx.now + ctx.cfg.pace.heartbeat_ms;
             self.say_presence(ctx);
         }
-        let lapse = self
-            .presences
-            .values()
-            .map(|(until, _)| *until)
-            .min()
-            .unwrap_or(u64::MAX);
-        self.next_heartbeat_ms.min(lapse)
+        self.next_heartbeat_ms.min(self.first_lapse())
+    }
+
+    /// When the first presence lapses.
+    fn first_lapse(&self) -> u64 {
+        let ends = || self.presences.values().map(|(until, _)| *until);
+        *self.lapse_ms.get_or(|| ends().min().unwrap_or(u64::MAX))
     }
 
     pub(super) fn say_presence(&mut self, ctx: &mut Ctx<'_>) {
@@ -562,7 +564,7 @@ impl Project {
     }
 
     pub(super) fn presence_received(&mut self, ctx: &mut Ctx<'_>, from: PublicKey, presence: Signed<Presence>) {
-        let (node, p) = (presence.by, presence.statement.clone());
+        let (node, p) = (presence.by, &presence.statement);
         let stale = p.sent_ms.abs_diff(ctx.now) > MAX_SKEW_MS + p.ttl_ms.min(MAX_TTL_MS);
         let stale = stale && !plant::active("stale_presence");
         let older = self
@@ -575,16 +577,21 @@ impl Project {
         if node == self.me.node || older || !bounded {
             return;
         }
-        if stale || !self.state.rosters.latest().is_member(&node) || !presence.verify() {
+        if stale || !self.state.rosters.has_member(&node) || !presence.verify() {
             let why = "a presence that is stale, not signed by its node, or not a member's".to_owned();
             return self.notify(ctx, Notice::Refused { from, why });
         }
-        self.dial(ctx, node, &p);
+        self.dial(ctx, node, p);
         let known = self.presences.get(&node).map(|(_, known)| known);
         let new = known.is_none();
         // Only what others go by makes it necessary to look at everything again.
         self.dirty |= known.is_none_or(|k| k.incarnation != p.incarnation);
-        self.presences.insert(node, (ctx.now + p.ttl_ms.min(MAX_TTL_MS), p));
+        let until = ctx.now + p.ttl_ms.min(MAX_TTL_MS);
+        let first = self.first_lapse();
+        let before = self.presences.insert(node, (until, presence.statement));
+        if until < first || before.is_some_and(|(until, _)| until == first) {
+            self.lapse_ms.forget();
+        }
         if new {
             self.next_heartbeat_ms = ctx.now;
         }

@@ -38,8 +38,9 @@ impl World {
     /// The same, in place of a machine of the same process.
     pub fn boot_after(&mut self, n: usize, before: Option<&Node>) {
         let mut node = self.load_anew(n);
-        if let Some(before) = before {
-            node.take_over(before);
+        match before {
+            Some(before) => node.take_over(before),
+            None => drop(self.check.stopped.remove(&n)),
         }
         let peers: Vec<usize> = self.net.wanted.get(&n).into_iter().flatten().copied().collect();
         self.members[n].wake = None;

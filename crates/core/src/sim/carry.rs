@@ -59,6 +59,7 @@ impl World {
             Effect::Append { id, writes } => {
                 self.summary.events += writes.iter().map(|w| w.events.len() as u64).sum::<u64>();
                 self.check_append(n, &writes);
+                self.check_stopped(n, &writes);
                 self.members[n].disk.append(id, writes);
                 self.fsync(n);
             }

@@ -57,6 +57,11 @@ impl World {
         self.summary.commands += 1;
         self.script.next_id += 1;
         let id = self.script.next_id;
+        match &command {
+            Command::Kill => drop(self.check.stopped.insert(n)),
+            Command::PauseAgent { paused: false, .. } => drop(self.check.stopped.remove(&n)),
+            _ => {}
+        }
         self.feed(n, Input::Command { id, command });
     }
 
@@ -189,6 +194,7 @@ impl World {
                 paused: dice.chance(150),
             },
             24 if dice.chance(20) => Command::Drain,
+            24 if dice.chance(40) => Command::Kill,
             24 => Command::CancelTask {
                 project,
                 task: *dice.pick(&tasks)?,

@@ -1,6 +1,6 @@
 //! The simulated world: one queue of happenings in virtual time, and the nodes that they happen to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use super::check::Check;
@@ -103,9 +103,9 @@ pub(super) struct World {
     pub now: u64,
     /// Unix milliseconds at the start.
     pub base: u64,
-    tie: u64,
     happened: u64,
-    queue: BTreeMap<(u64, u64), Happening>,
+    /// By time; of one time in the order in which they were planned.
+    queue: BTreeMap<u64, VecDeque<Happening>>,
     pub members: Vec<Member>,
     pub index: BTreeMap<PublicKey, usize>,
     pub groups: Vec<Group>,
@@ -138,7 +138,6 @@ impl World {
             dice,
             now: 0,
             base,
-            tie: 0,
             happened: 0,
             queue: BTreeMap::new(),
             members: Vec::new(),
@@ -162,8 +161,7 @@ impl World {
 
     /// Plans something.
     pub fn at(&mut self, at: u64, what: Happening) {
-        self.tie += 1;
-        self.queue.insert((at.max(self.now), self.tie), what);
+        self.queue.entry(at.max(self.now)).or_default().push_back(what);
     }
 
     /// Plans something for later.
@@ -230,10 +228,15 @@ impl World {
 
     fn turn(&mut self) {
         while !self.rested && self.violation.is_none() {
-            let Some(((at, _), what)) = self.queue.pop_first() else {
+            let Some(mut next) = self.queue.first_entry() else {
                 break;
             };
-            self.now = at;
+            self.now = *next.key();
+            // It stays until it is empty, for what happens now may plan more for this very time.
+            let Some(what) = next.get_mut().pop_front() else {
+                next.remove();
+                continue;
+            };
             self.happen(what);
             self.summary.interrupted |= !self.goes_on();
             if self.summary.interrupted {

@@ -69,6 +69,8 @@ pub struct Task {
     /// Claims, in order.
     pub claims: BTreeMap<OrderKey, Box<Claim>>,
     acks: BTreeMap<u64, BTreeMap<FeedId, Box<ClaimAcked>>>,
+    /// Whose claims were acknowledged by anybody. It follows from the acknowledgements.
+    promised_to: BTreeSet<FeedId>,
     extensions: BTreeMap<(u64, FeedId), u64>,
     released: BTreeSet<(u64, FeedId)>,
     completed: BTreeMap<(u64, FeedId), Box<TaskCompleted>>,
@@ -98,11 +100,9 @@ impl Task {
 
     pub(super) fn ack(&mut self, meta: &Meta, body: &ClaimAcked) {
         // An acknowledger's events are applied in its own order, so "first" means the same on every node.
-        self.acks
-            .entry(body.token)
-            .or_default()
-            .entry(meta.feed())
-            .or_insert_with(|| Box::new(body.clone()));
+        let of_token = self.acks.entry(body.token).or_default();
+        let first = of_token.entry(meta.feed()).or_insert_with(|| Box::new(body.clone()));
+        self.promised_to.insert(first.owner);
         self.latest.forget();
     }
 
@@ -137,6 +137,14 @@ impl Task {
 
     /// The lease of a token, if the authority has acknowledged it.
     pub fn lease(&self, token: u64, authority: Authority, roster: &Roster) -> Option<Lease> {
+        match self.current(authority, roster) {
+            Some(latest) if latest.token > token => self.count(token, authority, roster),
+            latest => latest.filter(|latest| latest.token == token),
+        }
+    }
+
+    /// Counts the acknowledgements of a token.
+    fn count(&self, token: u64, authority: Authority, roster: &Roster) -> Option<Lease> {
         let acks = self.acks.get(&token)?;
         let home = self.home()?;
         let lease = |ack: &ClaimAcked, by: &FeedId| {
@@ -176,7 +184,7 @@ impl Task {
     pub fn current(&self, authority: Authority, roster: &Roster) -> Option<Lease> {
         let look = || {
             let mut tokens = self.acks.keys().rev();
-            tokens.find_map(|token| self.lease(*token, authority, roster))
+            tokens.find_map(|token| self.count(*token, authority, roster))
         };
         // It is asked for under the roster of the announcement nearly always.
         match self.latest.get_or(|| (authority, roster.epoch, look())) {
@@ -198,7 +206,7 @@ impl Task {
 
     /// Whether anybody has acknowledged a claim of this feed, whatever became of it: cheap, and mostly the answer is no.
     pub fn was_promised_to(&self, owner: &FeedId) -> bool {
-        self.acks.values().any(|acks| acks.values().any(|a| a.owner == *owner))
+        self.promised_to.contains(owner)
     }
 
     /// The highest token that the authority, or a part of it, has acknowledged. Tokens are counted one by one, so that no seat

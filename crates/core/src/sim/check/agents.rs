@@ -7,10 +7,15 @@ use crate::sim::world::World;
 impl World {
     /// An endorsement has taken effect at a node: nobody but its host has endorsed the agent of an honest node.
     pub fn check_endorsed(&mut self, n: usize, by: &PublicKey, endorsement: &Endorsement) {
+        let project = endorsement.project;
+        let known = &mut self.check.agents;
         let host = (0..self.members.len()).find(|m| {
-            let cfg = &self.members[*m].cfg;
-            let key = |id: &str| cfg.key.agent(&endorsement.project, id).public();
-            cfg.agents.iter().any(|a| key(&a.id) == endorsement.agent)
+            let hosted = known.entry((project, *m)).or_insert_with(|| {
+                let cfg = &self.members[*m].cfg;
+                let keys = cfg.agents.iter().map(|a| cfg.key.agent(&project, &a.id).public());
+                keys.collect()
+            });
+            hosted.contains(&endorsement.agent)
         });
         let Some(host) = host.filter(|host| self.honest(*host)) else {
             return;

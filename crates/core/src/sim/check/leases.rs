@@ -51,11 +51,14 @@ impl World {
     pub(super) fn check_leases(&mut self, n: usize) {
         let local = self.local(n);
         let Some(p) = self.project_of(n) else { return };
+        let held = &self.check.leases.held;
+        let held_before = |id: &Hash| held.get(id).is_some_and(|holders| holders.contains_key(&n));
         let mine: Vec<(Hash, Option<(u64, u64)>)> = p
             .state
             .tasks
             .keys()
             .map(|id| (*id, p.my_lease(id, local).map(|l| (l.until_ms, l.token))))
+            .filter(|(id, lease)| lease.is_some() || held_before(id))
             .collect();
         for (task, lease) in mine {
             let holders = self.check.leases.held.entry(task).or_default();

@@ -18,6 +18,7 @@ mod votes;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::world::{Nature, World};
+use crate::body::Body;
 use crate::crypto::{Hash, PublicKey};
 use crate::event::FeedId;
 use crate::feed::{HELD_MEMBER_BYTES, HELD_STRANGER_BYTES};
@@ -39,6 +40,10 @@ pub(super) struct Check {
     seen: BTreeMap<usize, u64>,
     /// In which life and when each node folded its state anew last.
     reloads: BTreeMap<usize, (u32, u64)>,
+    /// The keys of the agents that a member hosts, by project and member: dear to derive.
+    agents: BTreeMap<(Hash, usize), Vec<PublicKey>>,
+    /// Nodes whose agents people have stopped, in the process that was told so.
+    pub stopped: BTreeSet<usize>,
     leases: leases::Leases,
     membership: membership::Membership,
     money: money::Money,
@@ -50,6 +55,29 @@ pub(super) struct Check {
 impl World {
     fn honest(&self, n: usize) -> bool {
         self.members[n].nature == Nature::Honest
+    }
+
+    /// After the kill switch no agent of the node speaks or votes, until somebody lets one go on or the process ends.
+    pub fn check_stopped(&mut self, n: usize, writes: &[crate::node::Write]) {
+        if !self.check.stopped.contains(&n) {
+            return;
+        }
+        let me = self.members[n].me;
+        let events = writes.iter().flat_map(|w| &w.events).filter(|e| e.node() == me);
+        let acts = |body: &Body| {
+            matches!(
+                body,
+                Body::FindingsPosted(_)
+                    | Body::Committed(_)
+                    | Body::Revealed(_)
+                    | Body::FinalVoted(_)
+                    | Body::TaskClaimed(_)
+            )
+        };
+        if let Some(body) = events.filter_map(|e| e.body()).find(acts) {
+            let what = format!("{}'s agents go on after the kill switch: {body:?}", self.name(n));
+            self.violate("kill-switch", what.chars().take(300).collect::<String>());
+        }
     }
 
     /// A presence has come: what a node goes by is not stale.
