@@ -52,9 +52,7 @@ fn other_encoding(title: &str, bytes: &[u8], at: usize) -> anyhow::Error {
         .filter(|file| file.lossy)
         .find_map(|file| file.new_path.clone().or(file.old_path.clone()));
     let of = file.as_deref().map_or(String::new(), |file| format!(" of {file}"));
-    let mixed = bytes
-        .utf8_chunks()
-        .any(|chunk| chunk.valid().chars().any(|c| !c.is_ascii()));
+    let mixed = bytes.utf8_chunks().any(|chunk| !chunk.valid().is_ascii());
     let (because, hint) = match mixed {
         false => (
             format!("it is not UTF-8 text (line {line}{of}, offset {at})"),
