@@ -6,6 +6,7 @@
 //! - A command that lost the only node it was given cannot know how the review ends (4). It says so, and names the command that follows the review
 //!   if it had heard of its thread. A command with a second node ends like that only when the review had not got there before the first died.
 //! - When the dead node is back, all three hold the same, and the review that was lost sight of is followed to its end at each.
+//!
 //! Five points by default; all twenty with `BZZZ_E2E_ALL=1`.
 
 use std::io::{BufRead as _, BufReader};
