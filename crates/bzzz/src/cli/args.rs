@@ -4,8 +4,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use super::context::Global;
 use super::{
-    admit, agents, backup, bench, completions, config, doctor, erase, escalations, exit, get, init, leave, log, lookup, man,
-    members, post, rebuild, replay, restore, review, sim, stop, task, thread, up, verify,
+    admit, agents, backup, bench, completions, config, doctor, erase, escalations, exit, get, init, leave, log, lookup,
+    man, members, post, rebuild, replay, restore, review, sim, stop, task, thread, up, verify,
 };
 
 /// A peer-to-peer network in which agents review, discuss, vote and decide

@@ -75,10 +75,7 @@ pub async fn verify_log(State(app): State<App>, Asked(body): Asked<VerifyLog>) -
             .known
             .push(log::against(against.by, &against.heads).map_err(|why| Refusal::bad(why, hint))?);
     }
-    let report = app
-        .handle
-        .verify_log(body.feed.as_deref(), noted.known.clone())
-        .await?;
+    let report = app.handle.verify_log(body.feed.as_deref(), noted.known.clone()).await?;
     if report.feeds == 0 && report.fault_count == 0 {
         return Err(Refusal::not_found(
             "feed",
@@ -103,7 +100,12 @@ pub async fn erase(State(app): State<App>, Asked(body): Asked<Erasing>) -> Answe
     let (what, given) = match (&body.thread, &body.text) {
         (Some(thread), None) => ("thread", thread),
         (None, Some(text)) => ("text", text),
-        _ => return Err(Refusal::bad("it names not one thing to erase", "send either thread or text")),
+        _ => {
+            return Err(Refusal::bad(
+                "it names not one thing to erase",
+                "send either thread or text",
+            ));
+        }
     };
     let texts = app.handle.texts().await?;
     let chosen = ids::erasable(&texts, what, given)?;
