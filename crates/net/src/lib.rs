@@ -54,6 +54,6 @@ impl Net {
     /// # Errors
     /// When an address is in use, not of this machine or not supported, or a part cannot be set up.
     pub async fn start(config: NetConfig) -> Result<(Net, mpsc::Receiver<NetEvent>), NetError> {
-        owner::start(config).await
+        owner::start(config, local_user::other_end).await
     }
 }

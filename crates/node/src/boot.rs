@@ -130,20 +130,24 @@ pub(crate) async fn life(store: &Store) -> Result<Option<([u8; 32], u64)>, Store
 pub async fn incarnation(store: &Store, node: [u8; 32], noted: &[Head]) -> Result<u64, NodeError> {
     let before = last_incarnation(store).await?;
     let restored = store.meta(bzzz_store::META_RESTORED).await?.is_some();
+    let heads = store.heads().await?;
     let mut cut = None;
-    for head in noted.iter().filter(|head| head.feed.node == node) {
-        if !heads::has(store, head).await? {
-            tracing::error!(
-                event = head.seq,
-                "the log lacks events of this node that were on the disk before: its end was cut off, or it was set back; \
-                 `bzzz log verify` tells where"
-            );
-            cut = cut.max(Some(head.feed.incarnation));
+    for noted in noted.iter().filter(|noted| noted.feed.node == node) {
+        if heads::has(store, noted).await? {
+            continue;
+        }
+        tracing::error!(
+            event = noted.seq,
+            "the log lacks events of this node that were on the disk before: its end was cut off, or it was set back; `bzzz log verify` \
+             tells where (who emptied the folder on purpose removes {} as well)",
+            bzzz_store::HEADS_FILE
+        );
+        // Where nothing of the project is left, nothing goes on either: a new life needs what came before it.
+        if heads.iter().any(|head| head.feed.project == noted.feed.project) {
+            cut = cut.max(Some(noted.feed.incarnation));
         }
     }
-    let known = store
-        .heads()
-        .await?
+    let known = heads
         .into_iter()
         .filter(|h| h.feed.node == node)
         .map(|h| h.feed.incarnation)

@@ -32,6 +32,7 @@ impl Noter {
             held: known.into_iter().map(|head| (head.feed, head)).collect(),
             sound: BTreeMap::new(),
             commits: None,
+            failed: false,
         };
         let task = tokio::spawn(async move {
             let mut stopped = std::pin::pin!(stopped);
@@ -41,9 +42,13 @@ impl Noter {
                     () = tokio::time::sleep(PAUSE) => false,
                 };
                 match notes.take(&store).await {
-                    Ok(()) => {}
+                    Ok(()) => notes.failed = false,
                     Err(StoreError::Closed | StoreError::Poisoned { .. }) => return,
-                    Err(e) => tracing::warn!(error = %e, "could not note the heads of the feeds"),
+                    // Said once: a full disk stays full for a while.
+                    Err(e) if !std::mem::replace(&mut notes.failed, true) => {
+                        tracing::warn!(error = %e, "could not note the heads of the feeds");
+                    }
+                    Err(_) => {}
                 }
                 if last {
                     return;
@@ -68,6 +73,7 @@ struct Notes {
     /// What was written last.
     sound: BTreeMap<FeedId, Head>,
     commits: Option<u64>,
+    failed: bool,
 }
 
 impl Notes {
@@ -109,13 +115,14 @@ pub(crate) async fn has(store: &Store, head: &Head) -> Result<bool, StoreError> 
         .is_some_and(|row| row.seq == head.seq && row.hash == head.hash))
 }
 
-/// What the file of a store says; a store in memory has none. What cannot be read is told in the log, and counts as nothing.
-pub(crate) async fn known(store: &Store) -> Vec<Head> {
+/// What the file of a store says; nothing where there is none. None when it cannot be read: that is told in the log, and the file is left
+/// as it is, for whoever looks into it.
+pub(crate) async fn known(store: &Store) -> Option<Vec<Head>> {
     match read(store).await {
-        Ok(heads) => heads.unwrap_or_default(),
+        Ok(heads) => Some(heads.unwrap_or_default()),
         Err(e) => {
-            tracing::warn!("{e}");
-            Vec::new()
+            tracing::error!("{e}; until then nothing is noted");
+            None
         }
     }
 }

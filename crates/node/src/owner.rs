@@ -75,7 +75,7 @@ pub(crate) async fn start(settings: Settings) -> Result<Handle, NodeError> {
     let store = boot::open(&settings).await?;
     let keys = boot::keys(settings.data.clone(), &store).await?;
     let noted = heads::known(&store).await;
-    let incarnation = boot::incarnation(&store, keys.node.public_key(), &noted).await?;
+    let incarnation = boot::incarnation(&store, keys.node.public_key(), noted.as_deref().unwrap_or_default()).await?;
     let mut config = NodeConfig {
         key: bzzz_core::crypto::Keypair::from_seed(*keys.node.seed()),
         operator: keys.operator,
@@ -162,7 +162,7 @@ pub(crate) async fn start(settings: Settings) -> Result<Handle, NodeError> {
         owner.step(Input::Command { id, command }).await?;
         owner.settle().await?;
     }
-    owner.noter = Noter::start(owner.store.clone(), noted);
+    owner.noter = noted.and_then(|noted| Noter::start(owner.store.clone(), noted));
     tokio::spawn(async move {
         let why = owner.run(inbox, answered, events).await.err().map(|e| e.to_string());
         if let Some(why) = &why {

@@ -218,7 +218,15 @@ fn read_manifest(backup: &Path) -> Result<Manifest, StoreError> {
 }
 
 /// What a folder may hold before a restore: the node's keys, which are in no backup, its settings, and our own files.
-const MAY_BE_THERE: [&str; 6] = [LOCK_FILE, DRAFT_FILE, HEADS_FILE, "identity", "operator", "bzzz.toml"];
+const MAY_BE_THERE: [&str; 7] = [
+    LOCK_FILE,
+    DRAFT_FILE,
+    HEADS_FILE,
+    heads::DRAFT_FILE,
+    "identity",
+    "operator",
+    "bzzz.toml",
+];
 
 fn refuse_occupied(data_dir: &Path) -> Result<(), StoreError> {
     let failed = |e: std::io::Error| StoreError::io("list", data_dir, e);

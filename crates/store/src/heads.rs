@@ -20,6 +20,8 @@ use crate::error::{StoreError, hex};
 use crate::types::{FeedId, Head};
 use crate::{HEADS_FILE, files};
 
+/// Where the next version of the file is written; left behind only by a crash, and then replaced.
+pub(crate) const DRAFT_FILE: &str = "heads.json.partial";
 /// Version of the file.
 const FORMAT: u32 = 1;
 /// A larger file is not one of ours: this is room for more than 100,000 feeds.
@@ -72,7 +74,7 @@ pub fn read_heads(data_dir: &Path) -> Result<Option<Vec<Head>>, StoreError> {
 /// [`StoreError::Io`] and [`StoreError::Full`]; the file before then stays.
 pub fn write_heads(data_dir: &Path, heads: &[Head]) -> Result<(), StoreError> {
     let path = data_dir.join(HEADS_FILE);
-    let draft = files::with_suffix(&path, ".partial");
+    let draft = data_dir.join(DRAFT_FILE);
     let failed = |e: std::io::Error| StoreError::io("write", &draft, e);
     let heads: Vec<ManifestHead> = heads.iter().map(ManifestHead::from).collect();
     let sha256 = digest(&heads).map_err(|e| failed(e.into()))?;

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::exit::Exit;
 use super::failure::{Result, fail};
 use crate::client::{Http, find};
+use crate::report::words::shell_word;
 use crate::settings::{self, Flags, Settings};
 use crate::term::{ColorChoice, Out, Screen, Stream};
 
@@ -91,7 +92,7 @@ impl Context {
     /// A command that goes on where this one was asked: with its `--node`, `--data` and `--config`, ready to be pasted into a shell.
     pub fn follow_up(&self, command: &str) -> String {
         let mut out = command.to_owned();
-        let mut add = |flag: &str, value: &str| out.push_str(&format!(" {flag} {}", quoted(value)));
+        let mut add = |flag: &str, value: &str| out.push_str(&format!(" {flag} {}", shell_word(value)));
         for node in &self.global.node {
             add("--node", node);
         }
@@ -131,15 +132,6 @@ pub fn rows<T: serde::de::DeserializeOwned + Default>(value: &Value, name: &str)
 /// An id or hash short enough for a table.
 pub fn short(id: &str) -> String {
     id.chars().take(12).collect()
-}
-
-/// A word as a shell takes it.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,@%+=".contains(c);
-    match !word.is_empty() && word.chars().all(plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', "'\\''")),
-    }
 }
 
 #[cfg(test)]

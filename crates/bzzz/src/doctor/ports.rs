@@ -1,4 +1,7 @@
 //! Are the ports free that the settings name?
+//!
+//! While a node runs on the data folder, its own ports are in use as they should be. It may listen elsewhere than the settings say, because flags win
+//! over them: then what they name is no concern of the node that runs, and of the next start only.
 
 use std::net::{IpAddr, SocketAddr, TcpListener};
 
@@ -8,51 +11,50 @@ use crate::settings::Settings;
 
 /// One check for the API's port and one for each peer-to-peer address.
 pub fn check(settings: &Settings) -> Vec<Check> {
-    // The ports of the node that runs on this very folder are in use as they should be.
-    let running = find::running(&settings.data).ok().flatten();
-    let mut out = Vec::new();
-    let api_runs = running
+    // What answers, and not what a crashed node left in its file: somebody else may have its ports by now.
+    let running = find::answering(&settings.data).ok().flatten().map(|(_, status)| status);
+    let http = |text: &str| text.trim_start_matches("http://").parse().ok();
+    let api: Option<Vec<SocketAddr>> = running.as_ref().map(|status| http(&status.http).into_iter().collect());
+    let peers: Option<Vec<SocketAddr>> = running
         .as_ref()
-        .is_some_and(|status| status.http.trim_start_matches("http://") == settings.http_listen.to_string());
-    out.push(if api_runs && try_bind(settings.http_listen).is_err() {
-        Check::ok(
-            "http port",
-            format!("{} is used by the node that runs here", settings.http_listen),
-        )
-    } else {
-        judge(
-            "http port",
-            settings.http_listen,
-            "choose another one with --http or http.listen; port 0 takes a free one",
-        )
-    });
+        .map(|status| status.p2p.iter().filter_map(|text| socket_of(text)).collect());
+    let mut out = vec![judge(
+        "http port",
+        settings.http_listen,
+        &settings.http_listen.to_string(),
+        api.as_deref(),
+        "choose another one with --http or http.listen; port 0 takes a free one",
+    )];
     for text in &settings.p2p.listen {
-        let Some(address) = socket_of(text) else {
-            continue;
-        };
-        let ours = running.as_ref().is_some_and(|status| {
-            status
-                .p2p
-                .iter()
-                .any(|other| socket_of(other).is_some_and(|other| other.port() == address.port()))
-        });
-        out.push(if ours && try_bind(address).is_err() {
-            Check::ok("p2p port", format!("{text} is used by the node that runs here"))
-        } else {
-            judge(
-                "p2p port",
-                address,
-                "choose another one with --p2p or p2p.listen; port 0 takes a free one",
-            )
-        });
+        if let Some(address) = socket_of(text) {
+            let hint = "choose another one with --p2p or p2p.listen; port 0 takes a free one";
+            out.push(judge("p2p port", address, text, peers.as_deref(), hint));
+        }
     }
     out
 }
 
-fn judge(name: &'static str, address: SocketAddr, hint: &str) -> Check {
-    match try_bind(address) {
-        Ok(()) => Check::ok(name, format!("{address} is free")),
-        Err(error) => Check::fail(name, format!("{address}: {error}"), hint),
+/// One address; `running` holds those of the node that runs here, if one does.
+fn judge(name: &'static str, address: SocketAddr, text: &str, running: Option<&[SocketAddr]>, hint: &str) -> Check {
+    let Err(error) = try_bind(address) else {
+        return Check::ok(name, format!("{text} is free"));
+    };
+    match running {
+        Some(running) if running.iter().any(|used| used.port() == address.port()) => {
+            Check::ok(name, format!("{text} is used by the node that runs here"))
+        }
+        Some(running) => {
+            let elsewhere: Vec<String> = running.iter().map(ToString::to_string).collect();
+            Check::warn(
+                name,
+                format!(
+                    "{text} is used by another program ({error}); the node that runs here listens on {}",
+                    elsewhere.join(", ")
+                ),
+                format!("before it is started without those flags, {hint}"),
+            )
+        }
+        None => Check::fail(name, format!("{text}: {error}"), hint),
     }
 }
 

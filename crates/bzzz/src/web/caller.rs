@@ -15,9 +15,13 @@ use bzzz_net::local_user::{OtherEnd, other_end, this_user};
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
 use super::Refusal;
 use crate::cli::exit::Exit;
+
+/// Look-ups at the same time: each may read the kernel's tables for a tenth of a second, and whoever connects makes one.
+static LOOK_UPS: Semaphore = Semaphore::const_new(4);
 
 /// Who is at the other end of a connection; known a moment after it was accepted.
 #[derive(Debug, Clone)]
@@ -26,9 +30,13 @@ pub struct Caller(Shared<BoxFuture<'static, OtherEnd>>);
 impl Caller {
     fn look_up(peer: SocketAddr, here: Option<SocketAddr>) -> Self {
         // Without our own address it could be another connection from the same port.
-        let looked = tokio::task::spawn_blocking(move || here.map_or(OtherEnd::Unseen, |_| other_end(&[peer], here)));
+        let looked = tokio::spawn(async move {
+            let _turn = LOOK_UPS.acquire().await;
+            tokio::task::spawn_blocking(move || here.map_or(OtherEnd::Unseen, |_| other_end(&[peer], here))).await
+        });
         // A look-up that broke has shown nobody.
-        Caller(looked.map(|end| end.unwrap_or(OtherEnd::Unseen)).boxed().shared())
+        let end = looked.map(|end| end.ok().and_then(Result::ok).unwrap_or(OtherEnd::Unseen));
+        Caller(end.boxed().shared())
     }
 }
 

@@ -192,3 +192,53 @@ fn paused_drained_and_killed_agents_take_nothing_new() {
     // The switch stops the agents; the node itself still answers, and ends when it is told to.
     assert_eq!(b.end(rustix::process::Signal::TERM), Some(0));
 }
+
+#[test]
+fn the_doctor_knows_the_ports_of_the_node_that_runs_here() {
+    let place = Place::new();
+    let mut a = Start::new("a", "security").up(&place);
+    let data = a.data().to_owned();
+    let port = |text: &str| -> u16 {
+        let digits = text.split("/p2p/").next().expect("an address");
+        let digits = digits.rsplit(['/', ':']).next().expect("a port");
+        digits.parse().expect("a number")
+    };
+    let settings = |http: u16, p2p: u16| {
+        let text = format!("[http]\nlisten = \"127.0.0.1:{http}\"\n[p2p]\nlisten = [\"/ip4/127.0.0.1/tcp/{p2p}\"]\n");
+        std::fs::write(data.join("bzzz.toml"), text).expect("a file");
+    };
+    let check = |name: &str, code: i32| -> (String, String) {
+        let ran = place.run(&["doctor", "--data", "a", "--json"]);
+        assert_eq!(ran.code, Some(code), "{ran:?}");
+        let answer = ran.json();
+        let checks = answer["checks"].as_array().expect("a list");
+        let one = checks.iter().find(|check| check["name"] == name).expect("a check");
+        let text = |field: &str| one[field].as_str().expect("a text").to_owned();
+        (text("health"), text("found"))
+    };
+    let (http, p2p) = (port(&a.http()), port(&a.p2p()));
+    settings(http, p2p);
+    for name in ["http port", "p2p port"] {
+        let (health, found) = check(name, 0);
+        assert!(
+            health == "ok" && found.contains("used by the node that runs here"),
+            "{found}"
+        );
+    }
+    // Somebody else has what the settings name, and the node listens elsewhere: of no concern now.
+    let other = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let taken = other.local_addr().expect("an address").port();
+    settings(taken, taken);
+    for (name, elsewhere) in [("http port", http), ("p2p port", p2p)] {
+        let (health, found) = check(name, 0);
+        assert_eq!(health, "warn", "{found}");
+        assert!(found.contains(&format!("listens on 127.0.0.1:{elsewhere}")), "{found}");
+    }
+    // What a killed node left behind does not excuse who has its port now.
+    a.kill();
+    let other = std::net::TcpListener::bind(("127.0.0.1", p2p)).expect("its port");
+    settings(http, p2p);
+    assert_eq!(check("p2p port", 1).0, "fail");
+    drop(other);
+    assert_eq!(check("p2p port", 0).0, "ok");
+}

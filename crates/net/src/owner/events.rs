@@ -3,20 +3,18 @@
 use std::{error::Error as _, time::Instant};
 
 use libp2p::{
-    Multiaddr, PeerId,
+    PeerId,
     core::ConnectedPoint,
     identify, mdns, ping,
     swarm::{ConnectionId, DialError as SwarmDialError, SwarmEvent},
 };
 
-use super::{Flow, Owner, Peer, start::listener_closed};
+use super::{Flow, Owner, Peer, start::listener_closed, whose::question};
 use crate::{
     behaviour::ProtocolsEvent,
-    config::{is_loopback, sockets},
     dialer::split_peer,
     error::DialError,
     event::{Channel, NetEvent, Warning},
-    local_user::other_end,
     metrics::count,
     single_link::AlreadyConnected,
 };
@@ -34,21 +32,12 @@ impl Owner {
                 endpoint,
                 ..
             } => {
-                // Without the peer's id, which a dialled address carries and an incoming one does not.
-                let (addr, _) = split_peer(endpoint.get_remote_address());
-                let ours = is_loopback(&addr)
-                    && match &endpoint {
-                        ConnectedPoint::Listener { local_addr, .. } => sockets(local_addr)
-                            .first()
-                            .is_some_and(|here| other_end(&sockets(&addr), Some(*here)).is_ours()),
-                        // Our port in it is not told.
-                        ConnectedPoint::Dialer { .. } => other_end(&sockets(&addr), None).is_ours(),
-                    };
-                self.on_connected(peer_id, connection_id, addr, endpoint.is_dialer(), ours);
+                self.on_connected(peer_id, connection_id, &endpoint);
             }
             SwarmEvent::ConnectionClosed {
                 peer_id, connection_id, ..
             } => {
+                self.forget_question(connection_id);
                 let known = self.peers.get(&peer_id);
                 if known.is_some_and(|peer| peer.connection == connection_id) {
                     self.peer_is_gone(peer_id);
@@ -66,7 +55,7 @@ impl Owner {
                 tracing::debug!(%error, %send_back_addr, "an incoming connection was refused");
             }
             SwarmEvent::NewListenAddr { address, .. } => {
-                self.backlog.push(NetEvent::Listening { addr: address });
+                self.backlog.push_own(NetEvent::Listening { addr: address });
             }
             SwarmEvent::ListenerClosed { addresses, reason, .. } => {
                 self.warn(listener_closed(&addresses, reason));
@@ -79,14 +68,10 @@ impl Owner {
         Flow::Continue
     }
 
-    fn on_connected(
-        &mut self,
-        peer: PeerId,
-        connection: ConnectionId,
-        remote_addr: Multiaddr,
-        outbound: bool,
-        loopback: bool,
-    ) {
+    fn on_connected(&mut self, peer: PeerId, connection: ConnectionId, endpoint: &ConnectedPoint) {
+        // Without the peer's id, which a dialled address carries and an incoming one does not.
+        let (remote_addr, _) = split_peer(endpoint.get_remote_address());
+        let outbound = endpoint.is_dialer();
         if let Some(asked) = self.asked_dials.remove(&connection) {
             let _ = asked.reply.send(Ok(peer));
         }
@@ -118,12 +103,20 @@ impl Owner {
             self.dialer.disconnected(peer, now);
             return;
         }
-        self.backlog.push(NetEvent::PeerConnected {
+        let connected = NetEvent::PeerConnected {
             peer,
             outbound,
             remote_addr,
-            loopback,
-        });
+            loopback: false,
+        };
+        match question(peer, connection, endpoint) {
+            Some(question) => self.find_out(question, connected),
+            None => {
+                // What waited for its connection before this one.
+                self.release(peer, false);
+                self.backlog.push(peer, connected);
+            }
+        }
     }
 
     fn on_dial_failed(&mut self, connection: ConnectionId, error: &SwarmDialError) {

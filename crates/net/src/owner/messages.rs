@@ -56,13 +56,14 @@ impl Owner {
             return self.report(&id, propagated_from, Verdict::Ignore);
         }
         let (topic, data) = (message.topic.into_string(), message.data);
-        self.backlog.push(NetEvent::Gossip {
+        let event = NetEvent::Gossip {
             source,
             propagated_from,
             topic,
             data,
             id,
-        });
+        };
+        self.backlog.push(propagated_from, event);
     }
 
     pub(super) fn on_request_event(&mut self, channel: Channel, event: RequestEvent) {
@@ -131,12 +132,13 @@ impl Owner {
             max_bytes: self.limits.max_message_bytes,
             share: request.share,
         };
-        self.backlog.push(NetEvent::Request {
+        let event = NetEvent::Request {
             peer,
             channel,
             data: request.bytes,
             reply,
-        });
+        };
+        self.backlog.push(peer, event);
     }
 }
 

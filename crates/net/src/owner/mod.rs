@@ -7,6 +7,7 @@ mod commands;
 mod events;
 mod messages;
 mod start;
+pub(crate) mod whose;
 
 use std::{
     collections::HashMap,
@@ -73,6 +74,8 @@ enum Input {
     Command(Command),
     /// An event has been handed to the application.
     Delivered,
+    /// A look-up has ended.
+    Found(Option<whose::Found>),
     Tick,
     /// Nobody holds a handle, or nobody takes the events: there is no point in going on.
     Abandoned,
@@ -97,6 +100,7 @@ pub(crate) struct Owner {
     private: bool,
     counters: Arc<Counters>,
     peers: HashMap<PeerId, Peer>,
+    look_ups: whose::LookUps,
     dialer: Dialer,
     asked_dials: HashMap<ConnectionId, AskedDial>,
     outbox: Outbox,
@@ -114,6 +118,10 @@ impl Owner {
                 Input::Swarm(event) => self.on_swarm_event(*event),
                 Input::Command(command) => self.on_command(command),
                 Input::Delivered => Flow::Continue,
+                Input::Found(found) => {
+                    self.on_found(found);
+                    Flow::Continue
+                }
                 Input::Tick => self.on_tick(),
                 Input::Abandoned => Flow::Stop(None),
             };
@@ -138,12 +146,14 @@ impl Owner {
                 Err(_) => Input::Abandoned,
             },
             () = self.events.closed() => Input::Abandoned,
+            found = self.look_ups.next(), if self.look_ups.is_busy() => Input::Found(found),
             _ = self.tick.tick() => Input::Tick,
         }
     }
 
     fn on_tick(&mut self) -> Flow {
         self.drop_silent_peers();
+        self.release_impatient(Instant::now());
         self.dial_due();
         self.burst_left = OUTBOX_BURST;
         self.flush_outbox();
@@ -181,7 +191,7 @@ impl Owner {
     fn warn(&mut self, warning: Warning) {
         tracing::warn!("{warning}");
         if !self.backlog.is_full(0) {
-            self.backlog.push(NetEvent::Warning(warning));
+            self.backlog.push_own(NetEvent::Warning(warning));
         }
     }
 
@@ -204,7 +214,8 @@ impl Owner {
         count(&self.counters.connections_closed);
         self.requests.disconnected(peer);
         self.dialer.disconnected(peer, Instant::now());
-        self.backlog.push(NetEvent::PeerDisconnected { peer });
+        self.release(peer, false);
+        self.backlog.push(peer, NetEvent::PeerDisconnected { peer });
     }
 
     fn set_peer_gauge(&self) {

@@ -21,7 +21,10 @@ use tokio::{
     time::{MissedTickBehavior, interval, timeout_at},
 };
 
-use super::{Owner, TICK};
+use super::{
+    Owner, TICK,
+    whose::{LookUp, LookUps},
+};
 use crate::{
     backlog::Backlog,
     behaviour::{Protocols, ProtocolsEvent},
@@ -47,8 +50,8 @@ const IDLE_LIMIT: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 /// Streams of one connection in negotiation at once: room for a burst of requests on both channels.
 const NEGOTIATING_STREAMS: usize = 256;
 
-/// See [`Net::start`].
-pub(crate) async fn start(config: NetConfig) -> Result<(Net, mpsc::Receiver<NetEvent>), NetError> {
+/// See [`Net::start`]. `look_up` says whose a loopback connection is.
+pub(crate) async fn start(config: NetConfig, look_up: LookUp) -> Result<(Net, mpsc::Receiver<NetEvent>), NetError> {
     let keypair = identity::keypair(config.secret_key);
     let local = keypair.public().to_peer_id();
     let limits = config.limits.clone();
@@ -62,7 +65,7 @@ pub(crate) async fn start(config: NetConfig) -> Result<(Net, mpsc::Receiver<NetE
     let mut backlog = Backlog::default();
     if let Some(warning) = warning {
         tracing::warn!("{warning}");
-        backlog.push(NetEvent::Warning(warning));
+        backlog.push_own(NetEvent::Warning(warning));
     }
     let early = listen(&mut swarm, &config.listen).await?;
 
@@ -94,6 +97,7 @@ pub(crate) async fn start(config: NetConfig) -> Result<(Net, mpsc::Receiver<NetE
         private: config.private_key.is_some(),
         counters,
         peers: HashMap::new(),
+        look_ups: LookUps::new(look_up),
         dialer: Dialer::new(local, &config.peers, seed, Instant::now()),
         asked_dials: HashMap::new(),
         outbox: Outbox::default(),

@@ -86,3 +86,23 @@ async fn a_log_that_was_cut_off_is_seen_and_gone_on_with_in_a_new_life() {
     node.stop().await;
     assert_eq!(looked_at(&settings).await.0.len(), 2);
 }
+
+#[tokio::test]
+async fn an_emptied_folder_begins_anew_and_what_was_known_is_not_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(folder.path(), "a", &["security"]);
+    let node = start(settings.clone()).await.unwrap();
+    until_live(&node, 1, &["security"]).await;
+    node.stop().await;
+    let (_, before, _) = looked_at(&settings).await;
+    std::fs::remove_file(folder.path().join(bzzz_store::DATABASE_FILE)).unwrap();
+    // Another project: the one before is nowhere any more.
+    let node = start(settings.clone()).await.unwrap();
+    until_live(&node, 1, &["security"]).await;
+    review(&node, bad_change(), 30_000).await;
+    node.stop().await;
+    let (heads, noted, faults) = looked_at(&settings).await;
+    assert_eq!((heads.len(), noted.len(), faults.len()), (1, 2, 1), "{faults:?}");
+    assert!(noted.contains(&before[0]) && noted.contains(&heads[0]), "{noted:?}");
+    assert!(faults[0].contains("nothing of the feed is here"), "{faults:?}");
+}
