@@ -173,8 +173,12 @@ impl World {
             Record::Fork(project, a, _) if *project == p.id() => Some((a.feed(), a.header().seq)),
             _ => None,
         });
-        let unbound =
-            |(feed, seq): &(FeedId, u64)| p.feeds.get(feed).and_then(|f| f.ended_at()).is_none_or(|e| e > *seq);
+        // A life of a node of which no later life counts needs no end of its own.
+        let excluded = |feed: &FeedId| feed.incarnation > 0 && p.feeds.broken().any(|node| *node == feed.node);
+        let unbound = |(feed, seq): &(FeedId, u64)| {
+            let end = p.feeds.get(feed).and_then(|f| f.ended_at());
+            end.is_none_or(|e| e > *seq) && !excluded(feed)
+        };
         let lost: Option<(FeedId, u64)> = { proofs }.find(unbound);
         if let Some((feed, seq)) = lost {
             let what = format!(
