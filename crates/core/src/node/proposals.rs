@@ -31,7 +31,7 @@ use crate::event::EventRef;
 use crate::finding::{self, Finding, Severity};
 use crate::plant;
 use crate::report::Verdict;
-use crate::state::{FindingsEntry, Meta};
+use crate::state::{FindingsEntry, Memo, Meta};
 
 /// Findings that a node has known for so long when a proposal comes must be named by it: five comparisons of feeds, so that what was
 /// posted at the same time does no harm.
@@ -63,9 +63,21 @@ pub(super) struct Insight {
     judged: BTreeMap<Hash, Judgement>,
     /// Lists of findings that were read, as far as their quotes stand: by the findings' event.
     standing: BTreeMap<Hash, Arc<[Finding]>>,
+    /// The places of the seats of an epoch in the order in which they stand in for each other.
+    places: Memo<(u32, BTreeMap<PublicKey, Hash>)>,
 }
 
 impl Insight {
+    /// The places of seats, if they are known for this epoch or were not asked for yet.
+    pub(super) fn places(
+        &self,
+        epoch: u32,
+        work_out: impl FnOnce() -> BTreeMap<PublicKey, Hash>,
+    ) -> Option<&BTreeMap<PublicKey, Hash>> {
+        let (of, places) = self.places.get_or(|| (epoch, work_out()));
+        (*of == epoch).then_some(places)
+    }
+
     /// What stands of a list that was read before.
     pub(super) fn standing(&self, event: &Hash) -> Option<&Arc<[Finding]>> {
         self.standing.get(event)

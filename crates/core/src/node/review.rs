@@ -206,14 +206,22 @@ impl Project {
         if self.me.node == *home {
             return 0;
         }
-        let key = |node: &PublicKey| {
+        let place = |node: &PublicKey| {
             let mut bytes = id.0.to_vec();
             bytes.extend_from_slice(&node.0);
-            (node != home, crypto::hash(Context::Event, &bytes))
+            crypto::hash(Context::Event, &bytes)
+        };
+        let roster = self.state.rosters.latest();
+        let seats = || roster.pools.iter().flat_map(|p| &p.seats);
+        let insight = self.insights.get(id);
+        let known =
+            insight.and_then(|i| i.places(roster.epoch, || seats().map(|s| (s.node, place(&s.node))).collect()));
+        let key = |node: &PublicKey| {
+            let known = known.and_then(|known| known.get(node)).copied();
+            (node != home, known.unwrap_or_else(|| place(node)))
         };
         let mine = key(&self.me.node);
-        let seats = self.state.rosters.latest().pools.iter().flat_map(|p| &p.seats);
-        seats
+        seats()
             .filter(|seat| self.is_live(&seat.node, now) && key(&seat.node) < mine)
             .count() as u64
     }

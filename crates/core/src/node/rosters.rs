@@ -85,10 +85,10 @@ impl Project {
 
     /// Proposals that are one step from the latest roster, whoever made them.
     fn open_proposals(&self, roster: &Roster) -> Vec<Hash> {
-        let epoch = roster.epoch + 1;
         let before = self.state.rosters.hash_of(roster.epoch);
-        let follows = |r: &Roster| r.epoch == epoch && Some(r.prev) == before && roster.is_one_step_to(r);
-        let open = self.state.roster_proposals.iter().filter(|(_, (r, _))| follows(r));
+        let follows = |r: &Roster| Some(r.prev) == before && roster.is_one_step_to(r);
+        let next = self.state.roster_proposals_of(roster.epoch + 1);
+        let open = next.filter(|(_, r)| follows(r));
         open.map(|(hash, _)| *hash).collect()
     }
 

@@ -1,4 +1,4 @@
-//! Anti-entropy and presence: gossip is a hint, this makes it true.
+//! Anti-entropy: gossip is a hint, this makes it true.
 //!
 //! Members compare a digest of all heads from time to time; where it differs they exchange heads, a page at a time, and each asks for the
 //! ranges that it lacks. A range is asked for at one peer at a time and again elsewhere when it does not come.
@@ -6,20 +6,18 @@
 //! Pages go through all feeds in their order. The one who began asks for the next when a page is answered; where one is lost, the next
 //! comparison goes on with it. So each feed is compared at least once in two comparisons that come to their end.
 
+mod heads;
+mod presence;
+mod shown;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::outbox::Outbox;
-use super::{Ctx, Effect, Notice, Project, Proof};
-use crate::body::{RosterChanged, Signed};
+use super::{Ctx, Effect, Project, Proof};
 use crate::crypto::{Hash, PublicKey};
 use crate::event::FeedId;
 use crate::feed::ALL_LIVES;
-use crate::hlc::MAX_SKEW_MS;
-use crate::plant;
-use crate::wire::{
-    AgentPresence, HEADS_PAGE, Head, MAX_ADDRESS_BYTES, MAX_ADDRESSES, MAX_RANGE, Presence, ROSTERS_PAGE, Wire,
-    heads_digest, rosters_page,
-};
+use crate::wire::{HEADS_PAGE, Head, MAX_RANGE, Wire};
 
 /// A range that did not come is asked for again after this long, milliseconds.
 pub const RANGE_RETRY_MS: u64 = 2_000;
@@ -85,16 +83,6 @@ impl Project {
         }
     }
 
-    /// Shows the proof of a fork.
-    pub(super) fn send_proof(&self, ctx: &mut Ctx<'_>, to: PublicKey, (a, b): &Proof) {
-        let message = Wire::Fork {
-            project: self.id,
-            a: a.clone().into(),
-            b: b.clone().into(),
-        };
-        ctx.out.speak(Effect::Send { to, message });
-    }
-
     fn member_peers(&self, ctx: &Ctx<'_>) -> Vec<PublicKey> {
         let roster = self.state.rosters.latest();
         ctx.peers.keys().filter(|p| roster.is_member(p)).copied().collect()
@@ -127,68 +115,6 @@ impl Project {
                 upto,
             },
         });
-    }
-
-    /// What this node has of some feeds, as much as fits into a message, and where that ends.
-    fn page(&self, from: Option<FeedId>, upto: Option<FeedId>) -> (Vec<Head>, Option<FeedId>) {
-        let mut heads = self.heads_within(from, upto, HEADS_PAGE + 1);
-        let Some(next) = heads.get(HEADS_PAGE).map(|h| h.feed) else {
-            return (heads, upto);
-        };
-        heads.truncate(HEADS_PAGE);
-        let unpaged = plant::active("unpaged_heads");
-        (heads, if unpaged { None } else { Some(next) })
-    }
-
-    /// The digest of everything that this node has.
-    pub fn digest(&self) -> Hash {
-        heads_digest(&self.heads())
-    }
-
-    /// Where feeds end that a fork or a cut has ended. A later life of a removed node is left out: the removal says already that nothing of it
-    /// counts, and only who once believed it knows of it.
-    pub fn ends(&self) -> impl Iterator<Item = (FeedId, u64)> + '_ {
-        let marks = self.feeds.broken().map(|node| (all_lives(node), 0));
-        self.ends_from(None).chain(marks)
-    }
-
-    /// Where feeds end, from some feed on, without the members of which no later life counts.
-    fn ends_from(&self, first: Option<FeedId>) -> impl Iterator<Item = (FeedId, u64)> {
-        self.feeds.ends_from(first).filter(move |(feed, _)| {
-            let cut = self.rosters.cut_of(&feed.node);
-            cut.is_none_or(|cut| cut.incarnation >= feed.incarnation)
-                || self.feeds.get(feed).is_some_and(|f| !f.is_empty())
-        })
-    }
-
-    /// What this node has of every feed, and what it excludes, in the order of feeds.
-    pub fn heads(&self) -> Vec<Head> {
-        self.heads_within(None, None, usize::MAX)
-    }
-
-    /// The first heads of those from one feed on and up to another.
-    fn heads_within(&self, from: Option<FeedId>, upto: Option<FeedId>, most: usize) -> Vec<Head> {
-        let before = |feed: &FeedId| upto.is_none_or(|upto| *feed < upto);
-        let mut all: BTreeMap<FeedId, Head> = BTreeMap::new();
-        let known = self.feeds.heads_from(from).take_while(|(feed, ..)| before(feed));
-        for (feed, len, head) in known.take(most) {
-            let end = None;
-            all.insert(feed, Head { feed, len, head, end });
-        }
-        let ends = self.ends_from(from).take_while(|(feed, _)| before(feed)).take(most);
-        let marks = self.feeds.broken().map(|node| (all_lives(node), 0));
-        let marks = marks.filter(|(feed, _)| before(feed) && from.is_none_or(|from| *feed >= from));
-        for (feed, end) in ends.chain(marks) {
-            let (len, head) = (0, Hash::ZERO);
-            let known = all.entry(feed).or_insert(Head {
-                feed,
-                len,
-                head,
-                end: None,
-            });
-            known.end = Some(end);
-        }
-        all.into_values().take(most).collect()
     }
 
     /// Compares with the next peer when it is time, and repeats what was not answered.
@@ -306,126 +232,6 @@ impl Project {
         new
     }
 
-    /// Shows why a feed has ended to whoever still has events beyond that. Returns whether there was something to show.
-    fn show_end(&mut self, ctx: &mut Ctx<'_>, to: PublicKey, head: &Head) -> bool {
-        let feed = head.feed;
-        if self.feeds.is_excluded(&feed) {
-            // Whoever knows why says so by the mark.
-            if feed.incarnation == ALL_LIVES && head.end.is_none() {
-                self.show_lives(ctx, to, feed.node);
-            }
-            return true;
-        }
-        let end = self.feeds.get(&feed).and_then(|f| f.ended_at());
-        let unknown = end.is_some_and(|end| head.end.is_none_or(|theirs| theirs > end));
-        let Some(proofs) = self.sync.forks.get(&feed).filter(|_| unknown) else {
-            return unknown && self.show_rosters(ctx, to, 1);
-        };
-        for proof in proofs.values().cloned().collect::<Vec<_>>() {
-            self.send_proof(ctx, to, &proof);
-        }
-        true
-    }
-
-    /// Shows that a member has too many lives, or too many forked ones, not too often.
-    fn show_lives(&mut self, ctx: &mut Ctx<'_>, to: PublicKey, node: PublicKey) {
-        let shown = self.sync.shown_lives.get(&(to, node));
-        if shown.is_some_and(|at| at + RANGE_RETRY_MS > ctx.now) {
-            return;
-        }
-        self.sync.shown_lives.insert((to, node), ctx.now);
-        let events = self.feeds.openings(&node).map(|e| e.encode().into()).collect();
-        let (project, blobs) = (self.id, vec![]);
-        let message = Wire::Events { project, events, blobs };
-        ctx.out.speak(Effect::Send { to, message });
-        let of_node = self.sync.forks.iter().filter(|(feed, _)| feed.node == node);
-        for proof in of_node.flat_map(|(_, p)| p.values()).cloned().collect::<Vec<_>>() {
-            self.send_proof(ctx, to, &proof);
-        }
-    }
-
-    /// Shows rosters from an epoch on to whoever needs them, a page at a time, and the same ones not too often. Returns `true`.
-    pub(super) fn show_rosters(&mut self, ctx: &mut Ctx<'_>, to: PublicKey, from: u32) -> bool {
-        let from = from.max(1);
-        // Pages go on at once: so nobody is shown more in this time than all rosters once.
-        let lately = |(at, next): &(u64, u32)| at + RANGE_RETRY_MS > ctx.now && from < *next;
-        if !self.sync.shown.get(&to).is_some_and(lately) {
-            let latest = self.rosters.latest().epoch;
-            let rest = self
-                .rosters
-                .changes_to(latest)
-                .get(from as usize - 1..)
-                .unwrap_or_default();
-            let changes = rosters_page(rest).to_vec();
-            let next = from.saturating_add(changes.len() as u32);
-            self.sync.shown.insert(to, (ctx.now, next));
-            let message = Wire::Rosters {
-                project: self.id,
-                changes,
-                latest,
-            };
-            ctx.out.speak(Effect::Send { to, message });
-        }
-        true
-    }
-
-    /// Asks for the rosters that follow those that are known here.
-    fn want_rosters(&self) -> Wire {
-        Wire::WantRosters {
-            project: self.id,
-            from: self.rosters.latest().epoch.saturating_add(1),
-        }
-    }
-
-    /// Somebody shows us rosters. In the state they take effect with their events; here they tell who may write, and which events
-    /// need not be waited for. Both may stand before the very event that changes the roster.
-    pub(super) fn rosters_received(
-        &mut self,
-        ctx: &mut Ctx<'_>,
-        from: PublicKey,
-        changes: &[RosterChanged],
-        latest: u32,
-    ) {
-        let before = self.rosters.latest().epoch;
-        let page = &changes[..changes.len().min(ROSTERS_PAGE)];
-        for change in page {
-            if change.roster.epoch == self.rosters.latest().epoch + 1 && self.rosters.extend(change).is_err() {
-                break;
-            }
-        }
-        // What stood in this page and did not follow is not asked for again.
-        let next = self.rosters.latest().epoch.saturating_add(1);
-        if next <= latest && page.iter().all(|change| change.roster.epoch != next) {
-            let message = self.want_rosters();
-            ctx.out.speak(Effect::Send { to: from, message });
-        }
-        for epoch in before + 1..=self.rosters.latest().epoch {
-            for event in self.feeds.epoch_known(epoch) {
-                self.offer(ctx, event);
-            }
-        }
-        if self.rosters.latest().epoch > before {
-            self.want_again(ctx);
-        }
-        for cut in self.rosters.cuts().copied().collect::<Vec<_>>() {
-            let feed = FeedId {
-                node: cut.node,
-                incarnation: cut.incarnation,
-            };
-            // What is accepted beyond the cut goes when its event comes.
-            let bears =
-                |f: &crate::feed::Feed| f.len() <= cut.events && f.ended_at().is_none_or(|end| end > cut.events);
-            if self.feeds.get(&feed).is_none_or(bears) {
-                for event in self.feeds.end(feed, cut.events).ready {
-                    self.offer(ctx, event);
-                }
-            }
-            for event in self.feeds.cut_known(feed) {
-                self.offer(ctx, event);
-            }
-        }
-    }
-
     /// Where a peer has another event at a place that we have, asks for its side: that gives the proof. Returns whether it differs.
     fn probe_fork(&mut self, ctx: &mut Ctx<'_>, from: PublicKey, head: &Head) -> bool {
         let Some(last) = head.len.checked_sub(1) else {
@@ -512,105 +318,6 @@ impl Project {
         for feed in open {
             self.want(ctx, feed);
         }
-    }
-
-    /// Says that we are here, when it is time.
-    pub(super) fn heartbeat(&mut self, ctx: &mut Ctx<'_>) -> u64 {
-        if self.first_lapse() <= ctx.now {
-            self.presences.retain(|_, (until, _)| *until > ctx.now);
-            self.lapse_ms.forget();
-            // A lapsed presence changes what there is to do.
-            self.dirty = true;
-        }
-        if !self.is_member() {
-            return u64::MAX;
-        }
-        if self.next_heartbeat_ms <= ctx.now {
-            self.next_heartbeat_ms = ctx.now + ctx.cfg.pace.heartbeat_ms;
-            self.say_presence(ctx);
-        }
-        self.next_heartbeat_ms.min(self.first_lapse())
-    }
-
-    /// When the first presence lapses.
-    fn first_lapse(&self) -> u64 {
-        let ends = || self.presences.values().map(|(until, _)| *until);
-        *self.lapse_ms.get_or(|| ends().min().unwrap_or(u64::MAX))
-    }
-
-    pub(super) fn say_presence(&mut self, ctx: &mut Ctx<'_>) {
-        let agents = self
-            .agents
-            .values()
-            .map(|a| AgentPresence {
-                agent: a.key.public(),
-                status: a.status,
-                load: a.load(self),
-            })
-            .collect();
-        let presence = Presence {
-            project: self.id,
-            incarnation: self.me.incarnation,
-            sent_ms: ctx.now,
-            ttl_ms: ctx.cfg.pace.presence_ttl_ms,
-            agents,
-            addresses: ctx.addresses.to_vec(),
-        };
-        let message = Wire::Presence(Signed::new(&ctx.cfg.key, presence));
-        ctx.out.speak(Effect::Broadcast {
-            project: self.id,
-            message,
-        });
-    }
-
-    pub(super) fn presence_received(&mut self, ctx: &mut Ctx<'_>, from: PublicKey, presence: Signed<Presence>) {
-        let (node, p) = (presence.by, &presence.statement);
-        let stale = p.sent_ms.abs_diff(ctx.now) > MAX_SKEW_MS + p.ttl_ms.min(MAX_TTL_MS);
-        let stale = stale && !plant::active("stale_presence");
-        let older = self
-            .presences
-            .get(&node)
-            .is_some_and(|(_, known)| known.sent_ms >= p.sent_ms);
-        let bounded = p.agents.len() <= crate::body::MAX_LIST
-            && p.addresses.len() <= MAX_ADDRESSES
-            && p.addresses.iter().all(|a| a.len() <= MAX_ADDRESS_BYTES);
-        if node == self.me.node || older || !bounded {
-            return;
-        }
-        if stale || !self.state.rosters.has_member(&node) || !presence.verify() {
-            let why = "a presence that is stale, not signed by its node, or not a member's".to_owned();
-            return self.notify(ctx, Notice::Refused { from, why });
-        }
-        self.dial(ctx, node, p);
-        let known = self.presences.get(&node).map(|(_, known)| known);
-        let new = known.is_none();
-        // Only what others go by makes it necessary to look at everything again.
-        self.dirty |= known.is_none_or(|k| k.incarnation != p.incarnation);
-        let until = ctx.now + p.ttl_ms.min(MAX_TTL_MS);
-        let first = self.first_lapse();
-        let before = self.presences.insert(node, (until, presence.statement));
-        if until < first || before.is_some_and(|(until, _)| until == first) {
-            self.lapse_ms.forget();
-        }
-        if new {
-            self.next_heartbeat_ms = ctx.now;
-        }
-    }
-
-    /// Connects to a member that is here and not connected, now and then.
-    fn dial(&mut self, ctx: &mut Ctx<'_>, node: PublicKey, presence: &Presence) {
-        let fit = presence.addresses.iter().filter(|a| a.len() <= MAX_ADDRESS_BYTES);
-        let addresses: Vec<String> = fit.take(MAX_ADDRESSES).cloned().collect();
-        let lately = self
-            .sync
-            .dialled
-            .get(&node)
-            .is_some_and(|at| at + DIAL_RETRY_MS > ctx.now);
-        if addresses.is_empty() || lately || ctx.peers.contains_key(&node) || ctx.peers.len() >= DIAL_PEERS {
-            return;
-        }
-        self.sync.dialled.insert(node, ctx.now);
-        ctx.out.speak(Effect::Dial { peer: node, addresses });
     }
 }
 

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::crypto::{Hash, PublicKey};
 use crate::plant;
+use crate::state::Memo;
 
 /// Requests under way, at most.
 pub const MAX_ASKED: usize = 1024;
@@ -78,6 +79,8 @@ pub(super) struct Wants {
     turn: Option<PublicKey>,
     /// Before this there is nothing to do.
     next_ms: u64,
+    /// What [`Wants::wake`] came to, while the lines and what is under way are as they were.
+    wake: Memo<u64>,
 }
 
 impl Wants {
@@ -163,6 +166,7 @@ impl Wants {
         let Some(want) = self.wants.get(&hash).filter(|w| w.asked.is_none()) else {
             return;
         };
+        self.wake.forget();
         for line in want.lines() {
             self.queues.entry(line).or_default().insert((want.next_ms, hash));
         }
@@ -171,6 +175,7 @@ impl Wants {
 
     fn dequeue(&mut self, hash: &Hash) {
         let Some(want) = self.wants.get(hash) else { return };
+        self.wake.forget();
         for line in want.lines() {
             if let Some(queue) = self.queues.get_mut(&line) {
                 queue.remove(&(want.next_ms, *hash));
@@ -207,6 +212,7 @@ impl Wants {
     fn free(&mut self, hash: Hash) {
         let Some(want) = self.wants.get_mut(&hash) else { return };
         let Some(line) = want.asked.take() else { return };
+        self.wake.forget();
         // While it is under way, it stands there with the time at which it has failed.
         self.asked.remove(&(want.next_ms, hash));
         let of = self.asked_of.entry(line).or_default();
@@ -278,6 +284,7 @@ impl Wants {
         let (_, hash) = self.queues.get(line)?.first().copied()?;
         self.dequeue(&hash);
         let want = self.wants.get_mut(&hash)?;
+        self.wake.forget();
         want.next_ms = now + RETRY_MS;
         want.asked = Some(*line);
         self.asked.insert((want.next_ms, hash));
@@ -291,10 +298,12 @@ impl Wants {
 
     /// When there is something to do next.
     pub fn wake(&self) -> u64 {
-        let failed = self.asked.first().map(|(at, _)| *at);
-        let waiting = self.queues.iter().filter(|(line, _)| self.has_room(line));
-        let next = waiting.filter_map(|(_, queue)| queue.first()).map(|(at, _)| *at).min();
-        failed.into_iter().chain(next).min().unwrap_or(u64::MAX)
+        *self.wake.get_or(|| {
+            let failed = self.asked.first().map(|(at, _)| *at);
+            let waiting = self.queues.iter().filter(|(line, _)| self.has_room(line));
+            let next = waiting.filter_map(|(_, queue)| queue.first()).map(|(at, _)| *at).min();
+            failed.into_iter().chain(next).min().unwrap_or(u64::MAX)
+        })
     }
 }
 

@@ -104,6 +104,8 @@ pub struct State {
     pub roster_holders: BTreeMap<u32, BTreeSet<PublicKey>>,
     /// Rosters that were proposed, by hash, and by whom.
     pub roster_proposals: BTreeMap<Hash, (crate::body::Roster, BTreeSet<PublicKey>)>,
+    /// The same by epoch: those that may follow next are looked for again and again.
+    roster_proposals_of: BTreeMap<u32, BTreeSet<Hash>>,
     /// Who wants whom in or out.
     pub membership: Membership,
     /// Agents as declared.
@@ -152,6 +154,7 @@ impl State {
             roster_places: BTreeMap::new(),
             roster_holders: BTreeMap::new(),
             roster_proposals: BTreeMap::new(),
+            roster_proposals_of: BTreeMap::new(),
             membership: Membership::default(),
             agents: Agents::default(),
             threads: BTreeMap::new(),
@@ -176,6 +179,8 @@ impl State {
             Body::Genesis(_) | Body::IncarnationStarted(_) | Body::AdminActed(_) => {}
             Body::RosterProposed(b) => {
                 let hash = b.roster.hash();
+                let of_epoch = self.roster_proposals_of.entry(b.roster.epoch).or_default();
+                of_epoch.insert(hash);
                 let proposal = self.roster_proposals.entry(hash);
                 let (_, by) = proposal.or_insert_with(|| (b.roster.clone(), BTreeSet::new()));
                 by.insert(meta.node());
@@ -290,6 +295,12 @@ impl State {
             Body::ResourceWritten(b) => self.resources.entry(b.path.clone()).or_default().write(meta, b),
             Body::WriteOrdered(b) => self.resources.entry(b.path.clone()).or_default().order(meta, b),
         }
+    }
+
+    /// The rosters of an epoch that were proposed, by hash.
+    pub fn roster_proposals_of(&self, epoch: u32) -> impl Iterator<Item = (&Hash, &crate::body::Roster)> {
+        let hashes = self.roster_proposals_of.get(&epoch).into_iter().flatten();
+        hashes.filter_map(|hash| Some((hash, &self.roster_proposals.get(hash)?.0)))
     }
 
     /// Enters the next roster, if it follows. An event is accepted when the epoch that it names is known, so what this does is the

@@ -147,7 +147,12 @@ impl World {
         };
         // Whoever has the same events: two nodes picked by chance seldom do while there is work.
         let digest = self.project_of(a).map(crate::node::Project::digest);
-        let mut others = up.into_iter().filter(|b| *b != a);
+        // Heads differ mostly in the first feeds, and a digest is of all of them.
+        let alike = |b: &usize| match (self.project_of(a), self.project_of(*b)) {
+            (Some(a), Some(b)) => a.feeds.heads().eq(b.feeds.heads()),
+            _ => false,
+        };
+        let mut others = up.into_iter().filter(|b| *b != a && alike(b));
         let same = others.find(|b| self.project_of(*b).map(crate::node::Project::digest) == digest);
         if let Some(b) = same {
             self.compare(a, b);
