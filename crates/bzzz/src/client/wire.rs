@@ -253,6 +253,26 @@ pub struct ResourceRow {
     pub text: String,
     /// Entries, when the address is a folder.
     pub entries: Vec<String>,
+    /// How the write stands: `version`, `waiting` for the home's word, `refused`.
+    pub state: String,
+    /// How many writes are no version.
+    pub siblings: u64,
+    /// The newest of them.
+    pub sibling_writes: Vec<SiblingRow>,
+}
+
+/// A write of a resource that is no version.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct SiblingRow {
+    /// Its tag.
+    pub etag: String,
+    /// `waiting` for the home's word, or `refused`.
+    pub state: String,
+    /// Key of the node that wrote it, hex.
+    pub by: String,
+    /// Unix time, milliseconds.
+    pub at_ms: u64,
 }
 
 /// What a check of a log or a replay says (`POST /v1/log/verify`, `/v1/replay`, `/v1/sim`).
