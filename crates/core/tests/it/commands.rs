@@ -181,3 +181,28 @@ fn a_settled_thread_is_not_closed_and_can_be_written_into() {
     is_conflict(mesh.command(0, close), "closed already");
     is_conflict(say(&mut mesh, Some(other), "late", MessageKind::Note, "k"), "closed");
 }
+
+/// Each of two writers that do not reach each other holds its own node for the resource's home, and is told version 1. There is one home
+/// in the end, that of the earlier write, and the later write is a version after it or kept beside it.
+#[test]
+fn two_first_writes_apart_from_each_other_are_both_kept() {
+    for (base, standing) in [(None, Standing::Version(2)), (Some(Hash::ZERO), Standing::Refused)] {
+        let mut mesh = three();
+        mesh.stop(0);
+        mesh.stop(2);
+        let one = write(&mut mesh, 1, "one", base, None).expect("a write");
+        mesh.stop(1);
+        mesh.restart(2);
+        let two = write(&mut mesh, 2, "two", base, None).expect("a write");
+        assert_eq!(plan(&mesh, 1).standing(&one), Some(Standing::Version(1)));
+        assert_eq!(plan(&mesh, 2).standing(&two), Some(Standing::Version(1)));
+        mesh.restart(1);
+        mesh.restart(0);
+        mesh.pass(60_000);
+        for at in 0..3 {
+            assert_eq!(plan(&mesh, at).standing(&one), Some(Standing::Version(1)), "at {at}");
+            assert_eq!(plan(&mesh, at).standing(&two), Some(standing), "at {at}");
+            assert_eq!(plan(&mesh, at).writes().count(), 2);
+        }
+    }
+}
