@@ -69,10 +69,17 @@ pub fn run(args: LookupArgs, context: &mut Context) -> Result<Exit> {
                 .into_iter()
                 .map(|row| {
                     let version = row.version.filter(|n| *n > 0).map(|n| n.to_string());
-                    vec![version.unwrap_or_else(|| "none".into()), row.media_type, row.address]
+                    let siblings = row.siblings.to_string();
+                    vec![
+                        version.unwrap_or_else(|| "none".into()),
+                        siblings,
+                        row.media_type,
+                        row.address,
+                    ]
                 })
                 .collect();
-            part(table(screen, &["version", "type", "resource"], &rows, "no resources"));
+            let head = ["version", "siblings", "type", "resource"];
+            part(table(screen, &head, &rows, "no resources"));
         }
         out
     })?;

@@ -98,6 +98,11 @@ fn while_the_home_is_away_writes_are_siblings_and_none_of_them_is_lost() {
     );
     assert_eq!(read.err.matches("waits for the resource's home").count(), 3, "{read:?}");
     assert!(read.err.contains(&format!("--tag {}", &lost[..12])), "{read:?}");
+    let list = b.get("lookup?address=bzzz://*:*@default:*/&kind=resources");
+    assert_eq!(
+        (&list["resources"][0]["version"], &list["resources"][0]["siblings"]),
+        (&1.into(), &3.into())
+    );
     let of_c = |node: &Node| {
         until("its text is here", || {
             let read = get(&place, node, &["--tag", &lost[..12]]);
