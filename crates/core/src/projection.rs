@@ -15,10 +15,11 @@ use std::collections::BTreeSet;
 
 use minicbor::{Decode, Encode};
 
-use crate::body::{Body, Choice, Reason, ThreadKind};
+use crate::body::{Body, Choice, REVIEW_OPTIONS, Reason, ThreadKind};
 use crate::codec::{self, CodecError};
 use crate::crypto::{Hash, PublicKey};
 use crate::hlc::Hlc;
+use crate::report_build::choice_word;
 use crate::state::{Escalation, EscalationStatus, Meta, State, Task, TaskStatus, Thread, ThreadStatus};
 
 /// The form and meaning of all rows. Another number makes every store build its rows anew.
@@ -74,6 +75,18 @@ pub enum Key {
     Escalation(Hash),
     /// A node's agent.
     Agent(PublicKey, PublicKey),
+}
+
+impl ThreadRow {
+    /// How a review ended, by votes or by people, as the JSON form names it; none of a discussion, where votes are talk.
+    pub fn verdict_word(&self) -> Option<&'static str> {
+        let by_people = || {
+            let answer = self.answer.as_ref().filter(|_| self.kind == ThreadKind::Review)?;
+            let option = REVIEW_OPTIONS.iter().position(|option| option == answer)?;
+            [Choice::Approve, Choice::RequestChanges].get(option).copied()
+        };
+        self.verdict.or_else(by_people).map(choice_word)
+    }
 }
 
 impl Key {
@@ -464,7 +477,8 @@ fn project_row(state: &State) -> ProjectRow {
     }
 }
 
-fn thread_row(state: &State, thread: &Thread) -> Option<ThreadRow> {
+/// A thread's row; none before its opening is known.
+pub fn thread_row(state: &State, thread: &Thread) -> Option<ThreadRow> {
     let (meta, opened) = thread.opened.as_ref()?;
     let mut row = ThreadRow {
         kind: opened.kind,

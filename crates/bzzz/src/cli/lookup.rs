@@ -67,9 +67,19 @@ pub fn run(args: LookupArgs, context: &mut Context) -> Result<Exit> {
         if wanted("resources") {
             let rows: Vec<Vec<String>> = rows::<ResourceRow>(&answer, "resources")
                 .into_iter()
-                .map(|row| vec![row.version.to_string(), row.media_type, row.address])
+                .map(|row| {
+                    let version = row.version.filter(|n| *n > 0).map(|n| n.to_string());
+                    let siblings = row.siblings.to_string();
+                    vec![
+                        version.unwrap_or_else(|| "none".into()),
+                        siblings,
+                        row.media_type,
+                        row.address,
+                    ]
+                })
                 .collect();
-            part(table(screen, &["version", "type", "resource"], &rows, "no resources"));
+            let head = ["version", "siblings", "type", "resource"];
+            part(table(screen, &head, &rows, "no resources"));
         }
         out
     })?;

@@ -1,12 +1,14 @@
 //! `bzzz post`: writes a resource, or sends a message to an agent, a role or a project.
 //!
-//! An address with a path is a resource; one without is a receiver of messages.
+//! An address with a path is a resource; one without is a receiver of messages. A write that the resource's home has not ordered yet is
+//! told as that: it is on record, and no version.
 
 use serde_json::{Value, json};
 
-use super::context::Context;
+use super::context::{Context, short};
 use super::exit::Exit;
 use super::failure::{Result, fail};
+use crate::report::words;
 use crate::term::clean;
 
 /// Longest text, bytes; longer things are files of a repository.
@@ -53,25 +55,47 @@ pub fn run(args: PostArgs, context: &mut Context) -> Result<Exit> {
         ("message", "could not send the message", body)
     };
     let answer = client.post(path, &body, attempt)?;
-    context.show(&answer, |_| {
-        let field = |name: &str| match answer.get(name) {
-            Some(Value::String(text)) => clean::line(text),
-            Some(Value::Array(list)) => {
-                clean::line(&list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "))
-            }
-            Some(Value::Null) | None => String::new(),
-            Some(other) => clean::line(&other.to_string()),
-        };
-        if is_resource {
-            format!(
-                "wrote version {} of {}, tag {}\n",
-                field("version"),
-                field("address"),
-                field("etag")
-            )
-        } else {
-            format!("delivered to {}\n", field("delivered"))
-        }
+    let version = answer.get("version").and_then(Value::as_u64);
+    context.show(&answer, |_| match (is_resource, version) {
+        (true, Some(version)) => format!(
+            "wrote version {version} of {}, tag {}\n",
+            field(&answer, "address"),
+            field(&answer, "etag")
+        ),
+        (true, None) => unordered(&answer, args.if_match.is_some()),
+        (false, _) => format!("delivered to {}\n", field(&answer, "delivered")),
     })?;
-    Ok(Exit::Ok)
+    // Whoever said --if-match wants to know that it held, and nobody knows that yet.
+    let unsure = is_resource && version.is_none() && args.if_match.is_some();
+    Ok(if unsure { Exit::Node } else { Exit::Ok })
+}
+
+fn field(answer: &Value, name: &str) -> String {
+    match answer.get(name) {
+        Some(Value::String(text)) => clean::line(text),
+        Some(Value::Array(list)) => clean::line(&list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")),
+        Some(Value::Null) | None => String::new(),
+        Some(other) => clean::line(&other.to_string()),
+    }
+}
+
+/// What is said of a write that its resource's home has not ordered yet.
+fn unordered(answer: &Value, if_match: bool) -> String {
+    let (address, tag, home) = (field(answer, "address"), field(answer, "etag"), field(answer, "home"));
+    let why = match answer.get("home_live").and_then(Value::as_bool) {
+        Some(true) => "has not answered yet",
+        _ => "is away",
+    };
+    let then = match if_match {
+        true => "or is kept beside the versions if the resource has changed by then",
+        false => "after those that came before it",
+    };
+    format!(
+        "recorded, not yet a version: tag {tag} of {address}\n\
+         the resource's home, node {}, {why}; at its return this gets a version, {then}\n\
+         read it with `bzzz get {} --tag {}`\n",
+        short(&home),
+        words::shell_word(&address),
+        short(&tag)
+    )
 }

@@ -8,8 +8,9 @@ use super::failure::Result;
 use crate::client::http::segment;
 use crate::client::wire::TaskRow;
 use crate::offline::lists::{self, List};
-use crate::term::Screen;
 use crate::term::table::{pair, table};
+use crate::term::wrap::wrap;
+use crate::term::{Ink, Screen, clean};
 
 const LISTING: &str = "could not list the tasks";
 /// Longest description, bytes.
@@ -166,6 +167,17 @@ fn draw_one(screen: Screen, task: &TaskRow) -> String {
     }
     if let Some(token) = task.token {
         out.push_str(&pair(screen, "token", &token.to_string()));
+    }
+    if let Some(result) = &task.result {
+        out.push_str(&format!("\n{}\n", screen.paint.ink(Ink::Strong, "result")));
+        let text = match result.is_empty() {
+            true => "(text empty, erased or not yet here)",
+            false => result,
+        };
+        for line in wrap(&clean::block(text), screen.columns.saturating_sub(2)) {
+            out.push_str(format!("  {line}").trim_end());
+            out.push('\n');
+        }
     }
     out
 }

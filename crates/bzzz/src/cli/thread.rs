@@ -6,7 +6,7 @@ use super::context::{Context, rows, short, view};
 use super::exit::Exit;
 use super::failure::Result;
 use crate::client::http::segment;
-use crate::client::wire::{MessageRow, ThreadRow};
+use crate::client::wire::{AskedRow, MessageRow, ThreadRow};
 use crate::offline::lists::{self, List};
 use crate::report::words;
 use crate::term::table::{pair, table};
@@ -180,18 +180,33 @@ pub fn draw(screen: Screen, threads: &[ThreadRow]) -> String {
             vec![
                 short(&thread.id),
                 thread.state.clone(),
+                outcome(thread),
                 thread.messages.to_string(),
                 thread.title.clone(),
             ]
         })
         .collect();
-    table(screen, &["thread", "state", "messages", "title"], &rows, "no threads")
+    table(
+        screen,
+        &["thread", "state", "outcome", "messages", "title"],
+        &rows,
+        "no threads",
+    )
+}
+
+/// What came out of it, in a word or two; empty while nothing has.
+fn outcome(thread: &ThreadRow) -> String {
+    let word = thread.verdict.as_deref().or(thread.answer.as_deref());
+    word.unwrap_or_default().replace('_', " ")
 }
 
 fn draw_one(screen: Screen, thread: &ThreadRow, log: &[MessageRow]) -> String {
     let mut out = pair(screen, "thread", &thread.id);
     out.push_str(&pair(screen, "title", &thread.title));
     out.push_str(&pair(screen, "state", &thread.state));
+    if let Some(line) = settled(thread) {
+        out.push_str(&pair(screen, "outcome", &line));
+    }
     out.push_str(&pair(screen, "participants", &thread.participants.join(", ")));
     for message in log {
         let head = format!(
@@ -200,16 +215,60 @@ fn draw_one(screen: Screen, thread: &ThreadRow, log: &[MessageRow]) -> String {
             clean::line(&message.from),
             clean::line(&message.kind)
         );
-        out.push_str(&format!("\n{}\n", screen.paint.ink(Ink::Strong, &head)));
         let text = if message.text.trim().is_empty() {
             "(text erased or not yet here)"
         } else {
             &message.text
         };
-        for line in wrap(&clean::block(text), screen.columns.saturating_sub(2)) {
-            out.push_str(format!("  {line}").trim_end());
-            out.push('\n');
-        }
+        paragraph(screen, &head, text, &mut out);
+    }
+    for asked in &thread.escalations {
+        draw_question(screen, asked, &mut out);
     }
     out
+}
+
+/// How it ended, who said so, and when.
+fn settled(thread: &ThreadRow) -> Option<String> {
+    let at = thread.settled_ms.map(words::clock).unwrap_or_default();
+    let line = match thread.settled_by.as_deref()? {
+        "quorum" => format!("{}, by a quorum's votes, {at}", outcome(thread)),
+        "people" => format!("{}, by people's signed answers, {at}", outcome(thread)),
+        "home" if thread.resolved == Some(true) => format!("closed as resolved by the node that opened it, {at}"),
+        "home" => format!("closed by the node that opened it, {at}"),
+        other => other.to_owned(),
+    };
+    Some(line)
+}
+
+fn draw_question(screen: Screen, asked: &AskedRow, out: &mut String) {
+    let head = format!(
+        "{} question to people {}, {}: {}",
+        words::clock(asked.asked_ms),
+        clean::line(&short(&asked.id)),
+        clean::line(&asked.state),
+        clean::line(&words::escalation_reason(&asked.reason))
+    );
+    let mut text = match asked.question.trim().is_empty() {
+        true => "(text erased or not yet here)".to_owned(),
+        false => asked.question.clone(),
+    };
+    text.push_str(&format!("\noptions: {}", asked.options.join(", ")));
+    for said in &asked.answers {
+        let at = words::clock(said.at_ms);
+        text.push_str(&format!("\n{at} {} for {}: {}", said.person, said.owner, said.answer));
+        if let Some(reason) = said.reason.as_deref().filter(|reason| !reason.is_empty()) {
+            text.push_str(&format!(": {reason}"));
+        }
+    }
+    text.push_str(&format!("\n{}", asked.progress));
+    paragraph(screen, &head, &text, out);
+}
+
+fn paragraph(screen: Screen, head: &str, text: &str, out: &mut String) {
+    out.push_str(&format!("\n{}\n", screen.paint.ink(Ink::Strong, head)));
+    for line in wrap(&clean::block(text), screen.columns.saturating_sub(2)) {
+        out.push_str(format!("  {line}").trim_end());
+        out.push('\n');
+    }
 }

@@ -5,12 +5,12 @@
 //! | `GET status` | | [`wire::Status`] |
 //! | `GET agents` | `role` | `{agents: [`[`wire::AgentRow`]`]}` |
 //! | `GET lookup` | `address`, `kind`, `expertise`, `available`, `performance` | `{agents, threads, tasks, resources}` |
-//! | `GET resource` | `address` | [`wire::ResourceRow`] |
-//! | `POST resource` | `{address, text, media_type, if_match, idempotency_key}` | `{address, version, etag}` |
+//! | `GET resource` | `address`, `tag` | [`wire::ResourceRow`] |
+//! | `POST resource` | `{address, text, media_type, if_match, idempotency_key}` | `{address, version, state, etag, home, home_live}`; 202 without a version yet |
 //! | `POST message` | `{address, text, kind, idempotency_key}` | `{delivered: [agent]}` |
 //! | `GET threads` | `state` | `{threads: [`[`wire::ThreadRow`]`]}` |
 //! | `POST threads` | `{title, text, invite: [address]}` | `{id, address}` |
-//! | `GET threads/{id}` | | [`wire::ThreadRow`] and `log: [`[`wire::MessageRow`]`]` |
+//! | `GET threads/{id}` | | [`wire::ThreadRow`] with its questions and `log: [`[`wire::MessageRow`]`]` |
 //! | `POST threads/{id}/join`, `…/messages`, `…/vote`, `…/resolve`, `…/escalate`, `…/close` | per action | `{…}` |
 //! | `GET tasks`, `GET tasks/{id}` | `state` | `{tasks: [`[`wire::TaskRow`]`]}`, one |
 //! | `POST tasks`, `tasks/{id}/claim`, `tasks/{id}/complete` | per action | [`wire::TaskRow`] |

@@ -167,10 +167,60 @@ pub struct ThreadRow {
     pub title: String,
     /// `open`, `voting`, `decided`, `escalated`, `closed`.
     pub state: String,
+    /// `approve`, `request_changes`: how a review ended, by votes or by people.
+    pub verdict: Option<String>,
+    /// The option that people chose.
+    pub answer: Option<String>,
+    /// When it was decided, answered or closed, Unix milliseconds.
+    pub settled_ms: Option<u64>,
     /// Messages so far.
     pub messages: u32,
     /// Agents and people in it.
     pub participants: Vec<String>,
+    /// Who ended it: `quorum`, `people`, `home`; in the answer about one thread only, as what follows.
+    pub settled_by: Option<String>,
+    /// Whether its home closed it as resolved.
+    pub resolved: Option<bool>,
+    /// Questions to people, in order.
+    pub escalations: Vec<AskedRow>,
+}
+
+/// A question to people in `GET /v1/threads/{id}`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct AskedRow {
+    /// Id, hex.
+    pub id: String,
+    /// `open`, `acknowledged`, `answered`, `timed_out`, `void`.
+    pub state: String,
+    /// Why.
+    pub reason: String,
+    /// The question.
+    pub question: String,
+    /// The answers that can be given.
+    pub options: Vec<String>,
+    /// How far the answers are.
+    pub progress: String,
+    /// When it was asked, Unix milliseconds.
+    pub asked_ms: u64,
+    /// What people have answered.
+    pub answers: Vec<SaidRow>,
+}
+
+/// One owner's answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct SaidRow {
+    /// The owner that it speaks for, as declared.
+    pub owner: String,
+    /// Who answered, as they gave their name.
+    pub person: String,
+    /// The option.
+    pub answer: String,
+    /// Why, in their words.
+    pub reason: Option<String>,
+    /// Unix time, milliseconds.
+    pub at_ms: u64,
 }
 
 /// A message in `GET /v1/threads/{id}` (`{…thread, "log": […]}`).
@@ -203,6 +253,8 @@ pub struct TaskRow {
     pub owner: Option<String>,
     /// Fencing token of the present lease.
     pub token: Option<u64>,
+    /// What its owner said at its end; in the answer about one task only.
+    pub result: Option<String>,
 }
 
 /// An escalation in `GET /v1/escalations` (`{"escalations": […]}`).
@@ -245,8 +297,8 @@ pub struct EscalationRow {
 pub struct ResourceRow {
     /// Canonical address with the version.
     pub address: String,
-    /// Version, from 1.
-    pub version: u64,
+    /// Version, from 1; none of a write that is no version.
+    pub version: Option<u64>,
     /// Tag for `--if-match`.
     pub etag: String,
     /// Media type.
@@ -255,6 +307,26 @@ pub struct ResourceRow {
     pub text: String,
     /// Entries, when the address is a folder.
     pub entries: Vec<String>,
+    /// How the write stands: `version`, `waiting` for the home's word, `refused`.
+    pub state: String,
+    /// How many writes are no version.
+    pub siblings: u64,
+    /// The newest of them.
+    pub sibling_writes: Vec<SiblingRow>,
+}
+
+/// A write of a resource that is no version.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct SiblingRow {
+    /// Its tag.
+    pub etag: String,
+    /// `waiting` for the home's word, or `refused`.
+    pub state: String,
+    /// Key of the node that wrote it, hex.
+    pub by: String,
+    /// Unix time, milliseconds.
+    pub at_ms: u64,
 }
 
 /// What a check of a log or a replay says (`POST /v1/log/verify`, `/v1/replay`, `/v1/sim`).

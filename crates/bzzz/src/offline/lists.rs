@@ -13,7 +13,7 @@ use bzzz_core::hlc::MAX_SKEW_MS;
 use bzzz_core::projection::{
     self, AgentRow, EscalationRow, EscalationState, Key, ProjectRow, Table, TaskRow, TaskState, ThreadRow, ThreadState,
 };
-use bzzz_core::report_build::{choice_word, reason_word};
+use bzzz_core::report_build::reason_word;
 use bzzz_node::projections;
 use bzzz_store::{BlobLookup, KeyValue, Store, StoreError};
 use serde_json::{Value, json};
@@ -197,7 +197,7 @@ impl Place<'_> {
                 "address": format!("bzzz://*:*@{}:{}/thread/{id}", self.name, row.task),
                 "kind": row.kind,
                 "state": word,
-                "verdict": row.verdict.map(choice_word),
+                "verdict": row.verdict_word(),
                 "answer": row.answer,
                 "messages": row.messages,
                 "findings": row.findings,

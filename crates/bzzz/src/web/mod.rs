@@ -16,9 +16,11 @@ mod fault;
 mod follow;
 pub mod ids;
 mod members;
+mod messages;
 mod resources;
 mod reviews;
 mod roles;
+mod settling;
 mod tasks;
 mod threads;
 
@@ -61,7 +63,7 @@ pub fn router(app: App) -> Router {
         .route("/agents", get(agents::list))
         .route("/lookup", get(agents::lookup))
         .route("/resource", get(resources::read).post(resources::write))
-        .route("/message", post(resources::message))
+        .route("/message", post(messages::message))
         .route("/threads", get(threads::list).post(threads::open))
         .route("/threads/{id}", get(threads::show))
         .route("/threads/{id}/report", get(reviews::report))

@@ -1,21 +1,36 @@
-//! Resources and messages at addresses.
+//! Resources at addresses.
+//!
+//! A resource's home orders its writes, and another node's write is not a version before the home has said so. So a write waits a
+//! little for that word, and its answer says how it stands: a version, a refusal, or recorded and waiting for the home. Whatever was
+//! written is shown and can be read by its tag, whether it became a version or not.
 
+use std::time::{Duration, Instant};
+
+use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use bzzz_core::address::{Address, Temporal};
-use bzzz_core::body::MessageKind;
 use bzzz_core::crypto::Hash;
-use bzzz_core::node::{Command, Project};
-use bzzz_core::report_build::message_word;
+use bzzz_core::node::{Command, CommandError, Project};
+use bzzz_core::state::{Resource, Standing, WriteEntry};
+use bzzz_node::NodeError;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::agents::{address, address_of, in_project, reached};
+use super::agents::{address, in_project};
 use super::asked::{Asked, Params};
+use super::messages::{INBOX, inbox};
 use super::threads::opened;
-use super::{Answer, App, Refusal, ok, threads};
+use super::{Answer, App, Refusal, ids, ok, threads};
 
-/// Under this path an address reads its messages.
-const INBOX: &str = "inbox";
+/// How long a write waits for its home's word.
+const ORDER_PATIENCE: Duration = Duration::from_secs(5);
+/// The same where the home has not said for a while that it is here.
+const AWAY_PATIENCE: Duration = Duration::from_secs(1);
+/// How often it is looked.
+const LOOK: Duration = Duration::from_millis(20);
+/// Writes without a version that an answer names, the newest; how many there are it says too.
+const MAX_SIBLINGS: usize = 32;
 
 /// The name of a resource: its address without the temporal segment.
 fn key(project: &Project, address: &Address) -> String {
@@ -47,9 +62,9 @@ pub async fn rows(app: &App, pattern: &Address) -> Result<Vec<Value>, Refusal> {
                 json!({
                     "address": path,
                     "version": latest.as_ref().map_or(0, |(n, _, _)| *n),
-                    "media_type": latest.as_ref().map(|(_, m, _)| m.clone()),
-                    "etag": latest.as_ref().map(|(_, _, h)| h.to_string()),
-                    "siblings": r.siblings().len(),
+                    "media_type": latest.as_ref().map_or("", |(_, m, _)| m),
+                    "etag": latest.as_ref().map_or_else(String::new, |(_, _, h)| h.to_string()),
+                    "siblings": r.siblings().len() + r.refused().len(),
                 })
             });
             rows.collect()
@@ -62,32 +77,97 @@ pub async fn rows(app: &App, pattern: &Address) -> Result<Vec<Value>, Refusal> {
 #[derive(Debug, Deserialize)]
 pub struct Read {
     address: String,
+    /// A write by its tag, or the first digits of one.
+    #[serde(default)]
+    tag: Option<String>,
 }
 
 struct Found {
     project: Hash,
-    number: u64,
-    etag: Hash,
-    mime: String,
     content: Hash,
-    siblings: usize,
-    key: String,
+    value: Value,
 }
 
-/// `GET resource`: a resource at a version, a folder's entries, or an address's messages.
+/// How a write stands, as the API names it.
+const fn standing_word(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Waiting => "waiting",
+        Standing::Version(_) => "version",
+        Standing::Refused => "refused",
+    }
+}
+
+fn found(p: &Project, key: &str, resource: &Resource, write: &WriteEntry) -> Found {
+    let etag = write.meta.hash();
+    let standing = resource.standing(&etag).unwrap_or(Standing::Waiting);
+    let version = match standing {
+        Standing::Version(number) => Some(number),
+        Standing::Waiting | Standing::Refused => None,
+    };
+    let mut without: Vec<&WriteEntry> = resource.siblings();
+    without.extend(resource.refused());
+    without.sort_by_key(|w| std::cmp::Reverse(w.meta.order()));
+    let row = |w: &&WriteEntry| {
+        let tag = w.meta.hash();
+        json!({
+            "etag": tag.to_string(),
+            "state": resource.standing(&tag).map(standing_word),
+            "by": w.meta.node().to_string(),
+            "at_ms": w.meta.hlc.ms(),
+            "media_type": w.body.mime,
+            "bytes": w.body.content.len,
+            "if_match": if_match_word(w.body.base),
+        })
+    };
+    let value = json!({
+        "address": key,
+        "version": version,
+        "state": standing_word(standing),
+        "etag": etag.to_string(),
+        "media_type": write.body.mime,
+        "by": write.meta.node().to_string(),
+        "at_ms": write.meta.hlc.ms(),
+        "home": resource.home().map(|home| home.to_string()),
+        "siblings": without.len(),
+        "sibling_writes": without.iter().take(MAX_SIBLINGS).map(row).collect::<Vec<_>>(),
+    });
+    Found {
+        project: p.id(),
+        content: write.body.content.hash,
+        value,
+    }
+}
+
+fn if_match_word(base: Option<Hash>) -> Option<String> {
+    base.map(|base| match base {
+        Hash::ZERO => "none".to_owned(),
+        tag => tag.to_string(),
+    })
+}
+
+/// `GET resource`: a resource at a version or by the tag of a write, a folder's entries, or an address's messages.
 pub async fn read(State(app): State<App>, Params(query): Params<Read>) -> Answer {
     let wanted = address(&app, &query.address).await?;
+    let is_resource = is_resource(&wanted);
+    if let Some(tag) = &query.tag {
+        if !is_resource || wanted.temporal.is_some() {
+            let why = "a tag names a write of one resource, so the address has a path and no version";
+            return Err(Refusal::bad(why, "for example bzzz://*:*@project:task/notes/plan.md"));
+        }
+        let found = by_tag(&app, &wanted, tag).await?;
+        return with_content(&app, &wanted, found).await;
+    }
     if wanted.path.as_str().trim_end_matches('/') == INBOX {
         return inbox(&app, wanted).await;
     }
     if let Some(thread) = wanted.path.as_str().strip_prefix("thread/") {
         return threads::show(State(app.clone()), axum::extract::Path(thread.to_owned())).await;
     }
-    if wanted.path.is_root() || wanted.path.is_folder() {
+    if !is_resource {
         return folder(&app, &wanted).await;
     }
     let asked = wanted.clone();
-    let found: std::result::Result<Option<Found>, String> = app
+    let answer: std::result::Result<Option<Found>, (String, Option<String>)> = app
         .handle
         .project(None, move |p, _| {
             let key = key(p, &asked);
@@ -95,36 +175,70 @@ pub async fn read(State(app): State<App>, Params(query): Params<Read>) -> Answer
                 return Ok(None);
             };
             let versions = resource.versions();
+            if let (true, Some(first)) = (versions.is_empty(), resource.writes().next()) {
+                let why = format!("{key} has no version yet: its home has not ordered what was written");
+                let tag = first.meta.hash().to_string();
+                return Err((why, Some(format!("`bzzz get {key} --tag {}` reads it", &tag[..12]))));
+            }
             let numbers: Vec<u64> = versions.iter().map(|v| v.number).collect();
             let number = match asked.temporal {
                 None => Temporal::Latest.resolve(None, &numbers),
                 Some(_) => asked.resolve_version(None, &numbers),
             };
-            let number = number.map_err(|e| e.to_string())?;
-            Ok(versions.into_iter().find(|v| v.number == number).map(|v| Found {
-                project: p.id(),
-                number,
-                etag: v.write.meta.hash(),
-                mime: v.write.body.mime.clone(),
-                content: v.write.body.content.hash,
-                siblings: resource.siblings().len(),
-                key,
-            }))
+            let number = number.map_err(|e| (e.to_string(), None))?;
+            let version = versions.into_iter().find(|v| v.number == number);
+            Ok(version.map(|v| found(p, &key, resource, v.write)))
         })
         .await?;
-    let Some(found) = found.map_err(|why| {
-        Refusal::bad(
-            why,
-            "`bzzz get` shows the latest version, and `bzzz lookup` what there is",
-        )
-    })?
-    else {
-        return Err(Refusal::not_found(
-            "resource at",
-            &wanted.to_string(),
-            "`bzzz lookup` shows what there is",
-        ));
-    };
+    let answer = answer.map_err(|(why, hint)| {
+        let hint =
+            hint.unwrap_or_else(|| "`bzzz get` shows the latest version, and `bzzz lookup` what there is".into());
+        Refusal::bad(why, &hint)
+    })?;
+    let found = answer.ok_or_else(|| nothing_at(&wanted))?;
+    with_content(&app, &wanted, found).await
+}
+
+/// Whether an address names one resource and no folder, inbox or thread.
+fn is_resource(wanted: &Address) -> bool {
+    let path = wanted.path.as_str();
+    let kept = path.trim_end_matches('/') == INBOX || path.starts_with("thread/");
+    !kept && !wanted.path.is_root() && !wanted.path.is_folder()
+}
+
+fn nothing_at(wanted: &Address) -> Refusal {
+    Refusal::not_found("resource at", &wanted.to_string(), "`bzzz lookup` shows what there is")
+}
+
+/// A write of a resource by its tag, whether it became a version or not.
+async fn by_tag(app: &App, wanted: &Address, tag: &str) -> Result<Found, Refusal> {
+    let asked = wanted.clone();
+    let known: Vec<Hash> = app
+        .handle
+        .project(None, move |p, _| {
+            let resource = p.state.resources.get(&key(p, &asked));
+            let writes = resource.into_iter().flat_map(Resource::writes);
+            writes.map(|w| w.meta.hash()).collect()
+        })
+        .await?;
+    if known.is_empty() {
+        return Err(nothing_at(wanted));
+    }
+    let list = "`bzzz get ADDRESS --json` shows the tags of the latest version and of what is no version";
+    let write = ids::resolve("write with the tag", list, tag, known.into_iter())?;
+    let asked = wanted.clone();
+    let found = app
+        .handle
+        .project(None, move |p, _| {
+            let key = key(p, &asked);
+            let resource = p.state.resources.get(&key)?;
+            Some(found(p, &key, resource, resource.get(&write)?))
+        })
+        .await?;
+    found.ok_or_else(|| nothing_at(wanted))
+}
+
+async fn with_content(app: &App, wanted: &Address, found: Found) -> Answer {
     let bytes = app.handle.blob(&found.project, found.content).await.ok_or_else(|| {
         Refusal::not_found(
             "content here for",
@@ -132,14 +246,9 @@ pub async fn read(State(app): State<App>, Params(query): Params<Read>) -> Answer
             "it has not arrived yet, or was erased; ask again",
         )
     })?;
-    ok(json!({
-        "address": found.key,
-        "version": found.number,
-        "etag": found.etag.to_string(),
-        "media_type": found.mime,
-        "text": String::from_utf8_lossy(&bytes),
-        "siblings": found.siblings,
-    }))
+    let mut value = found.value;
+    value["text"] = json!(String::from_utf8_lossy(&bytes));
+    ok(value)
 }
 
 async fn folder(app: &App, wanted: &Address) -> Answer {
@@ -176,56 +285,6 @@ async fn folder(app: &App, wanted: &Address) -> Answer {
     ok(json!({ "address": wanted.to_string(), "entries": entries }))
 }
 
-/// Messages outside any thread that an address reaches, oldest first.
-async fn inbox(app: &App, wanted: Address) -> Answer {
-    let asked = wanted.clone();
-    let (project, mail) = app
-        .handle
-        .project(None, move |p, _| {
-            let asked = in_project(p, asked.with_path(bzzz_core::address::Path::ROOT));
-            // An agent known by its id is not of every role: what went to another role is not its mail.
-            let known = asked.agent.as_exact().and_then(|id| p.state.agents.holder(id));
-            let known = known.map(|(_, record)| &record.endorsement.statement);
-            let me = known
-                .and_then(|e| address_of(p, &e.id, &e.role))
-                .filter(|a| asked.overlaps(a))
-                .unwrap_or(asked);
-            let meant = p.state.mail.iter().filter(|(_, m)| {
-                let to = m.message.statement.to.as_deref().and_then(|t| Address::parse(t).ok());
-                to.is_none_or(|to| in_project(p, to.with_path(bzzz_core::address::Path::ROOT)).overlaps(&me))
-            });
-            let rows = meant.map(|(order, m)| {
-                let s = &m.message.statement;
-                let value = json!({
-                    "id": m.reference.hash.to_string(),
-                    "from": threads::speaker(p, &m.reference.feed.node, &m.message.by),
-                    "kind": message_word(s.kind),
-                    "to": s.to,
-                    "at_ms": order.hlc.ms(),
-                });
-                (value, s.text.hash)
-            });
-            (p.id(), rows.collect::<Vec<_>>())
-        })
-        .await?;
-    let mut out = Vec::new();
-    for (mut value, text) in mail {
-        value["text"] = json!(app.handle.text(&project, text).await);
-        out.push(value);
-    }
-    let lines: Vec<String> = out
-        .iter()
-        .map(|m| {
-            format!(
-                "{}: {}",
-                m["from"].as_str().unwrap_or(""),
-                m["text"].as_str().unwrap_or("")
-            )
-        })
-        .collect();
-    ok(json!({ "address": wanted.to_string(), "messages": out, "text": lines.join("\n"), "media_type": "text/plain" }))
-}
-
 /// Body of `POST resource`.
 #[derive(Debug, Deserialize)]
 pub struct WriteBody {
@@ -239,14 +298,17 @@ pub struct WriteBody {
     idempotency_key: Option<String>,
 }
 
-/// `POST resource`.
-pub async fn write(State(app): State<App>, Asked(body): Asked<WriteBody>) -> Answer {
+/// `POST resource`: 200 with the version; 409 where the resource had changed; 202 while the home has not ordered the write.
+pub async fn write(
+    State(app): State<App>,
+    Asked(body): Asked<WriteBody>,
+) -> Result<(StatusCode, Json<Value>), Refusal> {
     let wanted = address(&app, &body.address).await?;
     if wanted.path.is_root() || wanted.path.is_folder() || wanted.temporal.is_some() {
         let why = "a resource is written at an address with a path, without a version";
         return Err(Refusal::bad(why, "for example bzzz://*:*@project:task/notes/plan.md"));
     }
-    if wanted.path.as_str() == INBOX || wanted.path.as_str().starts_with("thread/") {
+    if !is_resource(&wanted) {
         return Err(Refusal::bad(
             "this path is kept for messages and threads",
             "choose another path",
@@ -259,7 +321,7 @@ pub async fn write(State(app): State<App>, Asked(body): Asked<WriteBody>) -> Ans
         Some(text) => Some(Hash::from_hex(text).ok_or_else(|| {
             Refusal::bad(
                 "if_match is neither a tag of a version (64 hex digits) nor none",
-                "`bzzz get` shows the tag",
+                "`bzzz get --json` shows the tag",
             )
         })?),
     };
@@ -272,56 +334,76 @@ pub async fn write(State(app): State<App>, Asked(body): Asked<WriteBody>) -> Ans
         idempotency_key: body.idempotency_key,
     };
     let write = opened(app.handle.command(command).await?)?;
-    let asked = path.clone();
-    let version = app
-        .handle
-        .project(None, move |p, _| {
-            p.state.resources.get(&asked).and_then(|r| r.decided(&write)).flatten()
+    let word = wait_for_order(&app, &path, write).await?;
+    let answer = |version: Option<u64>| {
+        json!({
+            "address": path,
+            "version": version,
+            "state": standing_word(word.standing),
+            "etag": write.to_string(),
+            "home": word.home,
+            "home_live": word.home_live,
+            "if_match": if_match_word(base),
         })
-        .await?;
-    ok(json!({ "address": path, "version": version, "etag": write.to_string() }))
-}
-
-/// Body of `POST message`.
-#[derive(Debug, Deserialize)]
-pub struct MessageBody {
-    address: String,
-    text: String,
-    #[serde(default)]
-    kind: Option<MessageKind>,
-    #[serde(default)]
-    idempotency_key: Option<String>,
-}
-
-/// `POST message`: to an agent, a role, a project, or into a thread.
-pub async fn message(State(app): State<App>, Asked(body): Asked<MessageBody>) -> Answer {
-    let to = address(&app, &body.address).await?;
-    let thread = match to.path.as_str().strip_prefix("thread/") {
-        Some(id) => Some(threads::find(&app, id).await?),
-        None => None,
     };
-    let asked = to.clone();
-    let (project, delivered) = app
-        .handle
-        .project(None, move |p, _| (p.id(), reached(p, &asked)))
-        .await?;
-    if thread.is_none() && delivered.is_empty() {
-        return Err(Refusal::not_found(
-            "agent at",
-            &to.to_string(),
-            "`bzzz agents` shows who is here",
-        ));
+    match word.standing {
+        Standing::Version(number) => Ok((StatusCode::OK, Json(answer(Some(number))))),
+        Standing::Waiting => Ok((StatusCode::ACCEPTED, Json(answer(None)))),
+        Standing::Refused => Err(refused(&path, write, word.latest)),
     }
-    let command = Command::Post {
-        project,
-        thread,
-        agent: None,
-        kind: body.kind.unwrap_or(MessageKind::Note),
-        text: body.text,
-        parents: vec![],
-        to: thread.is_none().then(|| to.to_string()),
-        idempotency_key: body.idempotency_key,
-    };
-    let id = opened(app.handle.command(command).await?)?;
-    ok(json!({ "id": id.to_string(), "delivered": delivered }))
+}
+
+/// What is known of a write after a while.
+struct Word {
+    standing: Standing,
+    home: Option<String>,
+    home_live: bool,
+    latest: Option<(u64, Hash)>,
+}
+
+/// Waits until the home has ordered a write, [`ORDER_PATIENCE`] at most.
+async fn wait_for_order(app: &App, path: &str, write: Hash) -> Result<Word, Refusal> {
+    let began = Instant::now();
+    loop {
+        let path = path.to_owned();
+        let word = app
+            .handle
+            .project(None, move |p, now| {
+                let resource = p.state.resources.get(&path);
+                let home = resource.and_then(Resource::home);
+                Word {
+                    standing: resource.and_then(|r| r.standing(&write)).unwrap_or(Standing::Waiting),
+                    home: home.map(|home| home.to_string()),
+                    home_live: home.is_some_and(|home| p.is_live(&home, now)),
+                    latest: resource.and_then(|r| r.versions().last().map(|v| (v.number, v.write.meta.hash()))),
+                }
+            })
+            .await?;
+        let patience = match word.home_live {
+            true => ORDER_PATIENCE,
+            false => AWAY_PATIENCE,
+        };
+        if word.standing != Standing::Waiting || began.elapsed() >= patience {
+            return Ok(word);
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// The home has taken another write first. What was written is kept, so that its writer can look at both.
+fn refused(path: &str, write: Hash, latest: Option<(u64, Hash)>) -> Refusal {
+    let first = latest.map_or_else(
+        || "another write came first".to_owned(),
+        |(number, tag)| format!("version {number} came first: its latest write is {tag}"),
+    );
+    let tag = write.to_string();
+    let why =
+        format!("the resource has changed, and {first}; what was written here is no version, and is kept as {tag}");
+    let hint = format!(
+        "read it again, and write with the new tag; `bzzz get {path} --tag {}` shows what was written here",
+        &tag[..12]
+    );
+    let mut refusal = Refusal::from(NodeError::Command(CommandError::Conflict(why)));
+    refusal.fault.hint = Some(hint);
+    refusal
 }

@@ -111,9 +111,12 @@ async fn find(app: &App, given: &str) -> Result<Hash, Refusal> {
 }
 
 async fn one(app: &App, id: Hash) -> Answer {
-    let (project, found) = app
+    let (project, found, result) = app
         .handle
-        .project(None, move |p, now| (p.id(), row(p, &id, now)))
+        .project(None, move |p, now| {
+            let result = p.task_completion(&id).and_then(|done| done.result);
+            (p.id(), row(p, &id, now), result)
+        })
         .await?;
     let Some((mut value, title)) = found else {
         return Err(Refusal::not_found(
@@ -123,6 +126,11 @@ async fn one(app: &App, id: Hash) -> Answer {
         ));
     };
     value["title"] = json!(app.handle.text(&project, title).await);
+    // Empty where the text was erased or is not here yet; none where nothing was said.
+    value["result"] = match result {
+        Some(text) => json!(app.handle.text(&project, text.hash).await),
+        None => Value::Null,
+    };
     ok(value)
 }
 

@@ -6,13 +6,16 @@ use axum::extract::{Path, State};
 use bzzz_core::address::{Address, Name};
 use bzzz_core::body::{MessageKind, REVIEW_OPTIONS, Reason, ThreadKind, ThreadOpened, Timing};
 use bzzz_core::crypto::Hash;
-use bzzz_core::node::{Command, Outcome, Project, Thing};
-use bzzz_core::report_build::{choice_word, message_word};
+use bzzz_core::node::{Command, CommandError, Outcome, Project, Thing};
+use bzzz_core::projection::thread_row;
+use bzzz_core::report_build::message_word;
 use bzzz_core::state::ThreadStatus;
+use bzzz_node::NodeError;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::asked::{Asked, Params};
+use super::settling::Settling;
 use super::{Answer, App, Refusal, ids, ok};
 
 /// Query of the lists.
@@ -43,16 +46,15 @@ fn row(p: &Project, id: &Hash) -> Option<Row> {
     let t = p.state.threads.get(id)?;
     let (meta, opened) = t.opened.as_ref()?;
     let people = speakers(p, id);
-    let verdict = match p.thread_status(id) {
-        Some(ThreadStatus::Decided { choice, .. }) => Some(choice_word(choice)),
-        _ => None,
-    };
+    let settled = thread_row(&p.state, t);
     let value = json!({
         "id": id.to_string(),
         "address": format!("bzzz://*:*@{}:{}/thread/{id}", p.state.name, opened.task),
         "kind": opened.kind,
         "state": state_word(p, id),
-        "verdict": verdict,
+        "verdict": settled.as_ref().and_then(|s| s.verdict_word()),
+        "answer": settled.as_ref().and_then(|s| s.answer.clone()),
+        "settled_ms": settled.as_ref().and_then(|s| s.settled_ms),
         "messages": t.messages.len(),
         "findings": t.findings.values().map(|f| f.findings.statement.count).sum::<u32>(),
         "participants": people,
@@ -148,7 +150,7 @@ pub async fn find(app: &App, given: &str) -> Result<Hash, Refusal> {
 /// `GET threads/{id}`.
 pub async fn show(State(app): State<App>, Path(id): Path<String>) -> Answer {
     let id = find(&app, &id).await?;
-    let (project, found, log) = app
+    let (project, found, log, record) = app
         .handle
         .project(None, move |p, _| {
             let log: Vec<(Value, Hash)> = p
@@ -170,7 +172,7 @@ pub async fn show(State(app): State<App>, Path(id): Path<String>) -> Answer {
                     (value, s.text.hash)
                 })
                 .collect();
-            (p.id(), row(p, &id), log)
+            (p.id(), row(p, &id), log, Settling::of(p, &id))
         })
         .await?;
     let Some(mut found) = found else {
@@ -187,6 +189,7 @@ pub async fn show(State(app): State<App>, Path(id): Path<String>) -> Answer {
         lines.push(line);
     }
     found.value["log"] = lines.into();
+    record.tell(&app, &project, &mut found.value).await;
     debug_assert_eq!(found.id, id);
     ok(found.value)
 }
@@ -329,12 +332,17 @@ pub async fn act(
         }
         "escalate" => {
             let question = text(body.question, "the question")?;
-            let kind = app.handle.project(None, move |p, _| {
+            let found = app.handle.project(None, move |p, _| {
                 let opened = p.state.threads.get(&thread).and_then(|t| t.opened.as_ref());
-                opened.map(|(_, o)| o.kind)
+                (opened.map(|(_, o)| o.kind), p.thread_status(&thread))
             });
+            let (kind, status) = found.await?;
+            if let Some(ThreadStatus::Decided { .. } | ThreadStatus::Answered { .. }) = status {
+                let why = "the thread is decided, so a question about it would not count";
+                return Err(NodeError::Command(CommandError::Conflict(why.into())).into());
+            }
             let options = match body.options.is_empty() {
-                true if kind.await? == Some(ThreadKind::Review) => REVIEW_OPTIONS.map(Into::into).into(),
+                true if kind == Some(ThreadKind::Review) => REVIEW_OPTIONS.map(Into::into).into(),
                 true => vec!["yes".into(), "no".into()],
                 false => body.options,
             };
@@ -348,6 +356,9 @@ pub async fn act(
             opened(app.handle.command(command).await?)?
         }
         "resolve" | "close" => {
+            // Before anything is said: a refusal must not leave the words behind.
+            let can_close = app.handle.project(None, move |p, _| p.can_close(&thread)).await?;
+            can_close.map_err(NodeError::Command)?;
             if let Some(text) = body.text.filter(|t| !t.is_empty()) {
                 say(&app, thread, MessageKind::Decision, text, vec![], None).await?;
             }

@@ -28,6 +28,10 @@ fn each_command_asks_its_endpoint() {
             &["get", "bzzz://*:*@p:t/a"],
             "GET /v1/resource?address=bzzz%3A%2F%2F*%3A*%40p%3At%2Fa",
         ),
+        (
+            &["get", "bzzz://*:*@p:t/a", "--tag", "abcd"],
+            "GET /v1/resource?address=bzzz%3A%2F%2F*%3A*%40p%3At%2Fa&tag=abcd",
+        ),
         (&["post", "bzzz://*:*@p:t/a", "text"], "POST /v1/resource"),
         (&["post", "bzzz://*:security@p:t/", "text"], "POST /v1/message"),
         (&["thread", "list"], "GET /v1/threads"),

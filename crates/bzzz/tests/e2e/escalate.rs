@@ -116,6 +116,20 @@ fn a_review_without_a_quorum_goes_to_a_person_whose_answer_is_signed_and_ends_it
         });
     }
     answered(&http).fails(1, &["answered already"]);
+    let run = |args: &[&str]| place.run(&[args, &["--node", &http]].concat());
+    let list = run(&["thread", "list", "--json"]).ok().json();
+    assert_eq!(list["threads"][0]["verdict"], "request_changes", "{list:#}");
+    assert!(run(&["thread", "list"]).ok().out.contains("request changes"));
+    let shown = run(&["thread", "show", &thread]).ok().out.clone();
+    for words in [
+        "request changes, by people's signed answers",
+        "question to people",
+        "ada for",
+        ": no",
+    ] {
+        assert!(shown.contains(words), "{words} is not in:\n{shown}");
+    }
+    run(&["thread", "close", &thread]).fails(1, &["the thread is decided"]);
     let report = b.get(&format!("threads/{thread}/report"));
     assert!(report.to_string().contains("ada"), "{report:#}");
     // The answer is an event in the log: its signatures hold, and the node that was away learns of it.

@@ -15,11 +15,13 @@ mod mesh;
 mod node;
 mod places;
 mod requests;
+mod resources;
 mod signals;
 mod stopped;
 mod strangers;
 #[path = "../cli/support.rs"]
 #[allow(dead_code, reason = "shared with the tests of the command line, which use all of it")]
 mod support;
+mod talk;
 mod unread;
 mod upkeep;

@@ -145,13 +145,26 @@ impl Project {
     /// A new blob with a salt that nobody can guess: derived from our key and the place where the blob is made.
     pub(super) fn new_blob(&self, ctx: &Ctx<'_>, bytes: Vec<u8>) -> (Blob, BlobRef) {
         let seq = self.feeds.get(&self.me).map_or(0, |f| f.len());
-        let mut about = self.id.0.to_vec();
-        about.extend_from_slice(&self.me.incarnation.to_be_bytes());
-        about.extend_from_slice(&seq.to_be_bytes());
-        about.extend_from_slice(blake3::hash(&bytes).as_bytes());
-        let blob = Blob::new(&ctx.cfg.key.derive("blob salt", &about), bytes);
+        let blob = self.blob_made_at(ctx, self.me.incarnation, seq, bytes);
         let reference = blob.reference();
         (blob, reference)
+    }
+
+    fn blob_made_at(&self, ctx: &Ctx<'_>, incarnation: u64, seq: u64, bytes: Vec<u8>) -> Blob {
+        let mut about = self.id.0.to_vec();
+        about.extend_from_slice(&incarnation.to_be_bytes());
+        about.extend_from_slice(&seq.to_be_bytes());
+        about.extend_from_slice(blake3::hash(&bytes).as_bytes());
+        Blob::new(&ctx.cfg.key.derive("blob salt", &about), bytes)
+    }
+
+    /// Whether `named`, made by this node for its event `at`, holds these bytes. The blob itself may be on the disk or erased: its salt
+    /// is made again.
+    pub(super) fn named_before(&self, ctx: &Ctx<'_>, at: &EventRef, named: &BlobRef, bytes: &[u8]) -> bool {
+        // The first event of a later life comes after the one that begins it, and its blob was made before both.
+        let places = [at.seq, at.seq.saturating_sub(1)];
+        let made = |seq| self.blob_made_at(ctx, at.feed.incarnation, seq, bytes.to_vec());
+        named.len == bytes.len() as u64 && places.into_iter().any(|seq| made(seq).reference() == *named)
     }
 
     /// [`Project::new_blob`] of a text.

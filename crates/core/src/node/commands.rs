@@ -117,6 +117,14 @@ fn conflict(why: impl Into<String>) -> CommandError {
     CommandError::Conflict(why.into())
 }
 
+/// An idempotency key was used for something else before.
+fn key_in_use(key: &str, before: &EventRef) -> CommandError {
+    conflict(format!(
+        "the idempotency key {key:?} was used before for something else, {}; use a new key for a new text",
+        before.hash
+    ))
+}
+
 fn check_text(what: &str, text: &str) -> Result<()> {
     if text.len() > MAX_TEXT_BYTES {
         return Err(CommandError::Invalid(format!(

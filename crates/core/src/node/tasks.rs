@@ -1,7 +1,7 @@
 //! Claiming tasks, acknowledging claims, keeping leases.
 
 use super::{Ctx, Effect, Project};
-use crate::body::{Authority, Body, ClaimAcked, LeaseExtended, Roster, TaskClaimed};
+use crate::body::{Authority, Body, ClaimAcked, LeaseExtended, Roster, TaskClaimed, TaskCompleted};
 use crate::crypto::{Hash, PublicKey};
 use crate::event::{EventRef, FeedId};
 use crate::hlc::MAX_SKEW_MS;
@@ -25,6 +25,12 @@ impl Project {
             return TaskStatus::Unknown;
         };
         task.status(now, self.state.policy.authority, roster)
+    }
+
+    /// What its acknowledged owner said at a task's end.
+    pub fn task_completion(&self, id: &Hash) -> Option<&TaskCompleted> {
+        let task = self.state.tasks.get(id)?;
+        task.completion(self.state.policy.authority, self.task_roster(task)?)
     }
 
     /// The lease that is acknowledged, whoever holds it and whether or not it has run out.

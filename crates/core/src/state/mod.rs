@@ -21,7 +21,7 @@ pub use budget::{Account, DAY_MS, Shares, Spending};
 pub use escalation::{Escalation, EscalationStatus, MAX_REMINDERS, Voice};
 pub use membership::{Consent, MAX_CONSENTS, MAX_VOUCHED_SEATS, Membership, Place, Question, Wish};
 pub(crate) use memo::Memo;
-pub use resource::{Resource, Version, WriteEntry};
+pub use resource::{Resource, Standing, Version, WriteEntry};
 pub use task::{Lease, Task, TaskStatus};
 pub use thread::{
     DecidedEntry, FindingsEntry, MessageEntry, Thread, ThreadStatus, latest_decision_ms, lift_weight, unheard_roles,

@@ -2,8 +2,11 @@
 //!
 //! Writes of others are kept as siblings until the home has given them a version. The home orders every write once:
 //! in its own feed's order, a write gets the next version, or none when its base is no longer the latest.
+//!
+//! What always holds: every write that is known is in exactly one of [`Resource::versions`], [`Resource::siblings`] and
+//! [`Resource::refused`]. So nothing that somebody wrote is ever out of sight.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Meta;
 use crate::body::{ResourceWritten, WriteOrdered};
@@ -26,6 +29,17 @@ pub struct Version<'a> {
     pub number: u64,
     /// The write.
     pub write: &'a WriteEntry,
+}
+
+/// Where a write stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// The home has not ordered it yet.
+    Waiting,
+    /// It has this version.
+    Version(u64),
+    /// It never becomes a version, and is kept beside them.
+    Refused,
 }
 
 /// One resource.
@@ -90,9 +104,36 @@ impl Resource {
         self.writes.values().filter(open).collect()
     }
 
-    /// What the home decided about a write: `None` if nothing yet, `Some(None)` if it was refused.
-    pub fn decided(&self, write: &Hash) -> Option<Option<u64>> {
-        self.decisions()?.get(write).map(|(_, version)| *version)
+    /// Writes that the home has ordered and that are no version, in order: their base was no longer the latest; or a home that came
+    /// back with an older log gave one number twice, and another write has it.
+    pub fn refused(&self) -> Vec<&WriteEntry> {
+        let versions: BTreeSet<Hash> = self.versions().iter().map(|v| v.write.meta.hash()).collect();
+        let decided = self.decisions();
+        let lost = |w: &&WriteEntry| {
+            let write = w.meta.hash();
+            !versions.contains(&write) && decided.is_some_and(|d| d.contains_key(&write))
+        };
+        self.writes.values().filter(lost).collect()
+    }
+
+    /// Where a write stands; none if it is not known.
+    pub fn standing(&self, write: &Hash) -> Option<Standing> {
+        self.get(write)?;
+        let Some((_, ordered)) = self.decisions().and_then(|d| d.get(write)) else {
+            return Some(Standing::Waiting);
+        };
+        let has_it = |number: &u64| {
+            let versions = self.versions();
+            versions
+                .iter()
+                .any(|v| v.number == *number && v.write.meta.hash() == *write)
+        };
+        Some(ordered.filter(has_it).map_or(Standing::Refused, Standing::Version))
+    }
+
+    /// All writes, in order.
+    pub fn writes(&self) -> impl Iterator<Item = &WriteEntry> {
+        self.writes.values()
     }
 
     /// A write by its event's hash.

@@ -285,19 +285,24 @@ impl Task {
             .is_some_and(|lease| self.is_over(&lease))
     }
 
+    /// What its acknowledged owner said at its end.
+    pub fn completion(&self, authority: Authority, roster: &Roster) -> Option<&TaskCompleted> {
+        // Few tasks have more than one report of completion, and most have none: only those tokens are looked at.
+        let reports = self.completed.iter().rev();
+        let mut counting = reports.filter(|((token, by), _)| {
+            let lease = self.lease(*token, authority, roster);
+            lease.is_some_and(|lease| lease.owner == *by)
+        });
+        counting.next().map(|(_, done)| done.as_ref())
+    }
+
     /// How far it is at `now_ms`.
     pub fn status(&self, now_ms: u64, authority: Authority, roster: &Roster) -> TaskStatus {
         let Some((meta, _)) = &self.announced else {
             return TaskStatus::Unknown;
         };
-        // Few tasks have more than one report of completion, and most have none: only those tokens are looked at.
-        for ((token, by), done) in self.completed.iter().rev() {
-            if self
-                .lease(*token, authority, roster)
-                .is_some_and(|lease| lease.owner == *by)
-            {
-                return TaskStatus::Completed { ok: done.ok };
-            }
+        if let Some(done) = self.completion(authority, roster) {
+            return TaskStatus::Completed { ok: done.ok };
         }
         if self.cancelled.contains(&meta.node()) {
             return TaskStatus::Cancelled;

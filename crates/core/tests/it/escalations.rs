@@ -3,6 +3,7 @@
 use bzzz_core::body::*;
 use bzzz_core::crypto::{Hash, Keypair};
 use bzzz_core::event::Event;
+use bzzz_core::projection::thread_row;
 use bzzz_core::state::{EscalationStatus, ThreadStatus};
 
 use crate::world::World;
@@ -95,6 +96,10 @@ fn an_operators_answer_to_this_very_question_counts() {
     assert_eq!(q.chosen(), Some(1), "where any owner may answer, the first does");
     assert_eq!(q.status(), EscalationStatus::Answered);
     assert!(matches!(q.thread_status(), ThreadStatus::Answered { option: 1, .. }));
+    // What people decide about a review is its verdict, in lists as well.
+    let state = q.w.state();
+    let row = thread_row(&state, &state.threads[&q.thread]).expect("a row");
+    assert_eq!((row.verdict, row.verdict_word()), (None, Some("request_changes")));
 }
 
 /// Also a node that comes back and asks again does not open what people have settled.

@@ -5,6 +5,7 @@
 
 mod bodies;
 mod certificates;
+mod commands;
 mod encoding;
 mod escalations;
 mod folds;

@@ -4,7 +4,7 @@ use bzzz_core::body::*;
 use bzzz_core::crypto::Hash;
 use bzzz_core::event::FeedId;
 use bzzz_core::hlc::MAX_SKEW_MS;
-use bzzz_core::state::{Lease, Resource, Task, TaskStatus};
+use bzzz_core::state::{Lease, Resource, Standing, Task, TaskStatus};
 
 use crate::world::{START_MS, World};
 
@@ -345,14 +345,18 @@ fn a_home_orders_five_versions_refuses_a_stale_base_and_shows_siblings() {
     let resource = plan.read();
     let expected: Vec<(u64, Hash)> = (1..).zip(writes.iter().copied()).collect();
     assert_eq!(versions(&resource), expected);
-    assert_eq!(resource.decided(&stale), Some(None));
+    assert_eq!(resource.standing(&stale), Some(Standing::Refused));
+    assert_eq!(resource.standing(&writes[2]), Some(Standing::Version(3)));
+    assert_eq!(resource.standing(&Hash([9; 32])), None);
     assert_eq!(
-        resource.decided(&sibling),
-        None,
+        resource.standing(&sibling),
+        Some(Standing::Waiting),
         "a version by another than the home is none"
     );
     let siblings: Vec<Hash> = resource.siblings().iter().map(|w| w.meta.hash()).collect();
     assert_eq!(siblings, [sibling]);
+    let refused: Vec<Hash> = resource.refused().iter().map(|w| w.meta.hash()).collect();
+    assert_eq!(refused, [stale], "what was refused is kept");
     let repeated = resource
         .by_idempotency_key(&plan.0.members[1].node(), "version 4")
         .unwrap();
@@ -385,6 +389,22 @@ fn a_homes_first_word_on_a_write_counts_over_all_its_lives() {
         versions(&crate::world::fold(&genesis, &plan.0.events).resources["plan"]),
         [(1, write)]
     );
+}
+
+#[test]
+fn a_number_that_a_home_gave_twice_hides_no_write() {
+    let mut plan = Plan(World::three());
+    let (one, two) = (plan.write(0, "one", None), plan.write(2, "two", None));
+    plan.order(1, one, Some(1));
+    // Restored from a backup, it does not know what it had ordered.
+    plan.0.restart(1, 0);
+    plan.order(1, two, Some(1));
+    let resource = plan.read();
+    assert_eq!(versions(&resource), [(1, one)]);
+    assert_eq!(resource.standing(&two), Some(Standing::Refused));
+    let refused: Vec<Hash> = resource.refused().iter().map(|w| w.meta.hash()).collect();
+    assert_eq!(refused, [two]);
+    assert_eq!(resource.writes().count(), 2);
 }
 
 #[test]

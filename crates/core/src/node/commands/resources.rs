@@ -1,6 +1,8 @@
 //! Commands about resources: write one.
+//!
+//! A write that is asked for again under its idempotency key is the first one; another under that key is refused.
 
-use super::{CommandError, Ctx, Outcome, Project, Result, conflict};
+use super::{CommandError, Ctx, Outcome, Project, Result, conflict, key_in_use};
 use crate::blob::MAX_BLOB_BYTES;
 use crate::body::*;
 use crate::crypto::Hash;
@@ -30,7 +32,10 @@ impl Project {
         if let (Some(resource), Some(key)) = (known, &idempotency_key)
             && let Some(before) = resource.by_idempotency_key(&self.me.node, key)
         {
-            return Ok(Outcome::Event(before.meta.reference));
+            let at = before.meta.reference;
+            let same = self.named_before(ctx, &at, &before.body.content, &content)
+                && (&before.body.mime, before.body.base) == (&mime, base);
+            return same.then_some(Outcome::Event(at)).ok_or_else(|| key_in_use(key, &at));
         }
         let home = known.and_then(|r| r.home()).unwrap_or(self.me.node);
         let latest = known.and_then(|r| r.versions().last().map(|v| v.write.meta));

@@ -1,12 +1,13 @@
 //! Commands about threads: open one, say something in it, close it.
 
-use super::{CommandError, Ctx, Outcome, Project, Result, Thing, check_name, check_text, conflict, not_found};
+use super::{
+    CommandError, Ctx, Outcome, Project, Result, Thing, check_name, check_text, conflict, key_in_use, not_found,
+};
 use crate::blob::MAX_BLOB_BYTES;
 use crate::body::*;
 use crate::change::{ChangeSet, Subject};
 use crate::crypto::{Hash, PublicKey};
-use crate::event::EventRef;
-use crate::state::ThreadStatus;
+use crate::state::{MessageEntry, ThreadStatus};
 
 impl Project {
     #[allow(clippy::too_many_arguments)]
@@ -108,7 +109,12 @@ impl Project {
         if let Some(wanted) = &idempotency_key
             && let Some(known) = self.posted_before(&target, wanted, &key.public())
         {
-            return Ok(Outcome::Event(known));
+            let (at, said) = (known.reference, &known.message.statement);
+            let same = self.named_before(ctx, &at, &said.text, text.as_bytes())
+                && (said.kind, &said.parents, &said.to) == (kind, &parents, &to);
+            return same
+                .then_some(Outcome::Event(at))
+                .ok_or_else(|| key_in_use(wanted, &at));
         }
         let (blob, text) = self.text_blob(ctx, text);
         let message = Message {
@@ -126,30 +132,42 @@ impl Project {
         Ok(Outcome::Event(self.append_asked(ctx, body, deps, vec![blob])?))
     }
 
-    pub(super) fn posted_before(&self, thread: &Hash, key: &str, by: &PublicKey) -> Option<EventRef> {
+    /// What was said here in a thread, or outside any, under an idempotency key.
+    fn posted_before(&self, thread: &Hash, key: &str, by: &PublicKey) -> Option<&MessageEntry> {
         let messages = match self.state.threads.get(thread) {
             Some(t) => &t.messages,
             None => &self.state.mail,
         };
-        let same = |m: &&crate::state::MessageEntry| {
-            m.message.by == *by && m.message.statement.idempotency_key.as_deref() == Some(key)
+        // Others may repeat in their feeds what was signed here.
+        let same = |m: &&MessageEntry| {
+            m.reference.feed.node == self.me.node
+                && m.message.by == *by
+                && m.message.statement.idempotency_key.as_deref() == Some(key)
         };
-        messages.values().map(Box::as_ref).find(same).map(|m| m.reference)
+        messages.values().map(Box::as_ref).find(same)
+    }
+
+    /// Whether this node can close a thread: it is the home, and nothing has settled the thread yet.
+    pub fn can_close(&self, thread: &Hash) -> Result<()> {
+        let opened = self.state.threads.get(thread).and_then(|t| t.opened.as_ref());
+        let (meta, _) = opened.ok_or_else(|| not_found(Thing::Thread, thread))?;
+        if meta.node() != self.me.node {
+            return Err(conflict(format!(
+                "only the thread's home, node {}, can close it",
+                meta.node()
+            )));
+        }
+        match self.thread_status(thread) {
+            Some(ThreadStatus::Decided { .. } | ThreadStatus::Answered { .. }) => Err(conflict(
+                "the thread is decided, and closing it would change nothing; one can still write into it",
+            )),
+            Some(ThreadStatus::Closed { .. }) => Err(conflict("the thread is closed already")),
+            Some(ThreadStatus::Open | ThreadStatus::Escalated { .. }) | None => Ok(()),
+        }
     }
 
     pub(super) fn close_thread(&mut self, ctx: &mut Ctx<'_>, thread: Hash, resolved: bool) -> Result {
-        let t = self
-            .state
-            .threads
-            .get(&thread)
-            .and_then(|t| t.opened.as_ref())
-            .ok_or_else(|| not_found(Thing::Thread, thread))?;
-        if t.0.node() != self.me.node {
-            return Err(conflict(format!(
-                "only the thread's home, node {}, can close it",
-                t.0.node()
-            )));
-        }
+        self.can_close(&thread)?;
         let body = Body::ThreadClosed(ThreadClosed { thread, resolved });
         Ok(Outcome::Event(self.append(ctx, body, vec![], vec![])))
     }
