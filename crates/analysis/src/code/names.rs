@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::constants::binder;
 use super::functions::{enclosing_function, parameters};
 use super::strings::peel;
 use crate::tree::{Doc, Node};
@@ -73,11 +74,13 @@ pub(crate) fn resolve_name<'d>(user: Node<'d>, name: &str) -> Option<Node<'d>> {
         list.get(before.checked_sub(1)?)
     };
     let found = pick(scope).or_else(|| if shadowed(user, name) { None } else { pick(0) })?;
-    Some(user.doc.node(found.value))
+    // A loop or closure between the two gives the name another value.
+    let rebound = binder(user, name).is_some_and(|b| found.at < b.scope.id());
+    (!rebound).then(|| user.doc.node(found.value))
 }
 
 /// Whether a parameter of the enclosing function has this name.
-fn shadowed(user: Node<'_>, name: &str) -> bool {
+pub(super) fn shadowed(user: Node<'_>, name: &str) -> bool {
     enclosing_function(user).is_some_and(|f| parameters(f).iter().any(|p| p.name == name))
 }
 

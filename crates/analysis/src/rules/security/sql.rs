@@ -58,6 +58,14 @@ pub(super) const RULES: &[Rule] = &[Rule {
             "a.rs",
             "fn f(c: &Connection, name: &str) -> R {\n    let sql = format!(\"DELETE FROM t WHERE name = '{}'\", name);\n    c.execute(&sql, []) <<<\n}\n",
         ),
+        new(
+            "a.py",
+            "def f(cur, tables):\n    for table in tables:\n        cur.execute(f\"DELETE FROM {table}\") <<<\n",
+        ),
+        new(
+            "a.py",
+            "def f(cur, name):\n    for t in ('a', 'b'):\n        t = name\n        cur.execute(f\"DELETE FROM {t}\") <<<\n",
+        ),
     ],
     good: &[
         new(
@@ -71,6 +79,14 @@ pub(super) const RULES: &[Rule] = &[Rule {
         new(
             "a.py",
             "def f(cur):\n    for table in ('a', 'b'):\n        cur.execute(f\"DELETE FROM {table}\")\n",
+        ),
+        new(
+            "a.ts",
+            "function f(db: Db) {\n  for (const t of ['a', 'b']) db.exec(`DELETE FROM ${t}`);\n}\n",
+        ),
+        new(
+            "a.rs",
+            "fn f(c: &Connection) -> R {\n    for table in [\"a\", \"b\"] {\n        c.execute(&format!(\"DELETE FROM {table}\"), [])?;\n    }\n}\n",
         ),
         new(
             "a.py",
@@ -193,7 +209,9 @@ fn check(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
         }
         let dangerous = built.pieces.iter().any(|p| !is_fixed(*p, 0))
             || built.captured.iter().any(|name| {
-                !code::is_constant_name(name) && !code::resolve_name(call.node, name).is_some_and(|v| is_fixed(v, 1))
+                !code::is_constant_name(name)
+                    && !code::is_fixed_name(call.node, name)
+                    && !code::resolve_name(call.node, name).is_some_and(|v| is_fixed(v, 1))
             });
         if !dangerous {
             continue;
@@ -221,7 +239,8 @@ fn is_fixed(node: Node<'_>, depth: u32) -> bool {
     match node.kind() {
         "identifier" => {
             code::is_constant_name(node.text())
-                || loops_over_literals(node)
+                || code::is_fixed(node)
+                || loops_over_constant(node)
                 || code::resolve(node).is_some_and(|v| is_fixed(v, depth + 1))
         }
         "attribute" | "member_expression" | "scoped_identifier" | "field_expression" => {
@@ -265,17 +284,7 @@ fn is_fixed(node: Node<'_>, depth: u32) -> bool {
     }
 }
 
-/// Whether a name is the variable of a loop over literals.
-fn loops_over_literals(name: Node<'_>) -> bool {
-    name.ancestors()
-        .filter(|n| n.is(&["for_statement", "for_in_statement", "for_expression"]))
-        .any(|l| {
-            let variable = l.field("left").or(l.field("pattern"));
-            let over = l.field("right").or(l.field("value"));
-            variable.is_some_and(|v| v.short_text(100).ends_with(name.text()))
-                && over.is_some_and(|o| {
-                    let o = code::follow(o);
-                    code::is_literal(o) || code::is_constant_name(o.short_text(100))
-                })
-        })
+/// Whether a name is the variable of a loop over what is named as a constant.
+fn loops_over_constant(name: Node<'_>) -> bool {
+    code::goes_over(name).is_some_and(|over| code::is_constant_name(code::follow(over).short_text(100)))
 }

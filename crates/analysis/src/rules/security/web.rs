@@ -42,7 +42,7 @@ pub(super) const RULES: &[Rule] = &[
         good: &[
             new(
                 "a.js",
-                "function show(el, name) {\n  el.innerHTML = '';\n  el.textContent = name;\n  el.innerHTML = DOMPurify.sanitize(name);\n  const clean = escapeHtml(name);\n  el.innerHTML = `<b>${clean}</b>`;\n}\n",
+                "function show(el, name) {\n  el.innerHTML = '';\n  el.textContent = name;\n  el.innerHTML = DOMPurify.sanitize(name);\n  const clean = escapeHtml(name);\n  el.innerHTML = `<b>${clean}</b>`;\n  el.innerHTML = '<b>' + '</b>';\n  for (const t of ['a', 'b']) el.innerHTML += `<i>${t}</i>`;\n}\n",
             ),
             new(
                 "a.tsx",
@@ -141,7 +141,7 @@ fn xss(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
 /// Whether a value is fixed, or went through something that cleans or escapes.
 fn is_clean(node: Node<'_>, depth: u32) -> bool {
     let node = code::follow(node);
-    if depth > 4 || code::is_literal(node) || code::is_constant_name(node.short_text(80)) {
+    if depth > 4 || code::is_fixed(node) || code::is_constant_name(node.short_text(80)) {
         return depth <= 4;
     }
     if let Some(call) = code::call(node) {
