@@ -6,7 +6,7 @@
 
 use super::calls::call;
 use super::functions::FUNCTIONS;
-use super::names::resolve_name;
+use super::names::{is_assigned_between, is_constant_name, possible_values};
 use super::strings::{built_string, is_literal, operator, peel};
 use crate::tree::Node;
 
@@ -71,7 +71,95 @@ fn is_fixed_name_at(user: Node<'_>, name: &str, depth: u32) -> bool {
     if let Some(over) = bound.as_ref().and_then(|b| b.over) {
         return fixed_rounds(over, depth + 1);
     }
-    resolve_name(user, name).is_some_and(|value| !value.contains(user) && fixed(value, depth + 1))
+    is_chosen_from_fixed(user, name)
+        || possible_values(user, name).is_some_and(|values| {
+            values.len() <= MAX_VALUES && values.iter().all(|v| !v.contains(user) && fixed(*v, depth + 1))
+        })
+}
+
+/// Whether `user` runs only where a name is one of a fixed list: `if name in ('a', 'b')` around it, or
+/// `if name not in ALLOWED: raise` before it.
+fn is_chosen_from_fixed(user: Node<'_>, name: &str) -> bool {
+    let mut inner = user;
+    for outer in user.ancestors() {
+        if outer.is(FUNCTIONS) && !outer.is(CLOSURES) {
+            return false;
+        }
+        let inside = outer.kind() == "if_statement" && inner.field_name() == "consequence";
+        if inside && outer.field("condition").is_some_and(|c| tells(c, name, true)) {
+            return !is_assigned_between(outer, user, name);
+        }
+        if outer.is(&["block", "statement_block", "module", "program"]) {
+            let guard = std::iter::successors(inner.previous(), Node::previous)
+                .take(MAX_STATEMENTS)
+                .find(|s| {
+                    s.kind() == "if_statement"
+                        && s.field("alternative").is_none()
+                        && s.field("condition").is_some_and(|c| tells(c, name, false))
+                        && s.field("consequence").is_some_and(leaves)
+                });
+            if let Some(guard) = guard {
+                return !is_assigned_between(guard, user, name);
+            }
+        }
+        inner = outer;
+    }
+    false
+}
+
+/// Most statements before a use among which a check is looked for.
+const MAX_STATEMENTS: usize = 64;
+/// Most values of one name that are looked at.
+const MAX_VALUES: usize = 32;
+
+/// Whether a condition tells that a name is (or, where not `within`, that it is not) in a fixed list.
+fn tells(condition: Node<'_>, name: &str, within: bool) -> bool {
+    let condition = peel(condition);
+    let is_name = |n: Node<'_>| n.kind() == "identifier" && n.text() == name;
+    let listed = |n: Node<'_>| {
+        let list = peel(n);
+        let constant = list.kind() == "identifier" && is_constant_name(list.short_text(80));
+        let collection = list.is(&["list", "tuple", "set", "array", "dictionary", "identifier"]);
+        constant || (collection && fixed(list, 1) && !(list.kind() == "identifier" && is_changed(list)))
+    };
+    match condition.kind() {
+        "comparison_operator" => {
+            let sides: Vec<Node<'_>> = condition.children().collect();
+            let sign = if within { "in" } else { "not in" };
+            let has_sign = condition.all_children().any(|c| c.kind() == sign);
+            matches!(sides.as_slice(), [left, right] if has_sign && is_name(*left) && listed(*right))
+        }
+        "call_expression" if within => call(condition).is_some_and(|c| {
+            c.name_is(&["includes", "has"])
+                && c.args.len() == 1
+                && c.args.iter().all(|a| is_name(*a))
+                && c.receiver.is_some_and(listed)
+        }),
+        "unary_expression" if !within => {
+            operator(condition) == "!" && condition.field("argument").is_some_and(|a| tells(a, name, true))
+        }
+        "boolean_operator" | "binary_expression" => {
+            let sign = operator(condition);
+            let both = if within { ["and", "&&"] } else { ["or", "||"] };
+            both.contains(&sign)
+                && ["left", "right"]
+                    .iter()
+                    .any(|side| condition.field(side).is_some_and(|c| tells(c, name, within)))
+        }
+        _ => false,
+    }
+}
+
+/// Whether a branch ends by leaving what surrounds it.
+fn leaves(branch: Node<'_>) -> bool {
+    const EXITS: &[&str] = &[
+        "raise_statement",
+        "return_statement",
+        "continue_statement",
+        "break_statement",
+        "throw_statement",
+    ];
+    branch.is(EXITS) || branch.children().last().is_some_and(|last| last.is(EXITS))
 }
 
 /// Whether all that a loop goes over is fixed.
@@ -323,6 +411,10 @@ mod tests {
             "for n, c in (('a', 'b'), ('c', 'd')):\n    run(c)\n",
             "for n, c in {'a': 'b'}.items():\n    run(c)\n",
             "x = [run(c) for c in ('a', 'b')]\n",
+            "c = 'a'\nif x:\n    c = 'b'\nelse:\n    c += 'd'\nrun(c)\n",
+            "def f(x):\n    try:\n        c = 'a'\n    except E:\n        c = 'b'\n    run(c)\n",
+            "def f(c):\n    if c in ('a', 'b'):\n        run(c)\n",
+            "def f(c):\n    if c not in ALLOWED:\n        raise E()\n    run(f'{c} -v')\n",
             "run('a' if x else 'b')\n",
         ] {
             check(Lang::Python, text, true);
@@ -331,6 +423,7 @@ mod tests {
             "for (const c of ['a', 'b']) run(`x ${c}`);",
             "const C = ['a', 'b'];\nfunction f() { for (const c of C) { run(c); } }",
             "['a', 'b'].forEach((c) => run(c));",
+            "function f(c) { if (!['a', 'b'].includes(c)) { throw new E(); } run(c); }",
             "for (const [k, c] of Object.entries({ a: 'b' })) run(c);",
         ] {
             check(Lang::TypeScript, text, true);
@@ -363,6 +456,17 @@ mod tests {
             "C = ['a']\nC += x\nfor c in C:\n    run(c)\n",
             "for c in map(f, ('a', 'b')):\n    run(c)\n",
             "def f(c):\n    run(c)\n",
+            "def f(x):\n    c = x\n    if y:\n        c = 'a'\n    run(c)\n",
+            "def f(c):\n    if y:\n        c = 'a'\n    run(c)\n",
+            "def f(x):\n    c = 'a'\n    c += x\n    run(c)\n",
+            "def f(x):\n    c = 'a'\n    while y:\n        run(c)\n        c = x\n",
+            "def f(c):\n    if c in ('a', x):\n        run(c)\n",
+            "def f(c):\n    if c not in ('a', 'b'):\n        run(c)\n",
+            "def f(c):\n    if c in ('a', 'b'):\n        pass\n    run(c)\n",
+            "def f(c, x):\n    if c in ('a', 'b'):\n        c = x\n        run(c)\n",
+            "def f(c):\n    if c not in ('a', 'b'):\n        log(c)\n    run(c)\n",
+            "def f(c):\n    if c in ('a', 'b') or y:\n        run(c)\n",
+            "def f(c):\n    if c not in ('a', 'b') and y:\n        return\n    run(c)\n",
             "x = [run(c) for c in xs]\n",
             "run('a' if x else y)\n",
         ] {
@@ -372,6 +476,8 @@ mod tests {
             "for (const c of ['a', x]) run(c);",
             "for (let c of ['a', 'b']) { c += x; run(c); }",
             "xs.forEach((c) => run(c));",
+            "function f(x) { let c = x; if (y) c = 'a'; run(c); }",
+            "function f(c) { if (['a', 'b'].includes(c)) { throw new E(); } run(c); }",
             "const c = 'a';\nxs.forEach((c) => run(c));",
             "const C = ['a'];\nC.push(x);\nfor (const c of C) run(c);",
         ] {

@@ -40,6 +40,10 @@ pub(super) const RULES: &[Rule] = &[
                 "import subprocess\ndef f(tools, flag):\n    for cmd in tools:\n        subprocess.run(cmd, shell=True, check=True) <<<\n    for cmd in ('a', 'b'):\n        cmd += flag\n        subprocess.run(cmd, shell=True, check=True) <<<\n",
             ),
             new(
+                "a.py",
+                "import os\ndef f(host):\n    cmd = 'ping '\n    cmd += host\n    os.system(cmd) <<<\n",
+            ),
+            new(
                 "a.js",
                 "const { exec } = require('child_process');\nfunction f(branch) {\n  exec(`git checkout ${branch}`); <<<\n}\n",
             ),
@@ -99,13 +103,17 @@ pub(super) const RULES: &[Rule] = &[
         bad: &[
             new("a.py", "def f(rule, row):\n    return eval(rule, {}, row) <<<\n"),
             new("a.py", "def f(source):\n    exec(source) <<<\n"),
+            new(
+                "a.py",
+                "def f(name):\n    if not name.isidentifier():\n        name = 'f'\n    source = 'def %s(): pass' % name\n    exec(source) <<<\n",
+            ),
             new("a.js", "function f(text) {\n  return eval(text); <<<\n}\n"),
             new("a.ts", "const f = (body: string) => new Function('row', body); <<<\n"),
         ],
         good: &[
             new(
                 "a.py",
-                "import ast\ndef f(text, model):\n    model.eval()\n    return ast.literal_eval(text)\nx = eval('1 + 1')\nfor name in ('a', 'b'):\n    exec(f'import {name}')\n",
+                "import ast\ndef f(text, model):\n    model.eval()\n    return ast.literal_eval(text)\nx = eval('1 + 1')\nfor name in ('a', 'b'):\n    exec(f'import {name}')\ndef g(text):\n    if text in ['True', 'False', 'None']:\n        return eval(text)\n",
             ),
             new("a.js", "const f = (re, s) => re.exec(s);\nsetTimeout(() => f(), 10);\n"),
         ],
@@ -206,8 +214,11 @@ fn command(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
 }
 
 fn is_fixed_command(node: Node<'_>) -> bool {
+    if code::is_fixed(node) {
+        return true;
+    }
     let node = code::follow(node);
-    if code::is_fixed(node) || node.is(&["list"]) || code::is_constant_name(node.short_text(80)) {
+    if node.is(&["list"]) || code::is_constant_name(node.short_text(80)) {
         return true;
     }
     if let Some(call) = code::call(node) {
@@ -217,9 +228,11 @@ fn is_fixed_command(node: Node<'_>) -> bool {
     code::built_string(node).is_some_and(|b| {
         b.captured.is_empty()
             && b.pieces.iter().all(|p| {
+                if code::is_fixed(*p) {
+                    return true;
+                }
                 let p = code::follow(*p);
-                code::is_fixed(p)
-                    || code::is_constant_name(p.short_text(80))
+                code::is_constant_name(p.short_text(80))
                     || code::call(p).is_some_and(|c| c.path_is(&["shlex.quote", "shlex.join", "int"]))
             })
     })
