@@ -85,7 +85,7 @@ fn is_chosen_from_fixed(user: Node<'_>, name: &str) -> bool {
         if outer.is(FUNCTIONS) && !outer.is(CLOSURES) {
             return false;
         }
-        let inside = outer.kind() == "if_statement" && inner.field_name() == "consequence";
+        let inside = outer.is(&["if_statement", "elif_clause"]) && inner.field_name() == "consequence";
         if inside && outer.field("condition").is_some_and(|c| tells(c, name, true)) {
             return !is_assigned_between(outer, user, name);
         }
@@ -414,6 +414,7 @@ mod tests {
             "c = 'a'\nif x:\n    c = 'b'\nelse:\n    c += 'd'\nrun(c)\n",
             "def f(x):\n    try:\n        c = 'a'\n    except E:\n        c = 'b'\n    run(c)\n",
             "def f(c):\n    if c in ('a', 'b'):\n        run(c)\n",
+            "def f(c):\n    if y:\n        pass\n    elif c in ('a', 'b'):\n        c = run(c)\n",
             "def f(c):\n    if c not in ALLOWED:\n        raise E()\n    run(f'{c} -v')\n",
             "run('a' if x else 'b')\n",
         ] {
@@ -465,6 +466,7 @@ mod tests {
             "def f(c):\n    if c in ('a', 'b'):\n        pass\n    run(c)\n",
             "def f(c, x):\n    if c in ('a', 'b'):\n        c = x\n        run(c)\n",
             "def f(c):\n    if c not in ('a', 'b'):\n        log(c)\n    run(c)\n",
+            "def f(x):\n    c = 'a'\n    while y:\n        c = run(c)\n",
             "def f(c):\n    if c in ('a', 'b') or y:\n        run(c)\n",
             "def f(c):\n    if c not in ('a', 'b') and y:\n        return\n    run(c)\n",
             "x = [run(c) for c in xs]\n",

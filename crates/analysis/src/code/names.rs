@@ -100,7 +100,12 @@ pub(super) fn possible_values<'d>(user: Node<'d>, name: &str) -> Option<Vec<Node
     let (before, after) = own.split_at(own.partition_point(|a| a.at < user.id()));
     let mut values = Vec::new();
     let mut settled = false;
+    // `x = f(x)` uses what the name held before it.
+    let holds_user = |a: &Assigned| user.doc.node(a.at).contains(user);
     for a in before.iter().rev().take_while(|a| a.at > begin) {
+        if holds_user(a) {
+            continue;
+        }
         values.push(value(a));
         if !a.adds && always_runs_before(user.doc.node(a.at), user) {
             settled = true;
@@ -117,7 +122,8 @@ pub(super) fn possible_values<'d>(user: Node<'d>, name: &str) -> Option<Vec<Node
         .take_while(|n| Some(*n) != function)
         .filter(|n| n.is(LOOPS));
     if let Some(outermost) = loops.last() {
-        values.extend(after.iter().map(value).filter(|v| outermost.contains(*v)));
+        let later = before.iter().filter(|a| holds_user(a)).chain(after);
+        values.extend(later.map(value).filter(|v| outermost.contains(*v)));
     }
     Some(values)
 }
@@ -156,7 +162,7 @@ pub(super) fn is_assigned_between(from: Node<'_>, user: Node<'_>, name: &str) ->
         .values()
         .filter_map(|names| names.get(name))
         .flatten()
-        .any(|a| from.id() < a.at && a.at < user.id())
+        .any(|a| from.id() < a.at && a.at < user.id() && !user.doc.node(a.at).contains(user))
 }
 
 /// Whether a parameter of the enclosing function has this name.

@@ -113,6 +113,7 @@ pub(super) const RULES: &[Rule] = &[
                 "a.js",
                 "const sessionToken = Math.random().toString(36).slice(2); <<<\n",
             ),
+            new("a.js", "const sessionId = Math.random().toString(36).slice(2); <<<\n"),
             new(
                 "a.ts",
                 "export function makePassword(): string {\n  return Math.random().toString(36); <<<\n}\n",
@@ -121,11 +122,11 @@ pub(super) const RULES: &[Rule] = &[
         good: &[
             new(
                 "a.py",
-                "import random, secrets\ndef pick_colour():\n    return random.choice(COLOURS)\ndef reset_token():\n    return secrets.token_urlsafe(32)\ndef jitter(token_count):\n    return random.random() * token_count\ntoken = random.SystemRandom().choice(ABC)\n",
+                "import random, secrets\ndef pick_colour():\n    return random.choice(COLOURS)\ndef reset_token():\n    return secrets.token_urlsafe(32)\ndef jitter(token_count):\n    return random.random() * token_count\ndef make_boundary():\n    token = random.randrange(99)\n    return '=' * 15 + str(token)\ntoken = random.SystemRandom().choice(ABC)\n",
             ),
             new(
                 "a.js",
-                "const delay = Math.random() * 100;\nconst token = crypto.randomUUID();\n",
+                "const delay = Math.random() * 100;\nconst sessionTimeout = Math.random() * 100;\nconst token = crypto.randomUUID();\n",
             ),
         ],
     },
@@ -283,8 +284,10 @@ fn predictable(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
         "randbytes",
     ];
     const SECRET: &[&str] = &[
-        "token", "password", "passwd", "secret", "otp", "nonce", "salt", "passcode", "csrf", "apikey",
+        "token", "password", "passwd", "secret", "otp", "nonce", "salt", "passcode", "csrf", "apikey", "session",
     ];
+    // What separates the parts of a message must only be absent from them.
+    const SEPARATES: &[&str] = &["boundary", "separator", "delimiter"];
     for call in code::calls(doc) {
         let draws = match doc.lang {
             Lang::Python => call.path.strip_prefix("random.").is_some_and(|f| DRAWS.contains(&f)),
@@ -314,14 +317,30 @@ fn predictable(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
         let function_name = function
             .and_then(|f| f.field("name"))
             .filter(|_| returned && target.is_none());
+        let separates = function
+            .and_then(|f| f.field("name"))
+            .is_some_and(|n| code::has_word(n.short_text(80), SEPARATES));
         let counts = |n: &str| {
-            code::words(n)
-                .last()
-                .is_some_and(|w| matches!(w.as_str(), "count" | "size" | "length" | "limit" | "bucket"))
+            code::words(n).last().is_some_and(|w| {
+                matches!(
+                    w.as_str(),
+                    "count"
+                        | "size"
+                        | "length"
+                        | "limit"
+                        | "bucket"
+                        | "timeout"
+                        | "delay"
+                        | "duration"
+                        | "ms"
+                        | "index"
+                )
+            })
         };
-        if target
-            .or(function_name)
-            .is_some_and(|n| code::has_word(n.short_text(80), SECRET) && !counts(n.short_text(80)))
+        if !separates
+            && target
+                .or(function_name)
+                .is_some_and(|n| code::has_word(n.short_text(80), SECRET) && !counts(n.short_text(80)))
         {
             sink.node(file, call.node);
         }

@@ -41,6 +41,10 @@ pub(super) const RULES: &[Rule] = &[
             ),
             new(
                 "a.py",
+                "import os\ndef f(cc):\n    os.system(\"'%s' -v\" % (cc.replace(\"'\", \"\"),)) <<<\n",
+            ),
+            new(
+                "a.py",
                 "import os\ndef f(host):\n    cmd = 'ping '\n    cmd += host\n    os.system(cmd) <<<\n",
             ),
             new(
@@ -62,6 +66,10 @@ pub(super) const RULES: &[Rule] = &[
                 "import subprocess\ndef f(path):\n    subprocess.run([\"tar\", \"xf\", path], check=True)\n    subprocess.run(\"ls | wc -l\", shell=True)\n",
             ),
             new("a.py", "import os\ndef f():\n    os.system(\"clear\")\n"),
+            new(
+                "a.py",
+                "import os\ndef f(cc):\n    os.system(\"'%s' -v\" % (cc.replace(\"'\", \"'\\\"'\\\"'\"),))\n",
+            ),
             new(
                 "a.py",
                 "import subprocess\ndef f():\n    for cmd in ('ver', 'command /c ver'):\n        subprocess.check_output(cmd, shell=True)\n",
@@ -233,9 +241,22 @@ fn is_fixed_command(node: Node<'_>) -> bool {
                 }
                 let p = code::follow(*p);
                 code::is_constant_name(p.short_text(80))
-                    || code::call(p).is_some_and(|c| c.path_is(&["shlex.quote", "shlex.join", "int"]))
+                    || code::call(p)
+                        .is_some_and(|c| c.path_is(&["shlex.quote", "shlex.join", "int"]) || quotes_for_shell(&c))
             })
     })
+}
+
+/// `x.replace("'", "'\"'\"'")`: ends the quotes around the value, puts a quote, and begins them again.
+fn quotes_for_shell(call: &code::Call<'_>) -> bool {
+    let text = |at: usize| {
+        call.args
+            .get(at)
+            .and_then(|a| code::string_value(*a))
+            .unwrap_or_default()
+    };
+    let put = text(1).replace("\\'", "'").replace("\\\"", "\"").replace("\\\\", "\\");
+    call.name == "replace" && matches!(text(0), "'" | "\\'") && matches!(put.as_str(), "'\"'\"'" | "'\\''")
 }
 
 /// `Command::new(SHELL)….arg("-c")….arg(format!(…))`: looked at from the argument that is built.

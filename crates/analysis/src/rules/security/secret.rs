@@ -47,6 +47,7 @@ pub(super) const RULES: &[Rule] = &[
                 "AWS_SECRET_ACCESS_KEY=kq7Xk2Jw0ZrT5uYb8Vn/LpQ9sDf6Gh1Ce4Mt7Ra0 <<<\nDB_PASSWORD=hunter2x9 <<<\nexport SMTP_PASSWORD='q8Zr41kk!' <<<\n",
             ),
             new("a.yml", "url: postgres://app:s3cr3tpw@pg.internal:5432/shop <<<\n"),
+            new("a.py", "URL = 'postgres://app:s3cr3tpw@db.prod.internal/shop' <<<\n"),
         ],
         good: &[
             new(
@@ -97,6 +98,10 @@ pub(super) const RULES: &[Rule] = &[
             new("a.py", "DB_PASSWORD = \"hunter2!x\" <<<\n"),
             new(
                 "a.py",
+                "AWS_SECRET_ACCESS_KEY = \"kq7Xk2Jw0ZrT5uYb8Vn/LpQ9sDf6Gh1Ce4Mt7Ra0\" <<<\n",
+            ),
+            new(
+                "a.py",
                 "def f():\n    return connect(host=\"db\", password=\"hunter2!x\") <<<\n",
             ),
             new("a.ts", "export const config = {\n  apiKey: 'q8Zr41kkPw02', <<<\n};\n"),
@@ -114,7 +119,7 @@ pub(super) const RULES: &[Rule] = &[
             ),
             new(
                 "a.rs",
-                "const API_KEY_HEADER: &str = \"x-api-key-2\";\nconst PASSWORD: &str = \"<password1>\";\n",
+                "const API_KEY_HEADER: &str = \"x-api-key-2\";\nconst PASSWORD: &str = \"<password1>\";\npub const LN_userPassword: &[u8; 13] = b\"userPassword\\0\";\n",
             ),
             new("tests/a.py", "PASSWORD = \"hunter2!x\"\n"),
         ],
@@ -200,7 +205,7 @@ fn password(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
         };
         let name = name.short_text(100).rsplit('.').next().unwrap_or_default();
         if secrets::is_secret_name(name)
-            && secrets::looks_like_secret(text)
+            && (secrets::looks_like_secret(text) || secrets::is_base64_key(text))
             && !code::in_test_code(node)
             && secrets::find(value.text()).is_empty()
         {
