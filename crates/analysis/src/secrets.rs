@@ -369,6 +369,7 @@ pub(crate) fn mask(line: &str) -> String {
     ranges.extend(named_values(line));
     ranges.extend(url_passwords(line));
     ranges.extend(env_value(line).and_then(|(_, value)| line.rfind(value).map(|at| at..at + value.len())));
+    ranges.extend(config_value(line).and_then(|(_, value)| line.rfind(value).map(|at| at..at + value.len())));
     ranges.sort_by_key(|r| r.start);
     let mut out = String::new();
     let mut at = 0;
@@ -445,6 +446,32 @@ pub(crate) fn env_value(line: &str) -> Option<(&str, &str)> {
     let value = value.split(" #").next().unwrap_or_default().trim();
     let value = value.trim_matches(['"', '\'']);
     (is_base64_key(value) || looks_like_secret(value)).then_some((name, value))
+}
+
+/// Name and value of a line `name: value` or `name = value`, as YAML, TOML and JSON have it, where the value is a secret.
+pub(crate) fn config_value(line: &str) -> Option<(&str, &str)> {
+    if line.len() > MAX_ENV_LINE {
+        return None;
+    }
+    let line = line.trim().trim_start_matches("- ");
+    let (name, value) = line.split_once([':', '='])?;
+    let name = name.trim().trim_matches(['"', '\'']);
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let last = name.rsplit('.').next().unwrap_or_default();
+    if !name.chars().all(plain) || !is_secret_name(last) {
+        return None;
+    }
+    let value = value
+        .split(" #")
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .trim_end_matches(',');
+    let value = value.trim_matches(['"', '\'']);
+    // References to a place of secrets, and YAML's own signs, are no values.
+    let refers = value.starts_with(['!', '&', '*', '[', '|']) || value.contains("secret") || value.contains("${");
+    let strong = value.len() >= 8 && value.bytes().any(|b| b.is_ascii_digit());
+    (!refers && (is_base64_key(value) || (strong && looks_like_secret(value)))).then_some((last, value))
 }
 
 /// Passwords in `scheme://user:password@host`.
@@ -561,6 +588,7 @@ mod tests {
             mask("url = 'postgres://app:s3cr3tpw@db.prod.internal/x'"),
             "url = 'postgres://app:•••@db.prod.internal/x'"
         );
+        assert_eq!(mask("  password: kX9vQ2mZ7p # of prod"), "  password: ••• # of prod");
         assert_eq!(
             mask("AWS_SECRET_ACCESS_KEY = 'kq7Xk2Jw0ZrT5uYb8Vn/LpQ9sDf6Gh1Ce4Mt7Ra0'"),
             "AWS_SECRET_ACCESS_KEY = '•••'"

@@ -27,6 +27,10 @@ pub(super) const RULES: &[Rule] = &[
                 "import hashlib\ndef hash_password(password):\n    return hashlib.md5(password.encode()).hexdigest() <<<\n",
             ),
             new(
+                "a.py",
+                "import hashlib\ndef f(password):\n    h = hashlib.sha1() <<<\n    h.update(password.encode())\n    return h.digest()\n",
+            ),
+            new(
                 "a.js",
                 "const crypto = require('crypto');\nfunction sign(token) {\n  return crypto.createHash('sha1').update(token).digest('hex'); <<<\n}\n",
             ),
@@ -38,7 +42,7 @@ pub(super) const RULES: &[Rule] = &[
         good: &[
             new(
                 "a.py",
-                "import hashlib\ndef cache_key(body):\n    return hashlib.md5(body).hexdigest()\ndef etag(password):\n    return hashlib.md5(password, usedforsecurity=False)\n",
+                "import hashlib\ndef cache_key(body):\n    return hashlib.md5(body).hexdigest()\ndef checksum(body, password):\n    h = hashlib.md5()\n    h.update(body)\n    other.update(password)\n    return h.digest()\ndef etag(password):\n    return hashlib.md5(password, usedforsecurity=False)\n",
             ),
             new(
                 "a.py",
@@ -180,6 +184,7 @@ const GUARDED: &[&str] = &[
     "session",
     "otp",
     "sign",
+    "pw",
 ];
 
 /// Whether what surrounds a node speaks of something that must be guarded: the names in its statement, what it is
@@ -202,7 +207,32 @@ fn is_guarding(node: Node<'_>, wanted: &[&str]) -> bool {
         .take_while(|a| Some(*a) != function)
         .find(|a| a.is(STATEMENTS));
     let named = |n: Node<'_>| n.is(&["identifier", "property_identifier"]) && code::has_word(n.short_text(80), wanted);
-    function_name || statement.unwrap_or(node).descendants().take(200).any(named)
+    function_name || statement.unwrap_or(node).descendants().take(200).any(named) || is_fed(node, wanted)
+}
+
+/// Whether a hash that is kept under a name is fed something that must be guarded: `h = sha1()`, then `h.update(…)`.
+fn is_fed(hash: Node<'_>, wanted: &[&str]) -> bool {
+    let holder = hash
+        .parent()
+        .and_then(|p| p.field("left").or(p.field("name")).or(p.field("pattern")));
+    let Some(holder) = holder.filter(|h| h.kind() == "identifier") else {
+        return false;
+    };
+    let function = code::enclosing_function(hash);
+    let scope = function.map_or(hash, |f| f);
+    scope
+        .descendants()
+        .skip_while(|n| n.id() <= hash.id())
+        .filter(|n| n.is(code::CALLS))
+        .take(200)
+        .filter_map(code::call)
+        .filter(|c| c.name == "update" && c.receiver.is_some_and(|r| r.text() == holder.text()))
+        .filter_map(|c| c.args.first().copied())
+        .any(|fed| {
+            std::iter::once(fed)
+                .chain(fed.descendants().take(50))
+                .any(|n| n.is(&["identifier"]) && code::has_word(n.short_text(80), wanted))
+        })
 }
 
 fn weak_hash(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {

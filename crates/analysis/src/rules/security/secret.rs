@@ -47,6 +47,12 @@ pub(super) const RULES: &[Rule] = &[
                 "AWS_SECRET_ACCESS_KEY=kq7Xk2Jw0ZrT5uYb8Vn/LpQ9sDf6Gh1Ce4Mt7Ra0 <<<\nDB_PASSWORD=hunter2x9 <<<\nexport SMTP_PASSWORD='q8Zr41kk!' <<<\n",
             ),
             new("a.yml", "url: postgres://app:s3cr3tpw@pg.internal:5432/shop <<<\n"),
+            new(
+                "deploy/prod.yaml",
+                "db:\n  user: app\n  password: kX9vQ2mZ7pLw4RtY <<<\n  apiKey: \"q8Zr41kkPw02\" <<<\n",
+            ),
+            new("conf.json", "{\n  \"password\": \"kX9vQ2mZ7pLw4RtY\" <<<\n}\n"),
+            new("conf.toml", "[db]\npassword = \"kX9vQ2mZ7pLw4RtY\" <<<\n"),
             new("a.py", "URL = 'postgres://app:s3cr3tpw@db.prod.internal/shop' <<<\n"),
         ],
         good: &[
@@ -75,6 +81,15 @@ pub(super) const RULES: &[Rule] = &[
             new(
                 ".env",
                 "DB_PASSWORD=\nDB_PASSWORD_FILE=/run/secrets/db1\nAPI_KEY=${API_KEY1}\nAPI_SECRET=changeme1\nPASSWORD_MIN_LENGTH=12\nDB_HOST=db1.internal\n",
+            ),
+            new(
+                "deploy/prod.yaml",
+                "password: ${DB_PASSWORD1}\napiKey: {{ .Values.key1 }}\nsecretName: app-secret-1\nclient_secret: !vault path1234\npasswordHash: kX9vQ2mZ7pLw4RtY\npassword: |\n  secret_key: prod-secret-12\npassword: changeme1\npassword:\n  min: 12\n",
+            ),
+            new("values.example.yaml", "password: kX9vQ2mZ7pLw4RtY\n"),
+            new(
+                "locales/de.json",
+                "{ \"password\": \"Passwort\", \"passwordHint\": \"8 Zeichen\" }\n",
             ),
             new(".env.example", "DB_PASSWORD=hunter2x9\n"),
             new("README.md", "DB_PASSWORD=hunter2x9\n"),
@@ -140,7 +155,8 @@ fn token(file: &File<'_>, sink: &mut Sink<'_>) {
                 f.title = "A secret is committed: password in a URL".to_owned()
             });
         } else if holds_settings(file)
-            && let Some((name, value)) = secrets::env_value(line)
+            && let Some((name, value)) =
+                secrets::env_value(line).or_else(|| secrets::config_value(line).filter(|_| is_config(file)))
         {
             let is_aws = name.ends_with("SECRET_ACCESS_KEY") && value.len() == AWS_SECRET_BYTES;
             sink.lines(file, number, number, |f| {
@@ -172,6 +188,16 @@ fn holds_settings(file: &File<'_>) -> bool {
         "example", "sample", "template", "dist", "tmpl", ".md", ".rst", ".txt", ".adoc",
     ];
     file.lang.is_none() && !file.is_test && !template.iter().any(|t| name.contains(t))
+}
+
+/// Whether a file is of a format in which programs keep their settings.
+fn is_config(file: &File<'_>) -> bool {
+    let name = lang::file_name(file.path);
+    let lock = name.contains("lock") || name.contains("schema") || name.contains("openapi") || name.contains("swagger");
+    !lock
+        && [".yml", ".yaml", ".toml", ".json"]
+            .iter()
+            .any(|end| name.ends_with(end))
 }
 
 fn password(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {

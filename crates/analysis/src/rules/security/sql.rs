@@ -60,6 +60,14 @@ pub(super) const RULES: &[Rule] = &[Rule {
         ),
         new(
             "a.py",
+            "def f(cur, name):\n    cur.execute(\"SELECT id FROM t WHERE name = '{}'\".format(name.replace(\"'\", \"''\"))) <<<\n",
+        ),
+        new(
+            "a.py",
+            "def f(cur, columns):\n    cur.execute('SELECT {} FROM t'.format(','.join(c.strip() for c in columns))) <<<\n",
+        ),
+        new(
+            "a.py",
             "def f(cur, tables):\n    for table in tables:\n        cur.execute(f\"DELETE FROM {table}\") <<<\n",
         ),
         new(
@@ -79,6 +87,10 @@ pub(super) const RULES: &[Rule] = &[Rule {
         new(
             "a.py",
             "def f(cur):\n    for table in ('a', 'b'):\n        cur.execute(f\"DELETE FROM {table}\")\n",
+        ),
+        new(
+            "a.py",
+            "def f(cur, name, columns):\n    quoted = name.replace('\"', '\"\"')\n    listed = ','.join('\"{}\"'.format(c.replace('\"', '\"\"')) for c in columns)\n    q = 'SELECT {} FROM \"{}\"'.format(listed, quoted)\n    cur.execute(q)\n",
         ),
         new(
             "a.ts",
@@ -269,6 +281,8 @@ fn is_fixed(node: Node<'_>, depth: u32) -> bool {
             c.name_is(SAFE)
                 || (c.name == "join" && c.receiver.into_iter().chain(c.args.iter().copied()).any(placeholders))
                 || (c.name == "join" && c.args.iter().any(|a| is_fixed(code::follow(*a), depth + 1)))
+                || quotes_identifier(&c)
+                || (c.name == "format" && is_made_of_fixed(node, depth))
                 || (c.name == "repeat" && c.receiver.is_some_and(placeholders))
         }),
         "conditional_expression" => node
@@ -279,9 +293,25 @@ fn is_fixed(node: Node<'_>, depth: u32) -> bool {
             .iter()
             .filter_map(|f| node.field(f))
             .all(|c| is_fixed(c, depth + 1)),
-        _ => code::built_string(node)
-            .is_some_and(|b| b.captured.is_empty() && b.pieces.iter().all(|p| is_fixed(*p, depth + 1))),
+        _ => is_made_of_fixed(node, depth),
     }
+}
+
+/// `name.replace('"', '""')`: the quote of identifiers is doubled. Doubled quotes of values are no protection: some
+/// databases take a backslash before them.
+fn quotes_identifier(call: &Call<'_>) -> bool {
+    let text = |at: usize| {
+        call.args
+            .get(at)
+            .and_then(|a| code::string_value(*a))
+            .unwrap_or_default()
+    };
+    matches!(call.name, "replace" | "replaceAll") && matches!((text(0), text(1)), ("\"", "\"\"") | ("`", "``"))
+}
+
+/// Whether a string is built of what is fixed.
+fn is_made_of_fixed(node: Node<'_>, depth: u32) -> bool {
+    code::built_string(node).is_some_and(|b| b.captured.is_empty() && b.pieces.iter().all(|p| is_fixed(*p, depth + 1)))
 }
 
 /// Whether a name is the variable of a loop over what is named as a constant.
