@@ -128,6 +128,16 @@ pub(super) fn possible_values<'d>(user: Node<'d>, name: &str) -> Option<Vec<Node
     Some(values)
 }
 
+/// What was added to a name (`name += …`) before it is used, in the same function.
+pub(crate) fn additions(name: Node<'_>) -> Vec<Node<'_>> {
+    let scope = enclosing_function(name).map_or(0, |f| f.id());
+    let list = assignments(name.doc)
+        .get(&scope)
+        .and_then(|names| names.get(name.text()));
+    let before = list.into_iter().flatten().filter(|a| a.adds && a.at < name.id());
+    before.map(|a| name.doc.node(a.value)).collect()
+}
+
 /// Whether a statement runs whenever what stands behind it, at `user`, does.
 fn always_runs_before(statement: Node<'_>, user: Node<'_>) -> bool {
     const BRANCHES: &[&str] = &[

@@ -64,6 +64,10 @@ pub(super) const RULES: &[Rule] = &[Rule {
         ),
         new(
             "a.py",
+            "def f(cur, name):\n    q = 'SELECT id FROM t'\n    q += f\" WHERE name = '{name}'\"\n    cur.execute(q) <<<\n",
+        ),
+        new(
+            "a.py",
             "def f(cur, columns):\n    cur.execute('SELECT {} FROM t'.format(','.join(c.strip() for c in columns))) <<<\n",
         ),
         new(
@@ -102,7 +106,11 @@ pub(super) const RULES: &[Rule] = &[Rule {
         ),
         new(
             "a.py",
-            "def f(cur, n):\n    cur.execute(f\"SELECT * FROM t LIMIT {int(n)}\")\n",
+            "def f(cur, ids):\n    q = 'SELECT id FROM t'\n    if ids:\n        q += ' WHERE id IN (' + ','.join('?' * len(ids)) + ')'\n    q += ' ORDER BY id'\n    cur.execute(q, ids)\n",
+        ),
+        new(
+            "a.py",
+            "def f(cur, table, n):\n    cur.execute(f\"DELETE FROM {connection.ops.quote_name(table)}\")\n    cur.execute(f\"SELECT * FROM t LIMIT {int(n)}\")\n",
         ),
         new(
             "a.py",
@@ -213,18 +221,21 @@ fn check(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
             continue;
         }
         let value = code::follow(statement);
-        let Some(built) = code::built_string(value) else {
-            continue;
+        let built = code::built_string(value);
+        let text = match &built {
+            Some(built) => &built.fixed,
+            None => code::string_value(value).unwrap_or_default(),
         };
-        if !is_sql(&built.fixed) {
+        if !is_sql(text) {
             continue;
         }
-        let dangerous = built.pieces.iter().any(|p| !is_fixed(*p, 0))
-            || built.captured.iter().any(|name| {
-                !code::is_constant_name(name)
-                    && !code::is_fixed_name(call.node, name)
-                    && !code::resolve_name(call.node, name).is_some_and(|v| is_fixed(v, 1))
-            });
+        let dangerous = built.is_some_and(|b| holds_values(&b, call.node)) || {
+            let name = code::peel(statement);
+            name.kind() == "identifier"
+                && code::additions(name)
+                    .into_iter()
+                    .any(|a| code::built_string(a).is_some_and(|b| holds_values(&b, a)))
+        };
         if !dangerous {
             continue;
         }
@@ -237,6 +248,16 @@ fn check(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
             sink.node(file, value);
         }
     }
+}
+
+/// Whether something that may be foreign is put into a string; `user` is where it is used.
+fn holds_values(built: &code::Built<'_>, user: Node<'_>) -> bool {
+    let name_is_fixed = |name: &String| {
+        code::is_constant_name(name)
+            || code::is_fixed_name(user, name)
+            || code::resolve_name(user, name).is_some_and(|v| is_fixed(v, 1))
+    };
+    built.pieces.iter().any(|p| !is_fixed(*p, 0)) || !built.captured.iter().all(name_is_fixed)
 }
 
 /// Whether a value cannot carry foreign text: a literal, a constant, a number, or placeholders.
@@ -282,6 +303,7 @@ fn is_fixed(node: Node<'_>, depth: u32) -> bool {
                 || (c.name == "join" && c.receiver.into_iter().chain(c.args.iter().copied()).any(placeholders))
                 || (c.name == "join" && c.args.iter().any(|a| is_fixed(code::follow(*a), depth + 1)))
                 || quotes_identifier(&c)
+                || (code::has_word(c.name, &["quote"]) && code::has_word(c.name, &["name", "ident", "identifier"]))
                 || (c.name == "format" && is_made_of_fixed(node, depth))
                 || (c.name == "repeat" && c.receiver.is_some_and(placeholders))
         }),
