@@ -1,11 +1,13 @@
 //! What rules ask about code, the same over all languages: calls, strings that are built, assignments, functions, loops.
 
 mod calls;
+mod constants;
 mod functions;
 mod names;
 mod strings;
 
 pub(crate) use calls::*;
+pub(crate) use constants::{goes_over, is_fixed, is_fixed_name};
 pub(crate) use functions::*;
 pub(crate) use names::*;
 pub(crate) use strings::*;

@@ -343,10 +343,24 @@ pub(crate) fn looks_like_secret(value: &str) -> bool {
     {
         return false;
     }
-    let digit = value.bytes().any(|b| b.is_ascii_digit());
+    // The digits of escapes are none of the value: `\0` ends the strings of C.
+    let mut escaped = false;
+    let digit = value.bytes().any(|b| {
+        let counts = b.is_ascii_digit() && !escaped;
+        escaped = b == b'\\' && !escaped;
+        counts
+    });
     let odd = value.bytes().any(|b| b"!@#$%^&*+=?~".contains(&b));
     let letter = value.bytes().any(|b| b.is_ascii_alphabetic());
     letter && (digit || odd)
+}
+
+/// Whether a literal is a key in base64, which may have the slashes of a path.
+pub(crate) fn is_base64_key(value: &str) -> bool {
+    value.len() >= KEY_RUN
+        && value.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b))
+        && is_key_material(value)
+        && !value.starts_with('/')
 }
 
 /// The text with every secret masked: known forms, and quoted values behind a name that promises one.
@@ -355,6 +369,7 @@ pub(crate) fn mask(line: &str) -> String {
     ranges.extend(named_values(line));
     ranges.extend(url_passwords(line));
     ranges.extend(env_value(line).and_then(|(_, value)| line.rfind(value).map(|at| at..at + value.len())));
+    ranges.extend(config_value(line).and_then(|(_, value)| line.rfind(value).map(|at| at..at + value.len())));
     ranges.sort_by_key(|r| r.start);
     let mut out = String::new();
     let mut at = 0;
@@ -372,6 +387,7 @@ pub(crate) fn mask(line: &str) -> String {
 
 /// Quoted values behind `name =`, `name:` or `"name":` with a secret's name.
 fn named_values(line: &str) -> Vec<Range<usize>> {
+    let is_value = |value: &str| looks_like_secret(value) || is_base64_key(value);
     let bytes = line.as_bytes();
     let mut out = Vec::new();
     let mut at = 0;
@@ -401,7 +417,7 @@ fn named_values(line: &str) -> Vec<Range<usize>> {
                 .unwrap_or_default()
         });
         let secret_name = is_secret_name(name) || typed.is_some_and(is_secret_name);
-        if assigned && secret_name && looks_like_secret(&line[open + 1..close]) {
+        if assigned && secret_name && is_value(&line[open + 1..close]) {
             out.push(open + 1..close);
         }
         at = close + 1;
@@ -429,9 +445,33 @@ pub(crate) fn env_value(line: &str) -> Option<(&str, &str)> {
     }
     let value = value.split(" #").next().unwrap_or_default().trim();
     let value = value.trim_matches(['"', '\'']);
-    // Base64 has slashes, which a path has too.
-    let is_key = value.len() >= KEY_RUN && is_key_material(value) && !value.starts_with('/');
-    (is_key || looks_like_secret(value)).then_some((name, value))
+    (is_base64_key(value) || looks_like_secret(value)).then_some((name, value))
+}
+
+/// Name and value of a line `name: value` or `name = value`, as YAML, TOML and JSON have it, where the value is a secret.
+pub(crate) fn config_value(line: &str) -> Option<(&str, &str)> {
+    if line.len() > MAX_ENV_LINE {
+        return None;
+    }
+    let line = line.trim().trim_start_matches("- ");
+    let (name, value) = line.split_once([':', '='])?;
+    let name = name.trim().trim_matches(['"', '\'']);
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let last = name.rsplit('.').next().unwrap_or_default();
+    if !name.chars().all(plain) || !is_secret_name(last) {
+        return None;
+    }
+    let value = value
+        .split(" #")
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .trim_end_matches(',');
+    let value = value.trim_matches(['"', '\'']);
+    // References to a place of secrets, and YAML's own signs, are no values.
+    let refers = value.starts_with(['!', '&', '*', '[', '|']) || value.contains("secret") || value.contains("${");
+    let strong = value.len() >= 8 && value.bytes().any(|b| b.is_ascii_digit());
+    (!refers && (is_base64_key(value) || (strong && looks_like_secret(value)))).then_some((last, value))
 }
 
 /// Passwords in `scheme://user:password@host`.
@@ -448,20 +488,7 @@ pub(crate) fn url_passwords(line: &str) -> Vec<Range<usize>> {
         let Some((user, password)) = login.split_once(':') else {
             continue;
         };
-        let local = [
-            "localhost",
-            "127.",
-            "0.0.0.0",
-            "::1",
-            "[::1]",
-            "db",
-            "postgres",
-            "redis",
-            "mysql",
-            "host",
-        ]
-        .iter()
-        .any(|l| host.starts_with(l));
+        let local = is_local_host(host);
         let fixed = !password.contains(['$', '{', '}', '%', '*', '(']);
         if fixed
             && !local
@@ -475,6 +502,28 @@ pub(crate) fn url_passwords(line: &str) -> Vec<Range<usize>> {
         }
     }
     out
+}
+
+/// Whether a host is this machine or a service beside it in a composition, whose passwords guard nothing.
+fn is_local_host(host: &str) -> bool {
+    let name = host.split([':', ',']).next().unwrap_or_default();
+    host.starts_with("::1")
+        || host.starts_with("[::1]")
+        || name.starts_with("127.")
+        || matches!(
+            name,
+            "localhost"
+                | "0.0.0.0"
+                | "db"
+                | "database"
+                | "postgres"
+                | "postgresql"
+                | "redis"
+                | "mysql"
+                | "mongo"
+                | "host"
+                | "hostname"
+        )
 }
 
 #[cfg(test)]
@@ -510,6 +559,8 @@ mod tests {
             "PASSWORD_FIELD = \"password1\"",
             "password = \"${DB_PASSWORD1}\"",
             "postgres://app:postgres1@localhost/x",
+            "postgres://app:s3cr3tpw@db:5432/x",
+            "const userPassword: &[u8; 13] = b\"userPassword\\0\";",
         ] {
             assert_eq!(mask(line), line);
             assert!(find(line).is_empty(), "{line}");
@@ -532,6 +583,15 @@ mod tests {
         assert_eq!(
             mask("postgres://app:s3cr3tpw@pg.internal:5432/x"),
             "postgres://app:•••@pg.internal:5432/x"
+        );
+        assert_eq!(
+            mask("url = 'postgres://app:s3cr3tpw@db.prod.internal/x'"),
+            "url = 'postgres://app:•••@db.prod.internal/x'"
+        );
+        assert_eq!(mask("  password: kX9vQ2mZ7p # of prod"), "  password: ••• # of prod");
+        assert_eq!(
+            mask("AWS_SECRET_ACCESS_KEY = 'kq7Xk2Jw0ZrT5uYb8Vn/LpQ9sDf6Gh1Ce4Mt7Ra0'"),
+            "AWS_SECRET_ACCESS_KEY = '•••'"
         );
     }
 }

@@ -21,18 +21,24 @@ pub const MAX_LINE_BYTES: usize = 20_000;
 pub const MAX_TREE_DEPTH: usize = 500;
 /// Most nodes of one tree.
 pub const MAX_TREE_NODES: usize = 1_500_000;
-/// How often the lexer may read the text over, on average: a comment that never ends is searched for from every `/`.
-const MAX_READ_FACTOR: usize = 40;
+/// Most bytes that the lexer may read for one text. Lexers read the same bytes again and again: a comment that never
+/// ends is searched for from every `/`, and Python's reads the rest of a block of comments at each of its lines. So it is
+/// no multiple of the text that marks hostile text, but the work itself: this is 0.7 s, enough for a block of 1,900 lines
+/// of comments, and eighty times what any file of Python's own library needs.
+const MAX_READ_BYTES: usize = 128 * 1024 * 1024;
 /// Size of the pieces in which the parser is given the text, so that what it reads can be counted.
 const READ_PIECE_BYTES: usize = 512;
 /// Size of the first prefix that is parsed on trial.
 const FIRST_TRIAL_BYTES: usize = 4096;
-/// Time for any text, however short; to it comes [`TIME_PER_KIB`]. The parser is quadratic in the depth of unfinished constructs, and one step of it cannot
+/// Time for any text, however short; to it come [`TIME_PER_KIB`] and [`TIME_PER_MIB_READ`]. The parser is quadratic in the depth of unfinished constructs, and one step of it cannot
 /// be interrupted: so prefixes of doubling length are tried first, and a slow or deep one ends the attempt before the
 /// next, which would take four times as long. Real code takes a hundredth of this.
 const BASE_TIME: Duration = Duration::from_millis(200);
 /// Time for each 1024 bytes.
 const TIME_PER_KIB: Duration = Duration::from_millis(2);
+/// Time for each 1024 * 1024 bytes that the lexer read, four times what it takes: how much it may read is bounded by
+/// [`MAX_READ_BYTES`], whose answer is the same on every machine, and not by the clock.
+const TIME_PER_MIB_READ: Duration = Duration::from_millis(24);
 /// Longest time for all parsing of one analysis; what is left then is told as not parsed.
 pub const MAX_PARSE_TIME: Duration = Duration::from_secs(15);
 
@@ -176,34 +182,39 @@ fn parse_text(grammar: &tree_sitter::Language, text: &str) -> Result<tree_sitter
     let mut parser = tree_sitter::Parser::new();
     parser.set_language(grammar).map_err(|_| NoTree::Hard)?;
     let bytes = text.as_bytes();
-    let limit = bytes.len().saturating_mul(MAX_READ_FACTOR) + 64 * READ_PIECE_BYTES;
     let read = Cell::new(0usize);
     let begin = Instant::now();
-    let time = BASE_TIME + TIME_PER_KIB * u32::try_from(bytes.len() / 1024).unwrap_or(u32::MAX);
+    let times = |time: Duration, count: usize| time * u32::try_from(count).unwrap_or(u32::MAX);
+    let time = BASE_TIME + times(TIME_PER_KIB, bytes.len() / 1024);
+    let over = || {
+        let read = read.get();
+        read > MAX_READ_BYTES || begin.elapsed() > time + times(TIME_PER_MIB_READ, read / (1024 * 1024))
+    };
     let mut progress = |_: &tree_sitter::ParseState| {
-        let over = read.get() > limit || begin.elapsed() > time;
-        if over {
+        if over() {
             ControlFlow::Break(())
         } else {
             ControlFlow::Continue(())
         }
     };
     let options = tree_sitter::ParseOptions::new().progress_callback(&mut progress);
+    let stopped = Cell::new(false);
     let mut piece = |at: usize, _: tree_sitter::Point| {
-        // Once the limit is passed the text ends, or a single step could go on reading.
-        let end = if read.get() > limit {
-            at
-        } else {
-            at.saturating_add(READ_PIECE_BYTES).min(bytes.len())
-        };
-        let piece = bytes.get(at..end).unwrap_or_default();
+        // Once a limit is passed the text ends, or a single step could go on reading.
+        if stopped.get() || over() {
+            stopped.set(true);
+            return &[][..];
+        }
+        let piece = bytes
+            .get(at..at.saturating_add(READ_PIECE_BYTES).min(bytes.len()))
+            .unwrap_or_default();
         read.set(read.get().saturating_add(piece.len()));
         piece
     };
     let tree = parser
         .parse_with_options(&mut piece, None, Some(options))
         .ok_or(NoTree::Hard)?;
-    if read.get() > limit || begin.elapsed() > time {
+    if stopped.get() || over() {
         Err(NoTree::Hard)
     } else {
         Ok(tree)
@@ -474,6 +485,51 @@ mod tests {
         };
         for lang in crate::lang::ALL {
             assert_eq!(parse(*lang, &deep("(", ")")).err(), Some(NoTree::Deep), "{lang:?}");
+        }
+    }
+
+    #[test]
+    fn text_that_is_read_over_and_over_is_refused_in_bounded_time() {
+        let hostile = [
+            (Lang::Python, format!("x\n{}", "#\n".repeat(300_000))),
+            (Lang::JavaScript, "/* ".repeat(300_000)),
+            (Lang::Rust, "r#\"".repeat(250_000)),
+        ];
+        for (lang, text) in hostile {
+            let begin = Instant::now();
+            assert!(parse(lang, &text).is_err(), "{lang:?}");
+            assert!(
+                begin.elapsed() < Duration::from_secs(20),
+                "{lang:?} {:?}",
+                begin.elapsed()
+            );
+        }
+    }
+
+    #[test]
+    fn long_blocks_of_comments_are_read() {
+        let comment = |indent: &str, lines: usize| format!("{indent}# {}\n", "a".repeat(65)).repeat(lines);
+        let function = "def f(a):\n    b = a + 1\n    return g(b, a)\n\n\n";
+        let texts = [
+            format!("import os\n{}x = 1\n", comment("", 86)),
+            format!("import os\n{}x = 1\n", comment("", 1_000)),
+            format!("def f():\n    a()\n{}    b()\n", comment("    ", 1_000)),
+            // As long as a real file gets, with a licence at its head and code that was commented out.
+            format!(
+                "import os\n{}{}{}",
+                comment("", 200),
+                function.repeat(3_700),
+                comment("", 1_300)
+            ),
+        ];
+        for text in texts {
+            let begin = Instant::now();
+            let lines = text.lines().count();
+            assert!(
+                parse(Lang::Python, &text).is_ok(),
+                "{lines} lines, {:?}",
+                begin.elapsed()
+            );
         }
     }
 

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::functions::{enclosing_function, parameters};
+use super::constants::binder;
+use super::functions::{LOOPS, enclosing_function, parameters};
 use super::strings::peel;
+use crate::lang::Lang;
 use crate::tree::{Doc, Node};
 
 /// How often a name is followed to its assignment.
@@ -14,6 +16,8 @@ const MAX_HOPS: u32 = 4;
 pub(crate) struct Assigned {
     at: u32,
     value: u32,
+    /// Whether it adds to what the name held before.
+    adds: bool,
 }
 
 /// Assignments by the id of the function that they stand in (0: top level) and name, in the order of the text.
@@ -29,6 +33,9 @@ fn assignments(doc: &Doc) -> &Assignments {
             "assignment_expression",
             "const_item",
             "static_item",
+            "augmented_assignment",
+            "augmented_assignment_expression",
+            "compound_assignment_expr",
         ];
         for node in doc.all(&kinds) {
             let name = node
@@ -44,6 +51,7 @@ fn assignments(doc: &Doc) -> &Assignments {
                 names.entry(name.text().to_owned()).or_default().push(Assigned {
                     at: node.id(),
                     value: value.id(),
+                    adds: node.is(&kinds[6..]),
                 });
             }
         }
@@ -70,10 +78,101 @@ pub(crate) fn resolve_name<'d>(user: Node<'d>, name: &str) -> Option<Node<'d>> {
     let pick = |scope: u32| {
         let list = all.get(&scope)?.get(name)?;
         let before = list.partition_point(|a| a.at < user.id());
-        list.get(before.checked_sub(1)?)
+        list.get(..before)?.iter().rev().find(|a| !a.adds)
     };
     let found = pick(scope).or_else(|| if shadowed(user, name) { None } else { pick(0) })?;
-    Some(user.doc.node(found.value))
+    // A loop or closure between the two gives the name another value.
+    let rebound = binder(user, name).is_some_and(|b| found.at < b.scope.id());
+    (!rebound).then(|| user.doc.node(found.value))
+}
+
+/// All values that a name may have where `user` uses it; nothing where that cannot be told.
+pub(super) fn possible_values<'d>(user: Node<'d>, name: &str) -> Option<Vec<Node<'d>>> {
+    let all = assignments(user.doc);
+    let function = enclosing_function(user);
+    let list = |scope: u32| all.get(&scope).and_then(|names| names.get(name));
+    let value = |a: &Assigned| user.doc.node(a.value);
+    let Some(own) = list(function.map_or(0, |f| f.id())) else {
+        let top = list(0).filter(|_| !shadowed(user, name))?;
+        return Some(top.iter().map(value).collect());
+    };
+    let begin = binder(user, name).map_or(0, |b| b.scope.id());
+    let (before, after) = own.split_at(own.partition_point(|a| a.at < user.id()));
+    let mut values = Vec::new();
+    let mut settled = false;
+    // `x = f(x)` uses what the name held before it.
+    let holds_user = |a: &Assigned| user.doc.node(a.at).contains(user);
+    for a in before.iter().rev().take_while(|a| a.at > begin) {
+        if holds_user(a) {
+            continue;
+        }
+        values.push(value(a));
+        if !a.adds && always_runs_before(user.doc.node(a.at), user) {
+            settled = true;
+            break;
+        }
+    }
+    // In Python a name that is assigned in a function has no value from outside of it.
+    let local = user.doc.lang == Lang::Python && begin == 0 && !shadowed(user, name) && !values.is_empty();
+    if !settled && !local {
+        return None;
+    }
+    let loops = user
+        .ancestors()
+        .take_while(|n| Some(*n) != function)
+        .filter(|n| n.is(LOOPS));
+    if let Some(outermost) = loops.last() {
+        let later = before.iter().filter(|a| holds_user(a)).chain(after);
+        values.extend(later.map(value).filter(|v| outermost.contains(*v)));
+    }
+    Some(values)
+}
+
+/// What was added to a name (`name += …`) before it is used, in the same function.
+pub(crate) fn additions(name: Node<'_>) -> Vec<Node<'_>> {
+    let scope = enclosing_function(name).map_or(0, |f| f.id());
+    let list = assignments(name.doc)
+        .get(&scope)
+        .and_then(|names| names.get(name.text()));
+    let before = list.into_iter().flatten().filter(|a| a.adds && a.at < name.id());
+    before.map(|a| name.doc.node(a.value)).collect()
+}
+
+/// Whether a statement runs whenever what stands behind it, at `user`, does.
+fn always_runs_before(statement: Node<'_>, user: Node<'_>) -> bool {
+    const BRANCHES: &[&str] = &[
+        "block",
+        "module",
+        "program",
+        "statement_block",
+        "source_file",
+        "class_body",
+        "if_statement",
+        "else_clause",
+        "elif_clause",
+        "switch_case",
+        "switch_default",
+        "case_clause",
+        "match_arm",
+        "binary_expression",
+        "boolean_operator",
+        "ternary_expression",
+        "for_statement",
+        "for_in_statement",
+        "while_statement",
+    ];
+    statement
+        .ancestor(BRANCHES)
+        .is_some_and(|branch| branch.contains(user) && !branch.is(&["binary_expression", "boolean_operator"]))
+}
+
+/// Whether a name is assigned between two places.
+pub(super) fn is_assigned_between(from: Node<'_>, user: Node<'_>, name: &str) -> bool {
+    assignments(user.doc)
+        .values()
+        .filter_map(|names| names.get(name))
+        .flatten()
+        .any(|a| from.id() < a.at && a.at < user.id() && !user.doc.node(a.at).contains(user))
 }
 
 /// Whether a parameter of the enclosing function has this name.

@@ -128,7 +128,12 @@ fn blocking(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
             }
         };
         if blocks && runs_async(call.node) && !code::in_test_code(call.node) {
+            let starts = at_start(&call);
             sink.node_as(file, call.node, |finding| {
+                if starts {
+                    finding.severity = Severity::Low;
+                    finding.title = "The start of an async program makes a blocking call".to_owned();
+                }
                 if SHORT.contains(&call.name) {
                     finding.severity = Severity::Low;
                     finding.title = "An async function makes a short blocking call".to_owned();
@@ -136,6 +141,19 @@ fn blocking(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
             });
         }
     }
+}
+
+/// Whether a call in `main` is one of a program's start, before there is anybody to wait: a file that is read once, or
+/// anything before the first `await`.
+fn at_start(call: &code::Call<'_>) -> bool {
+    let Some(main) = code::enclosing_function(call.node)
+        .filter(|f| f.field("name").is_some_and(|n| n.text() == "main"))
+        .filter(|_| code::enclosing_loop(call.node).is_none())
+    else {
+        return false;
+    };
+    let awaits = |n: Node<'_>| n.is(&["await", "await_expression"]) && n.id() < call.node.id();
+    call.name_is(&["read", "read_to_string", "readFileSync"]) || !main.descendants().any(awaits)
 }
 
 /// Whether a node runs on the async thread: the innermost function around it is async. A plain closure or lambda in
@@ -156,6 +174,53 @@ fn runs_async(node: Node<'_>) -> bool {
 mod tests {
     use bzzz_core::change::ChangeSet;
     use bzzz_core::finding::Severity;
+
+    #[test]
+    fn settings_read_at_the_start_are_low() {
+        for (path, body, severity) in [
+            (
+                "src/main.rs",
+                "async fn main() {\n    let c = std::fs::read_to_string(p);\n}\n",
+                Severity::Low,
+            ),
+            (
+                "src/main.rs",
+                "async fn main() {\n    loop { let c = std::fs::read_to_string(p); }\n}\n",
+                Severity::High,
+            ),
+            (
+                "src/main.rs",
+                "async fn main() {\n    let s = start().await;\n    std::thread::sleep(PAUSE);\n}\n",
+                Severity::High,
+            ),
+            (
+                "src/a.py",
+                "async def main():\n    subprocess.run(['make'])\n    await serve()\n",
+                Severity::Low,
+            ),
+            (
+                "src/a.ts",
+                "async function main() {\n  const c = readFileSync(p);\n}\n",
+                Severity::Low,
+            ),
+            (
+                "src/a.ts",
+                "async function handle() {\n  const c = readFileSync(p);\n}\n",
+                Severity::High,
+            ),
+        ] {
+            let lines = body.lines().count();
+            let added: String = body.lines().map(|l| format!("+{l}\n")).collect();
+            let diff = format!("--- /dev/null\n+++ b/{path}\n@@ -0,0 +1,{lines} @@\n{added}");
+            let set = ChangeSet::from_diff("x", diff.as_bytes());
+            let found = crate::analyse("performance", &set).findings;
+            assert_eq!(
+                found.iter().map(|f| f.severity).collect::<Vec<_>>(),
+                [severity],
+                "{body}"
+            );
+        }
+    }
 
     #[test]
     fn one_step_of_the_file_system_is_low() {

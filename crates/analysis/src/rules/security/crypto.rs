@@ -27,6 +27,10 @@ pub(super) const RULES: &[Rule] = &[
                 "import hashlib\ndef hash_password(password):\n    return hashlib.md5(password.encode()).hexdigest() <<<\n",
             ),
             new(
+                "a.py",
+                "import hashlib\ndef f(password):\n    h = hashlib.sha1() <<<\n    h.update(password.encode())\n    return h.digest()\n",
+            ),
+            new(
                 "a.js",
                 "const crypto = require('crypto');\nfunction sign(token) {\n  return crypto.createHash('sha1').update(token).digest('hex'); <<<\n}\n",
             ),
@@ -38,7 +42,7 @@ pub(super) const RULES: &[Rule] = &[
         good: &[
             new(
                 "a.py",
-                "import hashlib\ndef cache_key(body):\n    return hashlib.md5(body).hexdigest()\ndef etag(password):\n    return hashlib.md5(password, usedforsecurity=False)\n",
+                "import hashlib\ndef cache_key(body):\n    return hashlib.md5(body).hexdigest()\ndef checksum(body, password):\n    h = hashlib.md5()\n    h.update(body)\n    other.update(password)\n    return h.digest()\ndef etag(password):\n    return hashlib.md5(password, usedforsecurity=False)\n",
             ),
             new(
                 "a.py",
@@ -113,6 +117,7 @@ pub(super) const RULES: &[Rule] = &[
                 "a.js",
                 "const sessionToken = Math.random().toString(36).slice(2); <<<\n",
             ),
+            new("a.js", "const sessionId = Math.random().toString(36).slice(2); <<<\n"),
             new(
                 "a.ts",
                 "export function makePassword(): string {\n  return Math.random().toString(36); <<<\n}\n",
@@ -121,11 +126,11 @@ pub(super) const RULES: &[Rule] = &[
         good: &[
             new(
                 "a.py",
-                "import random, secrets\ndef pick_colour():\n    return random.choice(COLOURS)\ndef reset_token():\n    return secrets.token_urlsafe(32)\ndef jitter(token_count):\n    return random.random() * token_count\ntoken = random.SystemRandom().choice(ABC)\n",
+                "import random, secrets\ndef pick_colour():\n    return random.choice(COLOURS)\ndef reset_token():\n    return secrets.token_urlsafe(32)\ndef jitter(token_count):\n    return random.random() * token_count\ndef make_boundary():\n    token = random.randrange(99)\n    return '=' * 15 + str(token)\ntoken = random.SystemRandom().choice(ABC)\n",
             ),
             new(
                 "a.js",
-                "const delay = Math.random() * 100;\nconst token = crypto.randomUUID();\n",
+                "const delay = Math.random() * 100;\nconst sessionTimeout = Math.random() * 100;\nconst token = crypto.randomUUID();\n",
             ),
         ],
     },
@@ -179,6 +184,7 @@ const GUARDED: &[&str] = &[
     "session",
     "otp",
     "sign",
+    "pw",
 ];
 
 /// Whether what surrounds a node speaks of something that must be guarded: the names in its statement, what it is
@@ -201,7 +207,32 @@ fn is_guarding(node: Node<'_>, wanted: &[&str]) -> bool {
         .take_while(|a| Some(*a) != function)
         .find(|a| a.is(STATEMENTS));
     let named = |n: Node<'_>| n.is(&["identifier", "property_identifier"]) && code::has_word(n.short_text(80), wanted);
-    function_name || statement.unwrap_or(node).descendants().take(200).any(named)
+    function_name || statement.unwrap_or(node).descendants().take(200).any(named) || is_fed(node, wanted)
+}
+
+/// Whether a hash that is kept under a name is fed something that must be guarded: `h = sha1()`, then `h.update(…)`.
+fn is_fed(hash: Node<'_>, wanted: &[&str]) -> bool {
+    let holder = hash
+        .parent()
+        .and_then(|p| p.field("left").or(p.field("name")).or(p.field("pattern")));
+    let Some(holder) = holder.filter(|h| h.kind() == "identifier") else {
+        return false;
+    };
+    let function = code::enclosing_function(hash);
+    let scope = function.map_or(hash, |f| f);
+    scope
+        .descendants()
+        .skip_while(|n| n.id() <= hash.id())
+        .filter(|n| n.is(code::CALLS))
+        .take(200)
+        .filter_map(code::call)
+        .filter(|c| c.name == "update" && c.receiver.is_some_and(|r| r.text() == holder.text()))
+        .filter_map(|c| c.args.first().copied())
+        .any(|fed| {
+            std::iter::once(fed)
+                .chain(fed.descendants().take(50))
+                .any(|n| n.is(&["identifier"]) && code::has_word(n.short_text(80), wanted))
+        })
 }
 
 fn weak_hash(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
@@ -283,8 +314,10 @@ fn predictable(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
         "randbytes",
     ];
     const SECRET: &[&str] = &[
-        "token", "password", "passwd", "secret", "otp", "nonce", "salt", "passcode", "csrf", "apikey",
+        "token", "password", "passwd", "secret", "otp", "nonce", "salt", "passcode", "csrf", "apikey", "session",
     ];
+    // What separates the parts of a message must only be absent from them.
+    const SEPARATES: &[&str] = &["boundary", "separator", "delimiter"];
     for call in code::calls(doc) {
         let draws = match doc.lang {
             Lang::Python => call.path.strip_prefix("random.").is_some_and(|f| DRAWS.contains(&f)),
@@ -314,14 +347,30 @@ fn predictable(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
         let function_name = function
             .and_then(|f| f.field("name"))
             .filter(|_| returned && target.is_none());
+        let separates = function
+            .and_then(|f| f.field("name"))
+            .is_some_and(|n| code::has_word(n.short_text(80), SEPARATES));
         let counts = |n: &str| {
-            code::words(n)
-                .last()
-                .is_some_and(|w| matches!(w.as_str(), "count" | "size" | "length" | "limit" | "bucket"))
+            code::words(n).last().is_some_and(|w| {
+                matches!(
+                    w.as_str(),
+                    "count"
+                        | "size"
+                        | "length"
+                        | "limit"
+                        | "bucket"
+                        | "timeout"
+                        | "delay"
+                        | "duration"
+                        | "ms"
+                        | "index"
+                )
+            })
         };
-        if target
-            .or(function_name)
-            .is_some_and(|n| code::has_word(n.short_text(80), SECRET) && !counts(n.short_text(80)))
+        if !separates
+            && target
+                .or(function_name)
+                .is_some_and(|n| code::has_word(n.short_text(80), SECRET) && !counts(n.short_text(80)))
         {
             sink.node(file, call.node);
         }

@@ -36,6 +36,18 @@ pub(super) const RULES: &[Rule] = &[
                 "import subprocess\ndef f(command):\n    return subprocess.check_output(command, shell=True) <<<\n",
             ),
             new(
+                "a.py",
+                "import subprocess\ndef f(tools, flag):\n    for cmd in tools:\n        subprocess.run(cmd, shell=True, check=True) <<<\n    for cmd in ('a', 'b'):\n        cmd += flag\n        subprocess.run(cmd, shell=True, check=True) <<<\n",
+            ),
+            new(
+                "a.py",
+                "import os\ndef f(cc):\n    os.system(\"'%s' -v\" % (cc.replace(\"'\", \"\"),)) <<<\n",
+            ),
+            new(
+                "a.py",
+                "import os\ndef f(host):\n    cmd = 'ping '\n    cmd += host\n    os.system(cmd) <<<\n",
+            ),
+            new(
                 "a.js",
                 "const { exec } = require('child_process');\nfunction f(branch) {\n  exec(`git checkout ${branch}`); <<<\n}\n",
             ),
@@ -54,6 +66,22 @@ pub(super) const RULES: &[Rule] = &[
                 "import subprocess\ndef f(path):\n    subprocess.run([\"tar\", \"xf\", path], check=True)\n    subprocess.run(\"ls | wc -l\", shell=True)\n",
             ),
             new("a.py", "import os\ndef f():\n    os.system(\"clear\")\n"),
+            new(
+                "a.py",
+                "import os\ndef f(cc):\n    os.system(\"'%s' -v\" % (cc.replace(\"'\", \"'\\\"'\\\"'\"),))\n",
+            ),
+            new(
+                "a.py",
+                "import subprocess\ndef f():\n    for cmd in ('ver', 'command /c ver'):\n        subprocess.check_output(cmd, shell=True)\n",
+            ),
+            new(
+                "a.js",
+                "const { exec } = require('child_process');\nfor (const tool of ['git', 'npm']) exec(`${tool} --version`);\n",
+            ),
+            new(
+                "a.rs",
+                "fn f() -> R {\n    for tool in [\"git\", \"npm\"] {\n        Command::new(\"sh\").arg(\"-c\").arg(format!(\"{tool} -v\")).status()?;\n    }\n}\n",
+            ),
             new(
                 "a.js",
                 "const re = /x/;\nfunction f(s) {\n  return re.exec(`a ${s}`);\n}\n",
@@ -83,13 +111,17 @@ pub(super) const RULES: &[Rule] = &[
         bad: &[
             new("a.py", "def f(rule, row):\n    return eval(rule, {}, row) <<<\n"),
             new("a.py", "def f(source):\n    exec(source) <<<\n"),
+            new(
+                "a.py",
+                "def f(name):\n    if not name.isidentifier():\n        name = 'f'\n    source = 'def %s(): pass' % name\n    exec(source) <<<\n",
+            ),
             new("a.js", "function f(text) {\n  return eval(text); <<<\n}\n"),
             new("a.ts", "const f = (body: string) => new Function('row', body); <<<\n"),
         ],
         good: &[
             new(
                 "a.py",
-                "import ast\ndef f(text, model):\n    model.eval()\n    return ast.literal_eval(text)\nx = eval('1 + 1')\n",
+                "import ast\ndef f(text, model):\n    model.eval()\n    return ast.literal_eval(text)\nx = eval('1 + 1')\nfor name in ('a', 'b'):\n    exec(f'import {name}')\ndef g(text):\n    if text in ['True', 'False', 'None']:\n        return eval(text)\n",
             ),
             new("a.js", "const f = (re, s) => re.exec(s);\nsetTimeout(() => f(), 10);\n"),
         ],
@@ -190,8 +222,11 @@ fn command(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
 }
 
 fn is_fixed_command(node: Node<'_>) -> bool {
+    if code::is_fixed(node) {
+        return true;
+    }
     let node = code::follow(node);
-    if code::is_literal(node) || node.is(&["list"]) || code::is_constant_name(node.short_text(80)) {
+    if node.is(&["list"]) || code::is_constant_name(node.short_text(80)) {
         return true;
     }
     if let Some(call) = code::call(node) {
@@ -201,20 +236,39 @@ fn is_fixed_command(node: Node<'_>) -> bool {
     code::built_string(node).is_some_and(|b| {
         b.captured.is_empty()
             && b.pieces.iter().all(|p| {
+                if code::is_fixed(*p) {
+                    return true;
+                }
                 let p = code::follow(*p);
-                code::is_literal(p)
-                    || code::is_constant_name(p.short_text(80))
-                    || code::call(p).is_some_and(|c| c.path_is(&["shlex.quote", "shlex.join", "int"]))
+                code::is_constant_name(p.short_text(80))
+                    || code::call(p)
+                        .is_some_and(|c| c.path_is(&["shlex.quote", "shlex.join", "int"]) || quotes_for_shell(&c))
             })
     })
+}
+
+/// `x.replace("'", "'\"'\"'")`: ends the quotes around the value, puts a quote, and begins them again.
+fn quotes_for_shell(call: &code::Call<'_>) -> bool {
+    let text = |at: usize| {
+        call.args
+            .get(at)
+            .and_then(|a| code::string_value(*a))
+            .unwrap_or_default()
+    };
+    let put = text(1).replace("\\'", "'").replace("\\\"", "\"").replace("\\\\", "\\");
+    call.name == "replace" && matches!(text(0), "'" | "\\'") && matches!(put.as_str(), "'\"'\"'" | "'\\''")
 }
 
 /// `Command::new(SHELL)….arg("-c")….arg(format!(…))`: looked at from the argument that is built.
 fn rust_shell(call: &code::Call<'_>) -> bool {
     if call.name != "arg"
         || !call.args.first().is_some_and(|a| {
-            code::built_string(code::follow(*a))
-                .is_some_and(|b| !b.pieces.is_empty() || b.captured.iter().any(|c| !code::is_constant_name(c)))
+            code::built_string(code::follow(*a)).is_some_and(|b| {
+                b.pieces.iter().any(|p| !code::is_fixed(*p))
+                    || b.captured
+                        .iter()
+                        .any(|c| !code::is_constant_name(c) && !code::is_fixed_name(call.node, c))
+            })
         })
     {
         return false;
@@ -251,7 +305,7 @@ fn eval(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
         } else {
             call.args.first()
         };
-        if runs && last.is_some_and(|a| !code::is_plain_string(code::follow(*a))) {
+        if runs && last.is_some_and(|a| !code::is_fixed(*a)) {
             sink.node(file, call.node);
         }
     }

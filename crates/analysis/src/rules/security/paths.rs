@@ -110,7 +110,7 @@ fn traversal(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
 }
 
 /// Whether a value is taken from a request, through joins, built strings and names, and not cleaned on the way.
-fn from_request(lang: Lang, node: Node<'_>, depth: u32) -> bool {
+pub(super) fn from_request(lang: Lang, node: Node<'_>, depth: u32) -> bool {
     if depth > 5 {
         return false;
     }

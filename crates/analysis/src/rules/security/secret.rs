@@ -47,6 +47,13 @@ pub(super) const RULES: &[Rule] = &[
                 "AWS_SECRET_ACCESS_KEY=kq7Xk2Jw0ZrT5uYb8Vn/LpQ9sDf6Gh1Ce4Mt7Ra0 <<<\nDB_PASSWORD=hunter2x9 <<<\nexport SMTP_PASSWORD='q8Zr41kk!' <<<\n",
             ),
             new("a.yml", "url: postgres://app:s3cr3tpw@pg.internal:5432/shop <<<\n"),
+            new(
+                "deploy/prod.yaml",
+                "db:\n  user: app\n  password: kX9vQ2mZ7pLw4RtY <<<\n  apiKey: \"q8Zr41kkPw02\" <<<\n",
+            ),
+            new("conf.json", "{\n  \"password\": \"kX9vQ2mZ7pLw4RtY\" <<<\n}\n"),
+            new("conf.toml", "[db]\npassword = \"kX9vQ2mZ7pLw4RtY\" <<<\n"),
+            new("a.py", "URL = 'postgres://app:s3cr3tpw@db.prod.internal/shop' <<<\n"),
         ],
         good: &[
             new(
@@ -75,6 +82,15 @@ pub(super) const RULES: &[Rule] = &[
                 ".env",
                 "DB_PASSWORD=\nDB_PASSWORD_FILE=/run/secrets/db1\nAPI_KEY=${API_KEY1}\nAPI_SECRET=changeme1\nPASSWORD_MIN_LENGTH=12\nDB_HOST=db1.internal\n",
             ),
+            new(
+                "deploy/prod.yaml",
+                "password: ${DB_PASSWORD1}\napiKey: {{ .Values.key1 }}\nsecretName: app-secret-1\nclient_secret: !vault path1234\npasswordHash: kX9vQ2mZ7pLw4RtY\npassword: |\n  secret_key: prod-secret-12\npassword: changeme1\npassword:\n  min: 12\n",
+            ),
+            new("values.example.yaml", "password: kX9vQ2mZ7pLw4RtY\n"),
+            new(
+                "locales/de.json",
+                "{ \"password\": \"Passwort\", \"passwordHint\": \"8 Zeichen\" }\n",
+            ),
             new(".env.example", "DB_PASSWORD=hunter2x9\n"),
             new("README.md", "DB_PASSWORD=hunter2x9\n"),
             new("pub.pem", "-----BEGIN PUBLIC KEY-----\nMIIBIj\n"),
@@ -97,6 +113,10 @@ pub(super) const RULES: &[Rule] = &[
             new("a.py", "DB_PASSWORD = \"hunter2!x\" <<<\n"),
             new(
                 "a.py",
+                "AWS_SECRET_ACCESS_KEY = \"kq7Xk2Jw0ZrT5uYb8Vn/LpQ9sDf6Gh1Ce4Mt7Ra0\" <<<\n",
+            ),
+            new(
+                "a.py",
                 "def f():\n    return connect(host=\"db\", password=\"hunter2!x\") <<<\n",
             ),
             new("a.ts", "export const config = {\n  apiKey: 'q8Zr41kkPw02', <<<\n};\n"),
@@ -114,7 +134,7 @@ pub(super) const RULES: &[Rule] = &[
             ),
             new(
                 "a.rs",
-                "const API_KEY_HEADER: &str = \"x-api-key-2\";\nconst PASSWORD: &str = \"<password1>\";\n",
+                "const API_KEY_HEADER: &str = \"x-api-key-2\";\nconst PASSWORD: &str = \"<password1>\";\npub const LN_userPassword: &[u8; 13] = b\"userPassword\\0\";\n",
             ),
             new("tests/a.py", "PASSWORD = \"hunter2!x\"\n"),
         ],
@@ -135,7 +155,8 @@ fn token(file: &File<'_>, sink: &mut Sink<'_>) {
                 f.title = "A secret is committed: password in a URL".to_owned()
             });
         } else if holds_settings(file)
-            && let Some((name, value)) = secrets::env_value(line)
+            && let Some((name, value)) =
+                secrets::env_value(line).or_else(|| secrets::config_value(line).filter(|_| is_config(file)))
         {
             let is_aws = name.ends_with("SECRET_ACCESS_KEY") && value.len() == AWS_SECRET_BYTES;
             sink.lines(file, number, number, |f| {
@@ -169,6 +190,16 @@ fn holds_settings(file: &File<'_>) -> bool {
     file.lang.is_none() && !file.is_test && !template.iter().any(|t| name.contains(t))
 }
 
+/// Whether a file is of a format in which programs keep their settings.
+fn is_config(file: &File<'_>) -> bool {
+    let name = lang::file_name(file.path);
+    let lock = name.contains("lock") || name.contains("schema") || name.contains("openapi") || name.contains("swagger");
+    !lock
+        && [".yml", ".yaml", ".toml", ".json"]
+            .iter()
+            .any(|end| name.ends_with(end))
+}
+
 fn password(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
     if file.is_test {
         return;
@@ -200,7 +231,7 @@ fn password(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
         };
         let name = name.short_text(100).rsplit('.').next().unwrap_or_default();
         if secrets::is_secret_name(name)
-            && secrets::looks_like_secret(text)
+            && (secrets::looks_like_secret(text) || secrets::is_base64_key(text))
             && !code::in_test_code(node)
             && secrets::find(value.text()).is_empty()
         {

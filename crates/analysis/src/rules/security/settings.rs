@@ -6,7 +6,7 @@ use crate::code;
 use crate::files::File;
 use crate::lang::{self, Lang};
 use crate::rule::{Check, Rule, RuleInfo, Sink, new};
-use crate::tree::Doc;
+use crate::tree::{Doc, Node};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -28,6 +28,10 @@ pub(super) const RULES: &[Rule] = &[
             ),
             new("a.py", "ctx.check_hostname = False <<<\n"),
             new(
+                "a.py",
+                "class Context(ssl.SSLContext):\n    def __init__(self):\n        self.check_hostname = False <<<\n",
+            ),
+            new(
                 "a.js",
                 "const agent = new https.Agent({ rejectUnauthorized: false }); <<<\n",
             ),
@@ -40,7 +44,7 @@ pub(super) const RULES: &[Rule] = &[
         good: &[
             new(
                 "a.py",
-                "import requests\ndef f(url):\n    return requests.get(url, timeout=5, verify='/etc/ca.pem')\ndef g(image):\n    return image.save(verify=False)\n",
+                "import requests\ndef f(url):\n    return requests.get(url, timeout=5, verify='/etc/ca.pem')\ndef g(image):\n    return image.save(verify=False)\nclass SSLContext:\n    def __init__(self):\n        self.check_hostname = False\n",
             ),
             new(
                 "a.js",
@@ -125,6 +129,7 @@ fn tls(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
             .map(|v| v.short_text(100))
             .unwrap_or_default();
         let hit = match doc.lang {
+            Lang::Python if is_own_default(node, name) => false,
             Lang::Python => {
                 (name.ends_with(".check_hostname") && value == "False")
                     || (name.ends_with(".verify_mode") && value == "ssl.CERT_NONE")
@@ -140,6 +145,17 @@ fn tls(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
             sink.node(file, node);
         }
     }
+}
+
+/// Whether a class that is itself a TLS context gives its own field the value that Python's class starts with.
+fn is_own_default(assignment: Node<'_>, name: &str) -> bool {
+    let is_named = |n: Node<'_>, test: fn(&str) -> bool| n.field("name").is_some_and(|n| test(n.short_text(100)));
+    name.starts_with("self.")
+        && code::enclosing_function(assignment).is_some_and(|f| is_named(f, |n| n == "__init__"))
+        && assignment.ancestor(&["class_definition"]).is_some_and(|c| {
+            is_named(c, |n| n.ends_with("SSLContext"))
+                && c.field("superclasses").is_none_or(|s| s.short_text(100) == "(object)")
+        })
 }
 
 fn debug(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {

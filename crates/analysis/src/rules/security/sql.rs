@@ -58,6 +58,26 @@ pub(super) const RULES: &[Rule] = &[Rule {
             "a.rs",
             "fn f(c: &Connection, name: &str) -> R {\n    let sql = format!(\"DELETE FROM t WHERE name = '{}'\", name);\n    c.execute(&sql, []) <<<\n}\n",
         ),
+        new(
+            "a.py",
+            "def f(cur, name):\n    cur.execute(\"SELECT id FROM t WHERE name = '{}'\".format(name.replace(\"'\", \"''\"))) <<<\n",
+        ),
+        new(
+            "a.py",
+            "def f(cur, name):\n    q = 'SELECT id FROM t'\n    q += f\" WHERE name = '{name}'\"\n    cur.execute(q) <<<\n",
+        ),
+        new(
+            "a.py",
+            "def f(cur, columns):\n    cur.execute('SELECT {} FROM t'.format(','.join(c.strip() for c in columns))) <<<\n",
+        ),
+        new(
+            "a.py",
+            "def f(cur, tables):\n    for table in tables:\n        cur.execute(f\"DELETE FROM {table}\") <<<\n",
+        ),
+        new(
+            "a.py",
+            "def f(cur, name):\n    for t in ('a', 'b'):\n        t = name\n        cur.execute(f\"DELETE FROM {t}\") <<<\n",
+        ),
     ],
     good: &[
         new(
@@ -74,7 +94,23 @@ pub(super) const RULES: &[Rule] = &[Rule {
         ),
         new(
             "a.py",
-            "def f(cur, n):\n    cur.execute(f\"SELECT * FROM t LIMIT {int(n)}\")\n",
+            "def f(cur, name, columns):\n    quoted = name.replace('\"', '\"\"')\n    listed = ','.join('\"{}\"'.format(c.replace('\"', '\"\"')) for c in columns)\n    q = 'SELECT {} FROM \"{}\"'.format(listed, quoted)\n    cur.execute(q)\n",
+        ),
+        new(
+            "a.ts",
+            "function f(db: Db) {\n  for (const t of ['a', 'b']) db.exec(`DELETE FROM ${t}`);\n}\n",
+        ),
+        new(
+            "a.rs",
+            "fn f(c: &Connection) -> R {\n    for table in [\"a\", \"b\"] {\n        c.execute(&format!(\"DELETE FROM {table}\"), [])?;\n    }\n}\n",
+        ),
+        new(
+            "a.py",
+            "def f(cur, ids):\n    q = 'SELECT id FROM t'\n    if ids:\n        q += ' WHERE id IN (' + ','.join('?' * len(ids)) + ')'\n    q += ' ORDER BY id'\n    cur.execute(q, ids)\n",
+        ),
+        new(
+            "a.py",
+            "def f(cur, table, n):\n    cur.execute(f\"DELETE FROM {connection.ops.quote_name(table)}\")\n    cur.execute(f\"SELECT * FROM t LIMIT {int(n)}\")\n",
         ),
         new(
             "a.py",
@@ -185,16 +221,21 @@ fn check(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
             continue;
         }
         let value = code::follow(statement);
-        let Some(built) = code::built_string(value) else {
-            continue;
+        let built = code::built_string(value);
+        let text = match &built {
+            Some(built) => &built.fixed,
+            None => code::string_value(value).unwrap_or_default(),
         };
-        if !is_sql(&built.fixed) {
+        if !is_sql(text) {
             continue;
         }
-        let dangerous = built.pieces.iter().any(|p| !is_fixed(*p, 0))
-            || built.captured.iter().any(|name| {
-                !code::is_constant_name(name) && !code::resolve_name(call.node, name).is_some_and(|v| is_fixed(v, 1))
-            });
+        let dangerous = built.is_some_and(|b| holds_values(&b, call.node)) || {
+            let name = code::peel(statement);
+            name.kind() == "identifier"
+                && code::additions(name)
+                    .into_iter()
+                    .any(|a| code::built_string(a).is_some_and(|b| holds_values(&b, a)))
+        };
         if !dangerous {
             continue;
         }
@@ -209,6 +250,16 @@ fn check(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
     }
 }
 
+/// Whether something that may be foreign is put into a string; `user` is where it is used.
+fn holds_values(built: &code::Built<'_>, user: Node<'_>) -> bool {
+    let name_is_fixed = |name: &String| {
+        code::is_constant_name(name)
+            || code::is_fixed_name(user, name)
+            || code::resolve_name(user, name).is_some_and(|v| is_fixed(v, 1))
+    };
+    built.pieces.iter().any(|p| !is_fixed(*p, 0)) || !built.captured.iter().all(name_is_fixed)
+}
+
 /// Whether a value cannot carry foreign text: a literal, a constant, a number, or placeholders.
 fn is_fixed(node: Node<'_>, depth: u32) -> bool {
     let node = code::peel(node);
@@ -221,7 +272,8 @@ fn is_fixed(node: Node<'_>, depth: u32) -> bool {
     match node.kind() {
         "identifier" => {
             code::is_constant_name(node.text())
-                || loops_over_literals(node)
+                || code::is_fixed(node)
+                || loops_over_constant(node)
                 || code::resolve(node).is_some_and(|v| is_fixed(v, depth + 1))
         }
         "attribute" | "member_expression" | "scoped_identifier" | "field_expression" => {
@@ -250,6 +302,9 @@ fn is_fixed(node: Node<'_>, depth: u32) -> bool {
             c.name_is(SAFE)
                 || (c.name == "join" && c.receiver.into_iter().chain(c.args.iter().copied()).any(placeholders))
                 || (c.name == "join" && c.args.iter().any(|a| is_fixed(code::follow(*a), depth + 1)))
+                || quotes_identifier(&c)
+                || (code::has_word(c.name, &["quote"]) && code::has_word(c.name, &["name", "ident", "identifier"]))
+                || (c.name == "format" && is_made_of_fixed(node, depth))
                 || (c.name == "repeat" && c.receiver.is_some_and(placeholders))
         }),
         "conditional_expression" => node
@@ -260,22 +315,28 @@ fn is_fixed(node: Node<'_>, depth: u32) -> bool {
             .iter()
             .filter_map(|f| node.field(f))
             .all(|c| is_fixed(c, depth + 1)),
-        _ => code::built_string(node)
-            .is_some_and(|b| b.captured.is_empty() && b.pieces.iter().all(|p| is_fixed(*p, depth + 1))),
+        _ => is_made_of_fixed(node, depth),
     }
 }
 
-/// Whether a name is the variable of a loop over literals.
-fn loops_over_literals(name: Node<'_>) -> bool {
-    name.ancestors()
-        .filter(|n| n.is(&["for_statement", "for_in_statement", "for_expression"]))
-        .any(|l| {
-            let variable = l.field("left").or(l.field("pattern"));
-            let over = l.field("right").or(l.field("value"));
-            variable.is_some_and(|v| v.short_text(100).ends_with(name.text()))
-                && over.is_some_and(|o| {
-                    let o = code::follow(o);
-                    code::is_literal(o) || code::is_constant_name(o.short_text(100))
-                })
-        })
+/// `name.replace('"', '""')`: the quote of identifiers is doubled. Doubled quotes of values are no protection: some
+/// databases take a backslash before them.
+fn quotes_identifier(call: &Call<'_>) -> bool {
+    let text = |at: usize| {
+        call.args
+            .get(at)
+            .and_then(|a| code::string_value(*a))
+            .unwrap_or_default()
+    };
+    matches!(call.name, "replace" | "replaceAll") && matches!((text(0), text(1)), ("\"", "\"\"") | ("`", "``"))
+}
+
+/// Whether a string is built of what is fixed.
+fn is_made_of_fixed(node: Node<'_>, depth: u32) -> bool {
+    code::built_string(node).is_some_and(|b| b.captured.is_empty() && b.pieces.iter().all(|p| is_fixed(*p, depth + 1)))
+}
+
+/// Whether a name is the variable of a loop over what is named as a constant.
+fn loops_over_constant(name: Node<'_>) -> bool {
+    code::goes_over(name).is_some_and(|over| code::is_constant_name(code::follow(over).short_text(100)))
 }

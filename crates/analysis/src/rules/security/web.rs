@@ -2,6 +2,7 @@
 
 use bzzz_core::finding::Severity;
 
+use super::paths::from_request;
 use crate::code;
 use crate::files::File;
 use crate::lang::{self, Lang};
@@ -35,6 +36,10 @@ pub(super) const RULES: &[Rule] = &[
                 "export function show(el: HTMLElement, text: string) {\n  el.insertAdjacentHTML('beforeend', text); <<<\n}\n",
             ),
             new(
+                "a.js",
+                "app.get('/', (req, res) => {\n  const name = req.query.name;\n  res.send(`<h1>Hello ${name}</h1>`); <<<\n});\n",
+            ),
+            new(
                 "a.py",
                 "from markupsafe import Markup\ndef f(name):\n    return Markup(f'<b>{name}</b>') <<<\n",
             ),
@@ -42,7 +47,11 @@ pub(super) const RULES: &[Rule] = &[
         good: &[
             new(
                 "a.js",
-                "function show(el, name) {\n  el.innerHTML = '';\n  el.textContent = name;\n  el.innerHTML = DOMPurify.sanitize(name);\n  const clean = escapeHtml(name);\n  el.innerHTML = `<b>${clean}</b>`;\n}\n",
+                "function show(el, name) {\n  el.innerHTML = '';\n  el.textContent = name;\n  el.innerHTML = DOMPurify.sanitize(name);\n  const clean = escapeHtml(name);\n  el.innerHTML = `<b>${clean}</b>`;\n  el.innerHTML = '<b>' + '</b>';\n  for (const t of ['a', 'b']) el.innerHTML += `<i>${t}</i>`;\n}\n",
+            ),
+            new(
+                "a.js",
+                "app.get('/', (req, res) => {\n  res.send('<h1>' + escapeHtml(req.query.name) + '</h1>');\n  res.send(`id ${req.params.id}`);\n  res.send('<h1>' + TITLE + '</h1>');\n});\n",
             ),
             new(
                 "a.tsx",
@@ -109,6 +118,20 @@ fn xss(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
         }
         return;
     }
+    for call in code::calls(doc).filter(|c| c.name_is(&["send", "write", "end"])) {
+        // Only what is seen to come from the request, into what is seen to be markup.
+        let answers = call.receiver.is_some_and(|r| {
+            matches!(r.short_text(60), "res" | "response" | "reply") || r.short_text(60).starts_with("res.status(")
+        });
+        let reflects = call
+            .args
+            .first()
+            .and_then(|a| code::built_string(code::follow(*a)))
+            .is_some_and(|b| b.fixed.contains('<') && b.pieces.iter().any(|p| from_request(doc.lang, *p, 0)));
+        if answers && reflects {
+            sink.node(file, call.node);
+        }
+    }
     for node in doc.all(&["assignment_expression", "augmented_assignment_expression"]) {
         let sets = node
             .field("left")
@@ -141,7 +164,7 @@ fn xss(doc: &Doc, file: &File<'_>, sink: &mut Sink<'_>) {
 /// Whether a value is fixed, or went through something that cleans or escapes.
 fn is_clean(node: Node<'_>, depth: u32) -> bool {
     let node = code::follow(node);
-    if depth > 4 || code::is_literal(node) || code::is_constant_name(node.short_text(80)) {
+    if depth > 4 || code::is_fixed(node) || code::is_constant_name(node.short_text(80)) {
         return depth <= 4;
     }
     if let Some(call) = code::call(node) {
