@@ -96,10 +96,8 @@ pub fn run(args: EscalationsArgs, context: &mut Context) -> Result<Exit> {
         )?,
     };
     let item: EscalationRow = view(&answer);
-    let commands: Vec<String> = typed(&item.options)
-        .iter()
-        .map(|option| context.follow_up(&format!("bzzz escalations answer {} {option}", item.id)))
-        .collect();
+    let commands = words::answer_commands(&line(&item));
+    let commands: Vec<String> = commands.iter().map(|command| context.follow_up(command)).collect();
     context.show(&answer, |screen| draw_one(screen, &item, &commands))?;
     Ok(Exit::Ok)
 }
@@ -149,7 +147,7 @@ fn draw_one(screen: Screen, item: &EscalationRow, commands: &[String]) -> String
         // Each on a line of its own: with a bar between the options the line could not be pasted.
         None if item.state != "void" => {
             for (at, line) in commands.iter().enumerate() {
-                out.push_str(&command(screen, if at == 0 { "answer with" } else { "or with" }, line));
+                out.push_str(&command(screen, words::answer_label(at), line));
             }
         }
         None => {}
@@ -163,6 +161,7 @@ fn line(item: &EscalationRow) -> EscalationLine {
         id: item.id.clone(),
         reason: item.reason.clone(),
         question: item.question.clone(),
+        options: item.options.clone(),
         answer: item.answer.clone(),
         opened_by: Opener {
             node: item.asked_by.clone(),
@@ -173,22 +172,4 @@ fn line(item: &EscalationRow) -> EscalationLine {
         owners: item.owners.clone(),
         progress: item.progress.clone(),
     }
-}
-
-/// The options as they are typed.
-fn typed(options: &[String]) -> Vec<String> {
-    let typed: Vec<String> = options.iter().map(|o| o.trim().replace(' ', "_")).collect();
-    // Whoever opens a question names its options: a word that a shell would read otherwise stands for nothing here but its number.
-    let plain = |word: &String| word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    let number = |at: usize| (at + 1).to_string();
-    let words = typed.into_iter().enumerate();
-    words
-        .map(|(at, word)| {
-            if !word.is_empty() && plain(&word) {
-                word
-            } else {
-                number(at)
-            }
-        })
-        .collect()
 }

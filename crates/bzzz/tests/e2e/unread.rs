@@ -18,8 +18,9 @@ fn review(diff: &str, extra: &[&str]) -> Ran {
     let place = Place::new();
     let diff = place.file("x.diff", diff);
     let data = place.path("data").to_string_lossy().into_owned();
-    let args = ["review", &diff, "--data", &data, "--format", "json", "--deadline", "20"];
-    place.run(&[&args[..], extra].concat())
+    let format: &[&str] = if extra.contains(&"--format") { &[] } else { &["--format", "json"] };
+    let args = ["review", &diff, "--data", &data, "--deadline", "20"];
+    place.run(&[&args[..], format, extra].concat())
 }
 
 #[test]
@@ -54,6 +55,23 @@ fn what_nobody_reads_goes_to_a_person_alone_and_is_named_beside_code() {
     let go = new_file("main.go", "package main\n");
     let ran = review(&go, &[]);
     assert_eq!(ran.code, Some(3), "{ran:?}");
+    // Nobody is split over what nobody could read, and neither answer is pushed.
+    let asked = &ran.json()["escalation"];
+    assert_eq!(asked["reason"], "abstained", "{asked:#}");
+    let question = asked["question"].as_str().unwrap_or_default();
+    assert!(question.starts_with("nobody could read the whole change"), "{question}");
+    assert_eq!(asked["options"], serde_json::json!(["approve", "request changes"]));
+    for format in ["text", "markdown", "html"] {
+        let text = review(&go, &["--format", format]).out.clone();
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains("nobody could read the whole change"), "{format}: {text}");
+        assert!(!words.contains("split"), "{format}: {text}");
+        let id = words.split("escalations answer ").nth(1).and_then(|rest| rest.split(' ').next());
+        let id = id.expect("a command that answers");
+        for option in ["approve", "request_changes"] {
+            assert!(words.contains(&format!("bzzz escalations answer {id} {option}")), "{format}: {text}");
+        }
+    }
     let both = go
         + &new_file(
             "x.py",
