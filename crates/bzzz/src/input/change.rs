@@ -97,6 +97,15 @@ pub fn well_formed(title: &str, bytes: &[u8]) -> Result<()> {
                  or `bzzz review --repo PATH --base A --head B`",
             ),
         )),
+        Err(DiffError::Series { line, path }) => Err(fail_because(
+            Exit::Usage,
+            attempt,
+            clean::line(&format!(
+                "line {line} changes {path} a second time, so this is a series of patches (`git format-patch`, `git log -p`), and what \
+                 one of them adds another may take away"
+            )),
+            Some("give their sum: `git diff A B`, or `bzzz review --repo . --base A --head B`"),
+        )),
         // Some colours are switched off one by one, so part of such a diff can look like one.
         Err(_) if without_colours(bytes).is_some_and(|plain| Parsed::parse(&plain).is_ok()) => Err(coloured(attempt)),
         Err(error) => Err(from_sentence(Exit::Usage, attempt, &error.to_string())),
@@ -245,6 +254,14 @@ mod tests {
             assert!(because.contains("combined diff of a merge"), "{because}");
             assert!(hint.contains("git diff A...B") && hint.contains("--repo"), "{hint}");
         }
+    }
+
+    #[test]
+    fn a_series_of_patches_is_told_how_to_become_one_change() {
+        let patch = "diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n";
+        let (because, hint) = refusal(format!("{patch}\ncommit 2\n\n{patch}").as_bytes());
+        assert!(because.contains("line 9 changes x a second time"), "{because}");
+        assert!(hint.contains("git diff A B") && hint.contains("--repo . --base A --head B"), "{hint}");
     }
 
     #[test]
