@@ -63,7 +63,9 @@ pub fn run(args: EscalationsArgs, context: &mut Context) -> Result<Exit> {
     if let Action::List { all } = &args.action
         && let Some(answer) = lists::stopped(context, &List::Escalations(*all), LISTING)?
     {
-        context.show(&answer, |screen| draw(screen, &rows(&answer, "escalations")))?;
+        context.show(&answer, |screen| {
+            draw(screen, &rows(&answer, "escalations"), Voices::Unknown)
+        })?;
         return Ok(Exit::Ok);
     }
     let client = context.client()?;
@@ -71,7 +73,9 @@ pub fn run(args: EscalationsArgs, context: &mut Context) -> Result<Exit> {
         Action::List { all } => {
             let query: &[(&str, &str)] = if all { &[("state", "all")] } else { &[] };
             let answer = client.get("escalations", query, LISTING)?;
-            context.show(&answer, |screen| draw(screen, &rows(&answer, "escalations")))?;
+            context.show(&answer, |screen| {
+                draw(screen, &rows(&answer, "escalations"), Voices::Told)
+            })?;
             return Ok(Exit::Ok);
         }
         Action::Show { id } => client.get(
@@ -102,25 +106,35 @@ pub fn run(args: EscalationsArgs, context: &mut Context) -> Result<Exit> {
     Ok(Exit::Ok)
 }
 
-fn draw(screen: Screen, escalations: &[EscalationRow]) -> String {
+/// Whether rows say who has answered: those of a stopped node do not, since that is only known when its events are folded.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Voices {
+    Told,
+    Unknown,
+}
+
+fn draw(screen: Screen, escalations: &[EscalationRow], voices: Voices) -> String {
+    let told = voices == Voices::Told;
+    let with_owners = |before: [String; 2], owners: Option<String>, behind: [String; 2]| {
+        before.into_iter().chain(owners).chain(behind).collect::<Vec<String>>()
+    };
     let rows: Vec<Vec<String>> = escalations
         .iter()
         .map(|item| {
-            vec![
-                short(&item.id),
-                item.state.clone(),
-                answered(item),
-                words::escalation_reason(&item.reason),
-                item.question.clone(),
-            ]
+            with_owners(
+                [short(&item.id), item.state.clone()],
+                told.then(|| answered(item)),
+                [words::escalation_reason(&item.reason), item.question.clone()],
+            )
         })
         .collect();
-    table(
-        screen,
-        &["escalation", "state", "owners", "reason", "question"],
-        &rows,
-        "no escalations",
-    )
+    let head = with_owners(
+        ["escalation", "state"].map(str::to_owned),
+        told.then(|| "owners".to_owned()),
+        ["reason", "question"].map(str::to_owned),
+    );
+    let head: Vec<&str> = head.iter().map(String::as_str).collect();
+    table(screen, &head, &rows, "no escalations")
 }
 
 /// How many owners have answered: `1 of 3`.

@@ -85,3 +85,32 @@ fn what_nobody_reads_goes_to_a_person_alone_and_is_named_beside_code() {
     let ran = review(renamed, &["--fail-on", "unread"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
 }
+
+#[test]
+fn an_older_question_is_one_line_beside_a_later_review() {
+    let place = Place::new();
+    let diff = place.file("go.diff", &new_file("main.go", "package main\n"));
+    let review = |progress: &str| {
+        let ran = place.run(&["review", &diff, "--data", "data", "--deadline", "20", "--progress", progress]);
+        assert_eq!(ran.code, Some(3), "{ran:?}");
+        ran
+    };
+    let lines = |ran: &Ran| -> Vec<String> {
+        let asked = |line: &&str| line.contains("older question") || line.contains("WARN");
+        ran.err.lines().filter(asked).map(str::to_owned).collect()
+    };
+    assert!(lines(&review("plain")).is_empty());
+    // The second hears of the first one's, the third of both.
+    let second = lines(&review("plain"));
+    assert!(matches!(&second[..], [line] if line.contains("1 older question waits")), "{second:?}");
+    let third = review("none");
+    assert_eq!(third.err, "", "{third:?}");
+    let fourth = lines(&review("plain"));
+    assert!(
+        matches!(&fourth[..], [line] if line.contains("3 older questions wait") && line.contains("`bzzz escalations list`")),
+        "{fourth:?}"
+    );
+    // A stopped folder does not know who has answered, and does not say that nobody may.
+    let listed = place.run(&["escalations", "list", "--data", "data"]).ok().out.clone();
+    assert!(listed.contains("too many abstained") && !listed.contains("0 of"), "{listed}");
+}
