@@ -79,7 +79,7 @@ fn other_encoding(title: &str, bytes: &[u8], at: usize) -> anyhow::Error {
 pub fn well_formed(title: &str, bytes: &[u8]) -> Result<()> {
     let attempt = format!("could not review {title}");
     match Parsed::parse(bytes) {
-        Ok(_) if has_coloured_headers(bytes) => Err(coloured(attempt)),
+        Ok(_) | Err(DiffError::Series { .. }) if has_coloured_headers(bytes) => Err(coloured(attempt)),
         Ok(change) if !change.files.is_empty() && change.files.iter().all(|file| file.binary) => Err(fail_because(
             Exit::Usage,
             attempt,
@@ -260,8 +260,11 @@ mod tests {
     fn a_series_of_patches_is_told_how_to_become_one_change() {
         let patch = "diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n";
         let (because, hint) = refusal(format!("{patch}\ncommit 2\n\n{patch}").as_bytes());
-        assert!(because.contains("line 9 changes x a second time"), "{because}");
-        assert!(hint.contains("git diff A B") && hint.contains("--repo . --base A --head B"), "{hint}");
+        assert!(because.contains("line 10 changes x a second time"), "{because}");
+        assert!(
+            hint.contains("git diff A B") && hint.contains("--repo . --base A --head B"),
+            "{hint}"
+        );
     }
 
     #[test]

@@ -340,7 +340,16 @@ mod tests {
 
     #[test]
     fn every_reason_has_words() {
-        for reason in ["split", "deadline", "budget", "veto", "request", "failures", "unheard", "abstained"] {
+        for reason in [
+            "split",
+            "deadline",
+            "budget",
+            "veto",
+            "request",
+            "failures",
+            "unheard",
+            "abstained",
+        ] {
             assert_ne!(escalation_reason(reason), reason);
         }
     }

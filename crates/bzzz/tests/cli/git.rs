@@ -64,7 +64,10 @@ fn each_fault_of_a_repository_is_told() {
         &["could not find the revision \"nosuch\"", "no such commit"],
     );
     check(&["repo", "--base=--output=/tmp/x"], &["no name of a revision"]);
-    check(&["repo", "--base", "HEAD"], &["it is empty", "git -C repo diff HEAD | bzzz review -"]);
+    check(
+        &["repo", "--base", "HEAD"],
+        &["it is empty", "git -C repo diff HEAD | bzzz review -"],
+    );
     // What is staged is no commit.
     std::fs::write(repo.join("kept.py"), "a = 9\n").expect("a file");
     git(&repo, &["add", "kept.py"]);
@@ -196,7 +199,10 @@ fn each_output_of_git_is_reviewed_or_told_how_to_be_made() {
         // Several commits change one file: what one of them adds another may take away.
         (&["log", "-p"], "git diff A B"),
         (&["log", "-p", "-m", "--stat"], "--repo . --base A --head B"),
-        (&["format-patch", "--stdout", "--root", "main~1"], "changes kept.py a second time"),
+        (
+            &["format-patch", "--stdout", "--root", "main~1"],
+            "changes kept.py a second time",
+        ),
         (&["log", "-p", "--cc"], "git diff A...B"),
         (&["log", "-p", "--color"], "git diff --no-color"),
         (&["diff", "--color", "work"], "git diff --no-color"),

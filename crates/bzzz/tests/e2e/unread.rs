@@ -18,7 +18,11 @@ fn review(diff: &str, extra: &[&str]) -> Ran {
     let place = Place::new();
     let diff = place.file("x.diff", diff);
     let data = place.path("data").to_string_lossy().into_owned();
-    let format: &[&str] = if extra.contains(&"--format") { &[] } else { &["--format", "json"] };
+    let format: &[&str] = if extra.contains(&"--format") {
+        &[]
+    } else {
+        &["--format", "json"]
+    };
     let args = ["review", &diff, "--data", &data, "--deadline", "20"];
     place.run(&[&args[..], format, extra].concat())
 }
@@ -66,10 +70,16 @@ fn what_nobody_reads_goes_to_a_person_alone_and_is_named_beside_code() {
         let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(words.contains("nobody could read the whole change"), "{format}: {text}");
         assert!(!words.contains("split"), "{format}: {text}");
-        let id = words.split("escalations answer ").nth(1).and_then(|rest| rest.split(' ').next());
+        let id = words
+            .split("escalations answer ")
+            .nth(1)
+            .and_then(|rest| rest.split(' ').next());
         let id = id.expect("a command that answers");
         for option in ["approve", "request_changes"] {
-            assert!(words.contains(&format!("bzzz escalations answer {id} {option}")), "{format}: {text}");
+            assert!(
+                words.contains(&format!("bzzz escalations answer {id} {option}")),
+                "{format}: {text}"
+            );
         }
     }
     let both = go
@@ -91,7 +101,16 @@ fn an_older_question_is_one_line_beside_a_later_review() {
     let place = Place::new();
     let diff = place.file("go.diff", &new_file("main.go", "package main\n"));
     let review = |progress: &str| {
-        let ran = place.run(&["review", &diff, "--data", "data", "--deadline", "20", "--progress", progress]);
+        let ran = place.run(&[
+            "review",
+            &diff,
+            "--data",
+            "data",
+            "--deadline",
+            "20",
+            "--progress",
+            progress,
+        ]);
         assert_eq!(ran.code, Some(3), "{ran:?}");
         ran
     };
@@ -102,7 +121,10 @@ fn an_older_question_is_one_line_beside_a_later_review() {
     assert!(lines(&review("plain")).is_empty());
     // The second hears of the first one's, the third of both.
     let second = lines(&review("plain"));
-    assert!(matches!(&second[..], [line] if line.contains("1 older question waits")), "{second:?}");
+    assert!(
+        matches!(&second[..], [line] if line.contains("1 older question waits")),
+        "{second:?}"
+    );
     let third = review("none");
     assert_eq!(third.err, "", "{third:?}");
     let fourth = lines(&review("plain"));
@@ -112,5 +134,8 @@ fn an_older_question_is_one_line_beside_a_later_review() {
     );
     // A stopped folder does not know who has answered, and does not say that nobody may.
     let listed = place.run(&["escalations", "list", "--data", "data"]).ok().out.clone();
-    assert!(listed.contains("too many abstained") && !listed.contains("0 of"), "{listed}");
+    assert!(
+        listed.contains("too many abstained") && !listed.contains("0 of"),
+        "{listed}"
+    );
 }

@@ -56,7 +56,11 @@ mod tests {
     }
 
     fn modified(path: &str) -> String {
-        section(path, path, &format!("--- a/{path}\n+++ b/{path}\n@@ -1 +1 @@\n-a\n+b\n"))
+        section(
+            path,
+            path,
+            &format!("--- a/{path}\n+++ b/{path}\n@@ -1 +1 @@\n-a\n+b\n"),
+        )
     }
 
     fn added(path: &str, mode: &str) -> String {
@@ -70,7 +74,11 @@ mod tests {
     }
 
     fn moved(word: &str, old: &str, new: &str) -> String {
-        section(old, new, &format!("similarity index 100%\n{word} from {old}\n{word} to {new}\n"))
+        section(
+            old,
+            new,
+            &format!("similarity index 100%\n{word} from {old}\n{word} to {new}\n"),
+        )
     }
 
     #[test]
@@ -87,10 +95,7 @@ mod tests {
             let mail = "\nFrom 1 Mon Sep 17 00:00:00 2001\nSubject: [PATCH 2/2] more\n\n";
             let text = format!("{first}{mail}{second}");
             let line = format!("{first}{mail}").lines().count() + 1;
-            let expected = DiffError::Series {
-                line,
-                path: "x".into(),
-            };
+            let expected = DiffError::Series { line, path: "x".into() };
             assert_eq!(Change::parse(text.as_bytes()), Err(expected), "{text}");
         }
         // Taken away and made anew by a later commit.
