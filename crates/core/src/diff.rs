@@ -11,6 +11,7 @@
 mod error;
 mod header;
 mod parse;
+mod series;
 #[cfg(test)]
 mod tests;
 
@@ -30,7 +31,8 @@ pub const MAX_PATH_BYTES: usize = 4096;
 /// A parsed diff.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
-    /// One entry for each file section, in the order of the diff. Concatenated patches may name a file twice.
+    /// One entry for each file section, in the order of the diff. No two of them change one path, but for one that is deleted and
+    /// added at once, as a change of its kind is written: a series of patches is refused.
     pub files: Vec<FileDiff>,
 }
 

@@ -197,10 +197,13 @@ pub struct Tally {
 pub struct EscalationLine {
     /// Id, hex, for `bzzz escalations answer`.
     pub id: String,
-    /// `split`, `deadline`, `budget`, `veto`, `request`, `failures`.
+    /// `split`, `deadline`, `budget`, `veto`, `request`, `failures`, `unheard`, `abstained`.
     pub reason: String,
     /// The question to the person, as who opened it put it.
     pub question: String,
+    /// The answers that can be given, in the question's order.
+    #[serde(default)]
+    pub options: Vec<String>,
     /// The option that people chose, with their names, once enough of them have.
     pub answer: Option<String>,
     /// Who opened it.

@@ -323,6 +323,7 @@ pub fn reason_word(reason: Reason) -> &'static str {
         Reason::Request => "request",
         Reason::Failures => "failures",
         Reason::Unheard => "unheard",
+        Reason::Abstained => "abstained",
     }
 }
 

@@ -118,6 +118,7 @@ pub fn escalation_line(state: &State, id: &Hash, question: String) -> Option<Esc
         id: id.to_string(),
         reason: reason_word(body.reason).to_owned(),
         question,
+        options: body.options.clone(),
         answer,
         opened_by: Opener {
             node: meta.node().to_string(),

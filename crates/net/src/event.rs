@@ -112,7 +112,9 @@ pub enum NetEvent {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Warning {
     /// A configured or discovered peer cannot be reached; told once until it succeeds again.
-    #[error("cannot connect to {address}: {reason}; trying again for as long as it takes")]
+    #[error(
+        "cannot connect to {address}: {reason}; it is tried again for as long as it takes: see that a node runs there and that its address is right"
+    )]
     PeerUnreachable {
         /// The address dialled.
         address: Multiaddr,

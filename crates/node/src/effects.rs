@@ -391,12 +391,12 @@ fn deliver(delivery: &Delivery) {
             reminder: 0,
             ..
         } => {
-            tracing::warn!(%escalation, "a person is asked: `bzzz escalations list`");
+            tracing::warn!(target: crate::QUESTIONS, %escalation, "a person is asked: `bzzz escalations list`");
         }
         Delivery::Escalation {
             escalation, reminder, ..
         } => {
-            tracing::warn!(%escalation, reminder, "a question still waits for an answer: `bzzz escalations list`");
+            tracing::warn!(target: crate::QUESTIONS, %escalation, reminder, "a question still waits for an answer: `bzzz escalations list`");
         }
         Delivery::Act {
             task, token, action, ..

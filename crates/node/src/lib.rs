@@ -29,6 +29,9 @@ pub use bzzz_net::identity::{peer_id_of, public_key_of};
 pub use bzzz_net::{Multiaddr, PeerId};
 pub use bzzz_store::{Manifest, StoreError, restore};
 
+/// The target of the log's lines about questions to people, so that a command can leave them out.
+pub const QUESTIONS: &str = "bzzz_node::questions";
+
 /// Starts a node. When this returns, it listens and everything stored is loaded.
 pub async fn start(settings: Settings) -> Result<Handle, NodeError> {
     owner::start(settings).await

@@ -63,7 +63,9 @@ pub fn run(args: EscalationsArgs, context: &mut Context) -> Result<Exit> {
     if let Action::List { all } = &args.action
         && let Some(answer) = lists::stopped(context, &List::Escalations(*all), LISTING)?
     {
-        context.show(&answer, |screen| draw(screen, &rows(&answer, "escalations")))?;
+        context.show(&answer, |screen| {
+            draw(screen, &rows(&answer, "escalations"), Voices::Unknown)
+        })?;
         return Ok(Exit::Ok);
     }
     let client = context.client()?;
@@ -71,7 +73,9 @@ pub fn run(args: EscalationsArgs, context: &mut Context) -> Result<Exit> {
         Action::List { all } => {
             let query: &[(&str, &str)] = if all { &[("state", "all")] } else { &[] };
             let answer = client.get("escalations", query, LISTING)?;
-            context.show(&answer, |screen| draw(screen, &rows(&answer, "escalations")))?;
+            context.show(&answer, |screen| {
+                draw(screen, &rows(&answer, "escalations"), Voices::Told)
+            })?;
             return Ok(Exit::Ok);
         }
         Action::Show { id } => client.get(
@@ -96,33 +100,41 @@ pub fn run(args: EscalationsArgs, context: &mut Context) -> Result<Exit> {
         )?,
     };
     let item: EscalationRow = view(&answer);
-    let commands: Vec<String> = typed(&item.options)
-        .iter()
-        .map(|option| context.follow_up(&format!("bzzz escalations answer {} {option}", item.id)))
-        .collect();
+    let commands = words::answer_commands(&line(&item));
+    let commands: Vec<String> = commands.iter().map(|command| context.follow_up(command)).collect();
     context.show(&answer, |screen| draw_one(screen, &item, &commands))?;
     Ok(Exit::Ok)
 }
 
-fn draw(screen: Screen, escalations: &[EscalationRow]) -> String {
+/// Whether rows say who has answered: those of a stopped node do not, since that is only known when its events are folded.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Voices {
+    Told,
+    Unknown,
+}
+
+fn draw(screen: Screen, escalations: &[EscalationRow], voices: Voices) -> String {
+    let told = voices == Voices::Told;
+    let with_owners = |before: [String; 2], owners: Option<String>, behind: [String; 2]| {
+        before.into_iter().chain(owners).chain(behind).collect::<Vec<String>>()
+    };
     let rows: Vec<Vec<String>> = escalations
         .iter()
         .map(|item| {
-            vec![
-                short(&item.id),
-                item.state.clone(),
-                answered(item),
-                words::escalation_reason(&item.reason),
-                item.question.clone(),
-            ]
+            with_owners(
+                [short(&item.id), item.state.clone()],
+                told.then(|| answered(item)),
+                [words::escalation_reason(&item.reason), item.question.clone()],
+            )
         })
         .collect();
-    table(
-        screen,
-        &["escalation", "state", "owners", "reason", "question"],
-        &rows,
-        "no escalations",
-    )
+    let head = with_owners(
+        ["escalation", "state"].map(str::to_owned),
+        told.then(|| "owners".to_owned()),
+        ["reason", "question"].map(str::to_owned),
+    );
+    let head: Vec<&str> = head.iter().map(String::as_str).collect();
+    table(screen, &head, &rows, "no escalations")
 }
 
 /// How many owners have answered: `1 of 3`.
@@ -149,7 +161,7 @@ fn draw_one(screen: Screen, item: &EscalationRow, commands: &[String]) -> String
         // Each on a line of its own: with a bar between the options the line could not be pasted.
         None if item.state != "void" => {
             for (at, line) in commands.iter().enumerate() {
-                out.push_str(&command(screen, if at == 0 { "answer with" } else { "or with" }, line));
+                out.push_str(&command(screen, words::answer_label(at), line));
             }
         }
         None => {}
@@ -163,6 +175,7 @@ fn line(item: &EscalationRow) -> EscalationLine {
         id: item.id.clone(),
         reason: item.reason.clone(),
         question: item.question.clone(),
+        options: item.options.clone(),
         answer: item.answer.clone(),
         opened_by: Opener {
             node: item.asked_by.clone(),
@@ -173,22 +186,4 @@ fn line(item: &EscalationRow) -> EscalationLine {
         owners: item.owners.clone(),
         progress: item.progress.clone(),
     }
-}
-
-/// The options as they are typed.
-fn typed(options: &[String]) -> Vec<String> {
-    let typed: Vec<String> = options.iter().map(|o| o.trim().replace(' ', "_")).collect();
-    // Whoever opens a question names its options: a word that a shell would read otherwise stands for nothing here but its number.
-    let plain = |word: &String| word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    let number = |at: usize| (at + 1).to_string();
-    let words = typed.into_iter().enumerate();
-    words
-        .map(|(at, word)| {
-            if !word.is_empty() && plain(&word) {
-                word
-            } else {
-                number(at)
-            }
-        })
-        .collect()
 }

@@ -8,6 +8,7 @@ use crate::term::table::table;
 
 /// Arguments of `bzzz lookup`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = super::post::INBOX)]
 pub struct LookupArgs {
     /// Address pattern, as in bzzz://*:security@*:*/
     address: String,

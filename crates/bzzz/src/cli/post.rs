@@ -14,8 +14,13 @@ use crate::term::clean;
 /// Longest text, bytes; longer things are files of a repository.
 const MAX_TEXT_BYTES: u64 = 4 << 20;
 
+/// How messages are read.
+pub const INBOX: &str = "Messages to an agent are read with `bzzz get 'bzzz://AGENT:*@PROJECT:*/inbox'`, those to a role with \
+                         `bzzz get 'bzzz://*:ROLE@PROJECT:*/inbox'`.";
+
 /// Arguments of `bzzz post`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = INBOX)]
 pub struct PostArgs {
     /// Where to: bzzz://*:security@default:*/ sends a message, bzzz://*:*@default:*/docs/plan.md writes a resource
     address: String,
@@ -56,6 +61,11 @@ pub fn run(args: PostArgs, context: &mut Context) -> Result<Exit> {
     };
     let answer = client.post(path, &body, attempt)?;
     let version = answer.get("version").and_then(Value::as_u64);
+    // Who is away is beside the point of the command: it is done without that, too.
+    let agents = match is_resource || context.global.json {
+        true => Value::Null,
+        false => client.get("agents", &[], attempt).unwrap_or_default(),
+    };
     context.show(&answer, |_| match (is_resource, version) {
         (true, Some(version)) => format!(
             "wrote version {version} of {}, tag {}\n",
@@ -63,7 +73,7 @@ pub fn run(args: PostArgs, context: &mut Context) -> Result<Exit> {
             field(&answer, "etag")
         ),
         (true, None) => unordered(&answer, args.if_match.is_some()),
-        (false, _) => format!("delivered to {}\n", field(&answer, "delivered")),
+        (false, _) => recorded(&answer, &agents),
     })?;
     // Whoever said --if-match wants to know that it held, and nobody knows that yet.
     let unsure = is_resource && version.is_none() && args.if_match.is_some();
@@ -98,4 +108,51 @@ fn unordered(answer: &Value, if_match: bool) -> String {
         words::shell_word(&address),
         short(&tag)
     )
+}
+
+/// What is known of a message: it is in the log, and whose nodes are away. Nobody says that it was read.
+fn recorded(answer: &Value, agents: &Value) -> String {
+    let texts = |value: &Value| -> Vec<String> {
+        let list = value.as_array().into_iter().flatten();
+        list.filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let to = texts(&answer["delivered"]);
+    if to.is_empty() {
+        return "recorded\n".to_owned();
+    }
+    let is_away = |id: &String| {
+        let rows: Vec<&Value> = agents["agents"].as_array().into_iter().flatten().collect();
+        let mut own = rows.iter().filter(|row| row["id"].as_str() == Some(id)).peekable();
+        own.peek().is_some() && own.all(|row| row["status"] == "away")
+    };
+    let (away, here): (Vec<String>, Vec<String>) = to.into_iter().partition(is_away);
+    let mut out = String::new();
+    if !here.is_empty() {
+        out.push_str(&clean::line(&format!("recorded, and sent to {}", here.join(", "))));
+        out.push('\n');
+    }
+    if !away.is_empty() {
+        out.push_str(&clean::line(&format!(
+            "recorded, and not received yet by {}: away, and gets it when the node is back",
+            away.join(", ")
+        )));
+        out.push('\n');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_not_called_delivered_where_nobody_is() {
+        let agents = json!({ "agents": [{ "id": "a", "status": "idle" }, { "id": "b", "status": "away" }] });
+        let text = recorded(&json!({ "delivered": ["a", "b", "c"] }), &agents);
+        assert_eq!(
+            text,
+            "recorded, and sent to a, c\nrecorded, and not received yet by b: away, and gets it when the node is back\n"
+        );
+        assert_eq!(recorded(&json!({ "delivered": [] }), &agents), "recorded\n");
+    }
 }

@@ -155,7 +155,7 @@ fn place(args: &ReviewArgs, settings: &Settings, context: &Context) -> Result<Pl
     if !context.global.node.is_empty() {
         return Place::named(&context.global.node);
     }
-    super::logging::init(&settings.log, context.global.verbose);
+    super::logging::init(&settings.log, context.global.verbose, super::logging::Purpose::Command);
     // To start a node in an empty folder would help nobody who looks for a review.
     let kept = crate::offline::folder(settings).is_none_or(|folder| folder.join(bzzz_store::DATABASE_FILE).is_file());
     if args.follow.is_some() && !kept && find::running(&settings.data)?.is_none() {

@@ -52,7 +52,7 @@ impl UpArgs {
 /// Runs the command.
 pub fn run(args: UpArgs, context: &mut Context) -> Result<Exit> {
     let settings = settings::load(&args.into_flags(context.flags()))?;
-    super::logging::init(&settings.log, context.global.verbose);
+    super::logging::init(&settings.log, context.global.verbose, super::logging::Purpose::Node);
     let node = Embedded::start(&settings, false)?;
     let signals = node.signals()?;
     // Before anything is waited for: whoever is to admit this node reads its peer id here.

@@ -94,7 +94,10 @@ fn ask(
 fn open(client: &Http, trail: &Trail, request: Option<&ReviewRequest>) -> std::result::Result<Stream, End> {
     let answer = match (trail.thread(), request) {
         (Some(thread), _) => client.get_stream(&format!("threads/{}/follow", segment(&thread)), ATTEMPT),
-        (None, Some(request)) => client.post_stream("reviews", request, ATTEMPT),
+        (None, Some(request)) => {
+            trail.asks();
+            client.post_stream("reviews", request, ATTEMPT)
+        }
         (None, None) => return Err(End::Failed(fail(Exit::Usage, "could not tell what to review", None))),
     };
     answer.map_err(|unanswered| {

@@ -190,6 +190,22 @@ impl Named {
     }
 }
 
+/// Says in one line how many questions wait on the folder. They have nothing to do with what the command is for, so that they cannot be
+/// counted is no reason to fail.
+fn tell_of_questions(client: &Http, display: &mut Display) {
+    let Ok(answer) = client.get("escalations", &[], ATTEMPT) else {
+        return;
+    };
+    let count = answer["escalations"].as_array().map_or(0, Vec::len);
+    if count > 0 {
+        let text = match count {
+            1 => "1 older question waits for an answer: `bzzz escalations list`".to_owned(),
+            _ => format!("{count} older questions wait for answers: `bzzz escalations list`"),
+        };
+        display.show(&ProgressEvent::Warning { text });
+    }
+}
+
 impl Folder {
     /// The node on the folder, or one of our own. Another process that has the folder open is about to serve or to go.
     fn enter(&mut self, trail: &Trail, display: &mut Display) -> Result<Http> {
@@ -206,6 +222,7 @@ impl Folder {
                 Ok(embedded) => {
                     let client = find::named(&embedded.status.http)?;
                     trail.moved(At::Own, Some(embedded.closer()));
+                    tell_of_questions(&client, display);
                     self.embedded = Some(embedded);
                     return Ok(client);
                 }

@@ -4,6 +4,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -12,6 +13,11 @@ use crate::cli::failure::Shown;
 use crate::report::words::shell_word;
 use crate::term::out::note;
 use crate::term::style::Paint;
+
+/// How long a signal's words wait for the id of a review that is being opened. Mostly it is there within some milliseconds.
+const THREAD_PATIENCE: Duration = Duration::from_secs(1);
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// Where a review runs, as far as the command knows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,6 +41,8 @@ pub struct Trail(Arc<Mutex<State>>);
 struct State {
     thread: Option<String>,
     announced: bool,
+    /// A node was asked to open a review.
+    asked: bool,
     at: At,
     data: String,
     closer: Option<Closer>,
@@ -63,11 +71,18 @@ impl Trail {
         self.state().thread.clone()
     }
 
-    /// The thread is open. Whether that is said for the first time: each node that is followed says it.
+    /// A node is asked to open a review: from here on one may be open before anybody says so.
+    pub fn asks(&self) {
+        self.state().asked = true;
+    }
+
+    /// The thread is open. Whether that is to be said: once, since each node that is followed says it, and not after a signal,
+    /// whose words say all that is to be said.
     pub fn opened(&self, thread: &str) -> bool {
         let mut state = self.state();
         state.thread = Some(thread.to_owned());
-        !std::mem::replace(&mut state.announced, true)
+        let first = !std::mem::replace(&mut state.announced, true);
+        first && !state.ending
     }
 
     /// The review runs there now; `closer` ends a node of this process.
@@ -157,6 +172,7 @@ impl Trail {
             }
             state.ending = true;
         }
+        self.await_thread();
         let shown = self.interrupted(what, code);
         if json {
             note(&serde_json::to_string(&shown).unwrap_or_default());
@@ -166,11 +182,25 @@ impl Trail {
         self.state().closer.clone()
     }
 
+    /// Waits a little for the thread of a review that a node was asked to open: whoever is told its id can go on with it.
+    fn await_thread(&self) {
+        let until = Instant::now() + THREAD_PATIENCE;
+        let unknown = || {
+            let state = self.state();
+            state.asked && state.thread.is_none()
+        };
+        while unknown() && Instant::now() < until {
+            std::thread::sleep(LOOK);
+        }
+    }
+
     fn interrupted(&self, what: &str, code: u8) -> Shown {
         let follow = self.follow_command();
         let state = self.state();
         let (because, hint) = match (&state.at, follow) {
-            (At::Nowhere | At::Own, None) => ("nothing was begun".to_owned(), "run it again".to_owned()),
+            (At::Nowhere | At::Own, None) if !state.asked => {
+                ("nothing was begun".to_owned(), "run it again".to_owned())
+            }
             (_, None) => (
                 "no answer said yet that the review was opened".to_owned(),
                 "`bzzz thread list` shows whether it was; if not, run it again".to_owned(),
@@ -217,6 +247,9 @@ mod tests {
     fn an_interrupt_says_what_goes_on_where() {
         let said = |at: At, thread: Option<&str>| {
             let trail = Trail::new(Path::new("/my data"), None);
+            if matches!(at, At::Guest(_)) {
+                trail.asks();
+            }
             if let Some(thread) = thread {
                 trail.opened(thread);
             }
@@ -234,5 +267,26 @@ mod tests {
         assert!(said(At::Nowhere, None).ends_with("run it again"));
         assert!(said(At::Own, None).ends_with("run it again"));
         assert!(said(At::Guest("x".into()), None).contains("bzzz thread list"));
+    }
+
+    #[test]
+    fn a_review_that_is_being_opened_is_never_called_nothing() {
+        let trail = Trail::new(Path::new("/data"), None);
+        trail.moved(At::Own, None);
+        trail.asks();
+        let shown = trail.interrupted("could not review", 130);
+        assert!(shown.because[0].starts_with("no answer said yet"), "{shown:?}");
+        // Its thread is heard of while the words are made: they name it, and it is not announced beside them.
+        let other = trail.clone();
+        let teller = std::thread::spawn(move || {
+            while !other.state().ending {
+                std::thread::yield_now();
+            }
+            other.opened("9b1c")
+        });
+        trail.begin_end("could not review", 130, true, Paint { on: false });
+        assert!(!teller.join().expect("a thread"), "announced after the words");
+        let shown = trail.interrupted("could not review", 130);
+        assert!(shown.hint.is_some_and(|hint| hint.contains("--follow 9b1c")));
     }
 }

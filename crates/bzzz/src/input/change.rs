@@ -79,7 +79,7 @@ fn other_encoding(title: &str, bytes: &[u8], at: usize) -> anyhow::Error {
 pub fn well_formed(title: &str, bytes: &[u8]) -> Result<()> {
     let attempt = format!("could not review {title}");
     match Parsed::parse(bytes) {
-        Ok(_) if has_coloured_headers(bytes) => Err(coloured(attempt)),
+        Ok(_) | Err(DiffError::Series { .. }) if has_coloured_headers(bytes) => Err(coloured(attempt)),
         Ok(change) if !change.files.is_empty() && change.files.iter().all(|file| file.binary) => Err(fail_because(
             Exit::Usage,
             attempt,
@@ -96,6 +96,15 @@ pub fn well_formed(title: &str, bytes: &[u8]) -> Result<()> {
                 "give `git diff A...B` of the two branches, or `git diff MERGE^1 MERGE`; \
                  or `bzzz review --repo PATH --base A --head B`",
             ),
+        )),
+        Err(DiffError::Series { line, path }) => Err(fail_because(
+            Exit::Usage,
+            attempt,
+            clean::line(&format!(
+                "line {line} changes {path} a second time, so this is a series of patches (`git format-patch`, `git log -p`), and what \
+                 one of them adds another may take away"
+            )),
+            Some("give their sum: `git diff A B`, or `bzzz review --repo . --base A --head B`"),
         )),
         // Some colours are switched off one by one, so part of such a diff can look like one.
         Err(_) if without_colours(bytes).is_some_and(|plain| Parsed::parse(&plain).is_ok()) => Err(coloured(attempt)),
@@ -245,6 +254,17 @@ mod tests {
             assert!(because.contains("combined diff of a merge"), "{because}");
             assert!(hint.contains("git diff A...B") && hint.contains("--repo"), "{hint}");
         }
+    }
+
+    #[test]
+    fn a_series_of_patches_is_told_how_to_become_one_change() {
+        let patch = "diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n";
+        let (because, hint) = refusal(format!("{patch}\ncommit 2\n\n{patch}").as_bytes());
+        assert!(because.contains("line 10 changes x a second time"), "{because}");
+        assert!(
+            hint.contains("git diff A B") && hint.contains("--repo . --base A --head B"),
+            "{hint}"
+        );
     }
 
     #[test]

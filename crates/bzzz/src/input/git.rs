@@ -14,6 +14,7 @@ use bzzz_core::diff::MAX_DIFF_BYTES as MAX_DIFF;
 use super::change::{self, Change};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Explain, Result, fail_because};
+use crate::report::words::shell_word;
 use crate::term::clean;
 
 /// The parser's limit as a length of a stream.
@@ -231,6 +232,17 @@ impl Git<'_> {
         ];
         match self.run(&args, MAX_DIFF_BYTES)? {
             Ok(out) if out.len() as u64 > MAX_DIFF_BYTES => Err(change::too_large(title, None)),
+            // Edits that are not committed are the usual cause. They are not looked for: to compare the working tree, git would run the
+            // repository's own filters.
+            Ok(out) if out.is_empty() => Err(fail_because(
+                Exit::Usage,
+                format!("could not review {title}"),
+                "it is empty: only commits are compared, and no file differs between these two",
+                Some(&format!(
+                    "review edits that are not committed with `git -C {} diff HEAD | bzzz review -`, or name other revisions with --base and --head",
+                    clean::line(&shell_word(&self.repo.to_string_lossy()))
+                )),
+            )),
             Ok(out) => {
                 change::well_formed(title, &out)?;
                 // One file in another encoding must not keep the others from being reviewed.

@@ -89,7 +89,7 @@ pub enum ProgressEvent {
     Escalated {
         /// Id for `bzzz escalations answer`.
         id: String,
-        /// Why, as [`crate::report::words::escalation_reason`] reads it: `split`, `deadline`, `budget`, `veto`, `request`, `failures`.
+        /// Why, as [`crate::report::words::escalation_reason`] reads it: `split`, `deadline`, `budget`, `veto`, `request`, `failures`, `unheard`, `abstained`.
         reason: String,
     },
     /// Something that the reader should know, for example a role without an agent.

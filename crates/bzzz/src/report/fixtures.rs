@@ -269,6 +269,7 @@ pub fn hostile() -> Report {
         id: evil.into(),
         reason: evil.into(),
         question: evil.into(),
+        options: vec![evil.into(), "request changes".into()],
         answer: None,
         opened_by: Opener {
             node: evil.into(),
@@ -311,6 +312,7 @@ pub fn escalated() -> Report {
             id: "5e1f".into(),
             reason: "split".into(),
             question: "Two agents want the change mended, two want it to land. May it land?".into(),
+            options: bzzz_core::body::REVIEW_OPTIONS.map(str::to_owned).into(),
             answer: None,
             opened_by: Opener {
                 node: "8a88e3dd7409f195".into(),

@@ -108,8 +108,10 @@ fn escalation(out: &mut String, report: &Report) {
     match &escalation.answer {
         Some(answer) => pair(out, "Answer", &line(answer)),
         None => {
-            let command = format!("bzzz escalations answer {} approve", escalation.id);
-            pair(out, "Answer with", &format!("<code>{}</code>", line(&command)));
+            for (at, command) in words::answer_commands(escalation).iter().enumerate() {
+                let label = words::capital(words::answer_label(at));
+                pair(out, &label, &format!("<code>{}</code>", line(command)));
+            }
         }
     }
     out.push_str("</dl>\n</section>\n");

@@ -64,10 +64,12 @@ fn head(report: &Report) -> String {
         }
         match &escalation.answer {
             Some(answer) => out.push_str(&format!("- Answer: {}\n", prose(answer))),
-            None => out.push_str(&format!(
-                "- Answer with: {}\n",
-                code(&format!("bzzz escalations answer {} approve", escalation.id))
-            )),
+            None => {
+                for (at, command) in words::answer_commands(escalation).iter().enumerate() {
+                    let label = words::capital(words::answer_label(at));
+                    out.push_str(&format!("- {label}: {}\n", code(command)));
+                }
+            }
         }
     }
     if !report.vetoes.is_empty() {

@@ -111,6 +111,7 @@ fn what_is_copied_stands_on_one_line() {
             let text = render(&report, Format::Text, screen).expect("a rendering");
             for whole in [
                 format!("bzzz escalations answer {id} approve"),
+                format!("bzzz escalations answer {id} request_changes"),
                 format!("`bzzz escalations show {id} --node 127.0.0.1:8080`"),
                 format!("{folder}/c.pem"),
                 format!("bzzz verify -- '{folder}/c.pem'"),

@@ -148,11 +148,11 @@ impl Page {
         }
         match &escalation.answer {
             Some(answer) => self.field(2, "answer:", Ink::Good, answer),
-            None => self.command(
-                2,
-                "answer with:",
-                &format!("bzzz escalations answer {} approve", escalation.id),
-            ),
+            None => {
+                for (at, command) in words::answer_commands(escalation).iter().enumerate() {
+                    self.command(2, &format!("{}:", words::answer_label(at)), command);
+                }
+            }
         }
     }
 

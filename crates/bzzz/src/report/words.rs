@@ -169,6 +169,8 @@ pub fn escalation_reason(reason: &str) -> String {
         "veto" => "a critical security finding stands against the verdict".to_owned(),
         "request" => "somebody asked for a person's word".to_owned(),
         "failures" => "no agent could review it in time".to_owned(),
+        "unheard" => "nobody has voted for a role that was asked".to_owned(),
+        "abstained" => "too many abstained for a decision".to_owned(),
         other => other.to_owned(),
     }
 }
@@ -177,6 +179,13 @@ pub fn escalation_reason(reason: &str) -> String {
 pub fn escalation_why(report: &Report, reason: &str) -> String {
     let why = escalation_reason(reason);
     let tally = &report.tally;
+    if reason == "abstained" && tally.abstain > 0 && tally.approve + tally.request_changes == 0 {
+        // The record says which files they are; that somebody has read none of them is the usual cause.
+        return match report.unread.is_empty() {
+            true => "everybody who voted abstained".to_owned(),
+            false => "everybody who voted abstained: nobody could read the whole change".to_owned(),
+        };
+    }
     if reason != "deadline" || tally.total == 0 {
         return why;
     }
@@ -186,6 +195,36 @@ pub fn escalation_why(report: &Report, reason: &str) -> String {
         silent => format!("; {} did not vote", weight(silent)),
     };
     format!("{why}: {} of the {} needed{silent}", weight(most), weight(tally.needed))
+}
+
+/// The commands that answer a question, one for each of its options: none is pushed.
+pub fn answer_commands(escalation: &EscalationLine) -> Vec<String> {
+    let id = &escalation.id;
+    let options = options_as_typed(&escalation.options);
+    let commands = options
+        .iter()
+        .map(|option| format!("bzzz escalations answer {id} {option}"));
+    match options.is_empty() {
+        false => commands.collect(),
+        // A report of a node that does not say them.
+        true => vec![format!("bzzz escalations show {id}")],
+    }
+}
+
+/// What stands before the command at this place of [`answer_commands`].
+pub fn answer_label(at: usize) -> &'static str {
+    if at == 0 { "answer with" } else { "or with" }
+}
+
+/// The options of a question as they are typed.
+pub fn options_as_typed(options: &[String]) -> Vec<String> {
+    let typed = options.iter().map(|o| o.trim().replace(' ', "_"));
+    // Whoever opens a question names its options: a word that a shell would read otherwise stands for nothing here but its number.
+    let plain = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    typed
+        .enumerate()
+        .map(|(at, word)| if plain(&word) { word } else { (at + 1).to_string() })
+        .collect()
 }
 
 /// A word with a capital.
@@ -291,6 +330,29 @@ pub fn verify_command(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn options_are_typed_as_a_shell_takes_them() {
+        let typed = |options: &[&str]| options_as_typed(&options.iter().map(|o| (*o).to_owned()).collect::<Vec<_>>());
+        assert_eq!(typed(&["approve", "request changes"]), ["approve", "request_changes"]);
+        assert_eq!(typed(&["", "$(rm x)", " yes "]), ["1", "2", "yes"]);
+    }
+
+    #[test]
+    fn every_reason_has_words() {
+        for reason in [
+            "split",
+            "deadline",
+            "budget",
+            "veto",
+            "request",
+            "failures",
+            "unheard",
+            "abstained",
+        ] {
+            assert_ne!(escalation_reason(reason), reason);
+        }
+    }
 
     #[test]
     fn small_words() {

@@ -64,7 +64,14 @@ fn each_fault_of_a_repository_is_told() {
         &["could not find the revision \"nosuch\"", "no such commit"],
     );
     check(&["repo", "--base=--output=/tmp/x"], &["no name of a revision"]);
-    check(&["repo", "--base", "HEAD"], &["it is empty"]);
+    check(
+        &["repo", "--base", "HEAD"],
+        &["it is empty", "git -C repo diff HEAD | bzzz review -"],
+    );
+    // What is staged is no commit.
+    std::fs::write(repo.join("kept.py"), "a = 9\n").expect("a file");
+    git(&repo, &["add", "kept.py"]);
+    check(&["repo", "--base", "HEAD"], &["only commits are compared"]);
     git(&repo, &["checkout", "-q", "--orphan", "other"]);
     git(&repo, &["commit", "-qm", "root"]);
     check(&["repo", "--base", "main"], &["no common ancestor"]);
@@ -173,9 +180,9 @@ fn each_output_of_git_is_reviewed_or_told_how_to_be_made() {
         ran.stdout
     };
     for args in [
-        &["log", "-p"][..],
-        &["log", "-p", "-m", "--stat"],
-        &["format-patch", "--stdout", "main~1"],
+        &["log", "-p", "-1", "main~1"][..],
+        &["log", "-p", "--stat", "-1", "work"],
+        &["format-patch", "--stdout", "-1", "main~1"],
         &["show", "main~1"],
         &["diff", "work", "main"],
     ] {
@@ -189,6 +196,13 @@ fn each_output_of_git_is_reviewed_or_told_how_to_be_made() {
     }
     for (args, words) in [
         (&["show", "main"][..], "git diff A...B"),
+        // Several commits change one file: what one of them adds another may take away.
+        (&["log", "-p"], "git diff A B"),
+        (&["log", "-p", "-m", "--stat"], "--repo . --base A --head B"),
+        (
+            &["format-patch", "--stdout", "--root", "main~1"],
+            "changes kept.py a second time",
+        ),
         (&["log", "-p", "--cc"], "git diff A...B"),
         (&["log", "-p", "--color"], "git diff --no-color"),
         (&["diff", "--color", "work"], "git diff --no-color"),

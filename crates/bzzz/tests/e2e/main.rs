@@ -8,6 +8,7 @@ mod damage;
 mod erase;
 mod escalate;
 mod follow;
+mod forks;
 mod hostile;
 mod kill;
 mod membership;

@@ -39,6 +39,7 @@ fn bad_changes_are_refused_and_the_node_goes_on() {
     let node = Start::new("a", "security").up(&place);
     until_live(&[&node], 1);
     let before = node.state().expect("a state");
+    let series = "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n".repeat(2);
     for (diff, words) in [
         ("", "empty"),
         (" \n\n", "empty"),
@@ -46,6 +47,7 @@ fn bad_changes_are_refused_and_the_node_goes_on() {
         ("--- a\0b", "binary"),
         ("--- a/x\n+++ b/x\n@@ -1,9 +1 @@\n-a\n", "line 3"),
         ("@@ -1 +1 @@\n-a\n+b\n", "no file header"),
+        (&series, "git diff A B"),
     ] {
         let (status, fault) = review(&node, diff);
         assert_eq!((status, &fault["kind"]), (400, &json!("usage")), "{diff:?}: {fault}");

@@ -18,8 +18,13 @@ fn review(diff: &str, extra: &[&str]) -> Ran {
     let place = Place::new();
     let diff = place.file("x.diff", diff);
     let data = place.path("data").to_string_lossy().into_owned();
-    let args = ["review", &diff, "--data", &data, "--format", "json", "--deadline", "20"];
-    place.run(&[&args[..], extra].concat())
+    let format: &[&str] = if extra.contains(&"--format") {
+        &[]
+    } else {
+        &["--format", "json"]
+    };
+    let args = ["review", &diff, "--data", &data, "--deadline", "20"];
+    place.run(&[&args[..], format, extra].concat())
 }
 
 #[test]
@@ -54,6 +59,29 @@ fn what_nobody_reads_goes_to_a_person_alone_and_is_named_beside_code() {
     let go = new_file("main.go", "package main\n");
     let ran = review(&go, &[]);
     assert_eq!(ran.code, Some(3), "{ran:?}");
+    // Nobody is split over what nobody could read, and neither answer is pushed.
+    let asked = &ran.json()["escalation"];
+    assert_eq!(asked["reason"], "abstained", "{asked:#}");
+    let question = asked["question"].as_str().unwrap_or_default();
+    assert!(question.starts_with("nobody could read the whole change"), "{question}");
+    assert_eq!(asked["options"], serde_json::json!(["approve", "request changes"]));
+    for format in ["text", "markdown", "html"] {
+        let text = review(&go, &["--format", format]).out.clone();
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains("nobody could read the whole change"), "{format}: {text}");
+        assert!(!words.contains("split"), "{format}: {text}");
+        let id = words
+            .split("escalations answer ")
+            .nth(1)
+            .and_then(|rest| rest.split(' ').next());
+        let id = id.expect("a command that answers");
+        for option in ["approve", "request_changes"] {
+            assert!(
+                words.contains(&format!("bzzz escalations answer {id} {option}")),
+                "{format}: {text}"
+            );
+        }
+    }
     let both = go
         + &new_file(
             "x.py",
@@ -66,4 +94,48 @@ fn what_nobody_reads_goes_to_a_person_alone_and_is_named_beside_code() {
     let renamed = "diff --git a/a.go b/b.go\nsimilarity index 100%\nrename from a.go\nrename to b.go\n";
     let ran = review(renamed, &["--fail-on", "unread"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
+}
+
+#[test]
+fn an_older_question_is_one_line_beside_a_later_review() {
+    let place = Place::new();
+    let diff = place.file("go.diff", new_file("main.go", "package main\n"));
+    let review = |progress: &str| {
+        let ran = place.run(&[
+            "review",
+            &diff,
+            "--data",
+            "data",
+            "--deadline",
+            "20",
+            "--progress",
+            progress,
+        ]);
+        assert_eq!(ran.code, Some(3), "{ran:?}");
+        ran
+    };
+    let lines = |ran: &Ran| -> Vec<String> {
+        let asked = |line: &&str| line.contains("older question") || line.contains("WARN");
+        ran.err.lines().filter(asked).map(str::to_owned).collect()
+    };
+    assert!(lines(&review("plain")).is_empty());
+    // The second hears of the first one's, the third of both.
+    let second = lines(&review("plain"));
+    assert!(
+        matches!(&second[..], [line] if line.contains("1 older question waits")),
+        "{second:?}"
+    );
+    let third = review("none");
+    assert_eq!(third.err, "", "{third:?}");
+    let fourth = lines(&review("plain"));
+    assert!(
+        matches!(&fourth[..], [line] if line.contains("3 older questions wait") && line.contains("`bzzz escalations list`")),
+        "{fourth:?}"
+    );
+    // A stopped folder does not know who has answered, and does not say that nobody may.
+    let listed = place.run(&["escalations", "list", "--data", "data"]).ok().out.clone();
+    assert!(
+        listed.contains("too many abstained") && !listed.contains("0 of"),
+        "{listed}"
+    );
 }

@@ -36,6 +36,9 @@ pub enum Reason {
     /// The others approve, and for an asked role nobody has voted.
     #[n(6)]
     Unheard,
+    /// Those who did not abstain are too few to decide, mostly since nobody could read the change.
+    #[n(7)]
+    Abstained,
 }
 
 /// Asks a person. The event's hash is the escalation's id.

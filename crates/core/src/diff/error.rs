@@ -75,6 +75,17 @@ pub enum DiffError {
         /// Where it starts.
         line: usize,
     },
+    /// Several patches that change one path.
+    #[error(
+        "cannot review the diff: at line {line} it changes {path} a second time, so it is a series of patches and not one change; \
+         give their sum: `git diff A B`, or `bzzz review --repo . --base A --head B`"
+    )]
+    Series {
+        /// Where the second section begins.
+        line: usize,
+        /// The path.
+        path: String,
+    },
     /// A line that starts as a hunk header and is none.
     #[error(
         "cannot read the hunk header at line {line}: `{text}` is not `@@ -START,LEN +START,LEN @@`; make the diff again"

@@ -18,6 +18,7 @@ pub(super) fn parse(input: &[u8]) -> Result<Change, DiffError> {
     let mut parser = Parser {
         lines: Lines::new(input),
         files: Vec::new(),
+        begins: Vec::new(),
         open: None,
         total: 0,
         after_hunk: false,
@@ -25,6 +26,12 @@ pub(super) fn parse(input: &[u8]) -> Result<Change, DiffError> {
     parser.run()?;
     if parser.files.is_empty() {
         return Err(nothing_found(input));
+    }
+    if let Some((at, path)) = super::series::second_of_a_path(&parser.files) {
+        return Err(DiffError::Series {
+            line: parser.begins.get(at).copied().unwrap_or_default(),
+            path: path.to_owned(),
+        });
     }
     Ok(Change { files: parser.files })
 }
@@ -102,6 +109,8 @@ struct Open {
 struct Parser<'a> {
     lines: Lines<'a>,
     files: Vec<FileDiff>,
+    /// The line that each of `files` begins with.
+    begins: Vec<usize>,
     open: Option<Open>,
     total: usize,
     /// The line before was the last of a hunk, so another body line would mean that its counts lie.
@@ -368,6 +377,7 @@ impl Parser<'_> {
             return Err(DiffError::TooManyFiles { line });
         }
         self.files.push(file);
+        self.begins.push(line);
         Ok(())
     }
 }

@@ -151,21 +151,18 @@ fn line_ends() {
 
 #[test]
 fn mails_and_several_patches() {
-    let mail = |n: u32| {
+    let mail = |n: u32, path: &str| {
         format!(
             "From 0123 Mon Sep 17 00:00:00 2001\nFrom: A <a@example.org>\nSubject: [PATCH {n}/2] Do it\n\n--- a note, not a header\n\
-             rename from nothing\n---\n x | 2 +-\n 1 file changed\n\ndiff --git a/x b/x\nindex 1..2\n--- a/x\n+++ b/x\n\
+             rename from nothing\n---\n x | 2 +-\n 1 file changed\n\ndiff --git a/{path} b/{path}\nindex 1..2\n--- a/{path}\n+++ b/{path}\n\
              @@ -{n} +{n} @@\n-x\n+y\n-- \n2.40.1\n\n"
         )
     };
-    let change = parse(&(mail(1) + &mail(2)));
-    assert_eq!(change.files.len(), 2);
-    assert!(
-        change
-            .files
-            .iter()
-            .all(|f| f.path() == "x" && f.status == FileStatus::Modified)
-    );
+    let change = parse(&(mail(1, "x") + &mail(2, "y")));
+    assert_eq!(change.files.iter().map(FileDiff::path).collect::<Vec<_>>(), ["x", "y"]);
+    assert!(change.files.iter().all(|f| f.status == FileStatus::Modified));
+    let series = Change::parse((mail(1, "x") + &mail(2, "x")).as_bytes());
+    assert!(matches!(series, Err(DiffError::Series { path, .. }) if path == "x"));
     let plain =
         parse("Only in b: z\nIndex: x\n====\n--- x\n+++ x\n@@ -1 +1 @@\n-x\n+y\n--- z\n+++ z\n@@ -1 +1 @@\n-x\n+y\n");
     assert_eq!(plain.files.len(), 2);

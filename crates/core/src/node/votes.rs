@@ -320,7 +320,8 @@ impl Project {
         }
         let united: Vec<Finding> = finding::unite(all).into_iter().map(|(f, _)| f).collect();
         let partial = self.has_read_in_part(id, &voter.key).then_some(Choice::Abstain);
-        let opinion = self.opinions.get(&(*id, voter.key)).copied().or(partial);
+        let judged = self.opinions.get(&(*id, voter.key)).copied();
+        let opinion = judged.or(partial);
         let rule = match plant::active("omitted_veto_accepted") && self.names_none(id, proposed) {
             true => Choice::Approve,
             false => by_severity(&united),
@@ -330,12 +331,15 @@ impl Project {
             Some(opinion) if rule == Choice::Approve => opinion,
             _ => rule,
         };
+        let from_part = judged.is_none() && partial.is_some() && choice == Choice::Abstain;
+        let mut ground = from_part.then_some("I have not read the whole change");
         if choice == Choice::Approve && !self.has_looked(id, &voter.key) {
             if ctx.now < phases.evidence && !self.has_given_up(&voter.id, id) {
                 return phases.evidence;
             }
             // Who has not looked does not approve.
             choice = Choice::Abstain;
+            ground = Some("I have not looked at the change");
         }
         if choice == Choice::Approve {
             let over = home.hlc.ms().saturating_add(opened.timing.findings_ms);
@@ -345,6 +349,7 @@ impl Project {
             }
             if self.leaves_out_a_veto(id, proposed) {
                 choice = Choice::Abstain;
+                ground = Some("the proposal leaves out a veto that I know to be founded");
             }
         }
         // Nobody lifts its own veto here, or one that it cannot judge: what is founded is for people to override.
@@ -363,7 +368,7 @@ impl Project {
         let Some(key) = self.agents.get(&voter.id).map(|a| a.key.clone()) else {
             return u64::MAX;
         };
-        let (blob, reason) = self.text_blob(ctx, &reason_for(choice, &united, opinion));
+        let (blob, reason) = self.text_blob(ctx, &reason_for(choice, &united, judged, ground));
         let votes: Vec<EventRef> = self.state.threads[id].findings.values().map(|f| f.reference).collect();
         let mut deps = vec![meta.reference];
         deps.extend(newest_of_each_feed(&votes));
@@ -476,6 +481,8 @@ impl Project {
             *sums.entry(choice).or_default() += weights.get(agent).copied().unwrap_or(0);
         }
         let refs: Vec<EventRef> = votes.values().map(|v| v.reference).collect();
+        let abstaining = votes.iter().filter(|(_, v)| v.vote.statement.choice == Choice::Abstain);
+        let abstainers: Vec<PublicKey> = abstaining.map(|(agent, _)| *agent).collect();
         let everyone = ballot.voters().iter().all(|(a, _)| votes.contains_key(a));
         let enough = |weight: u64| match plant::active("simple_majority") {
             true => weight * 2 > total,
@@ -514,6 +521,10 @@ impl Project {
         if ctx.now < due {
             return due;
         }
+        // Who abstains is no other side: it is not the team that is split.
+        let all: u64 = sums.values().sum();
+        let for_a_choice = all - sums.get(&Choice::Abstain).copied().unwrap_or(0);
+        let abstained = all > 0 && (for_a_choice == 0 || everyone && is_quorum(all, total) && !enough(for_a_choice));
         match winner.filter(|_| in_time) {
             Some(Choice::Approve) if self.veto_stands(proposal) && !plant::active("ignored_veto") => {
                 let question = "a critical security finding stands against the approval; shall the change land?";
@@ -524,6 +535,14 @@ impl Project {
                 self.escalate(ctx, id, Reason::Unheard, &question);
             }
             Some(choice) => self.decide(ctx, id, proposal, choice, refs),
+            None if abstained => {
+                let question = match (for_a_choice, self.have_not_read(id, &abstainers)) {
+                    (0, true) => "nobody could read the whole change, so everybody abstained; shall it land?",
+                    (0, false) => "everybody abstained; shall the change land?",
+                    _ => "too many abstained for a decision; shall the change land?",
+                };
+                self.escalate(ctx, id, Reason::Abstained, question);
+            }
             None if everyone && is_quorum(sums.values().sum(), total) => {
                 self.escalate(
                     ctx,
@@ -538,6 +557,13 @@ impl Project {
             }
         }
         u64::MAX
+    }
+
+    /// Whether none of these agents has read all of the change: it has said so with its findings, or has posted none.
+    fn have_not_read(&self, id: &Hash, agents: &[PublicKey]) -> bool {
+        let findings = self.state.threads[id].findings.values();
+        let of_whole = findings.filter(|f| !f.findings.statement.partial);
+        !of_whole.into_iter().any(|f| agents.contains(&f.findings.by))
     }
 
     fn ready_since_votes(&mut self, proposal: &Hash, now: u64) -> u64 {
@@ -597,10 +623,13 @@ pub fn words(choice: Choice) -> &'static str {
     }
 }
 
-fn reason_for(choice: Choice, united: &[Finding], opinion: Option<Choice>) -> String {
+/// Why a vote is as it is, for the record; `ground` is why it is an abstention.
+fn reason_for(choice: Choice, united: &[Finding], judged: Option<Choice>, ground: Option<&str>) -> String {
     let shown = super::turn::summary(united);
-    match (choice, opinion) {
-        (c, Some(o)) if c == o && by_severity(united) != c => format!("my own judgement; together we have {shown}"),
-        _ => format!("the severity rule; together we have {shown}"),
-    }
+    let why = match (ground, judged) {
+        (Some(ground), _) => ground,
+        (None, Some(o)) if choice == o && by_severity(united) != choice => "my own judgement",
+        _ => "the severity rule",
+    };
+    format!("{why}; together we have {shown}")
 }

@@ -385,7 +385,7 @@ fn escalation_body(kind: u16, g: &mut Generator, signer: &Keypair) -> Body {
     match kind {
         50 => Body::Escalated(Escalated {
             thread: hash(g),
-            reason: *g.pick(&[Split, Deadline, Budget, Veto, Request, Failures]),
+            reason: *g.pick(&[Split, Deadline, Budget, Veto, Request, Failures, Unheard, Abstained]),
             question: text(g),
             options: list(g, name),
             remind_ms: g.integer(64),

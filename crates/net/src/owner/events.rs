@@ -241,6 +241,27 @@ fn is_handshake(error: &SwarmDialError, reason: &str) -> bool {
     matches!(error, SwarmDialError::Transport(_)) && (began || !reason.contains("os error"))
 }
 
+/// What the library writes before a list of reasons, each on a line of its own behind a dash.
+const LIST_OF_REASONS: &str = "Multiple dial errors occurred:";
+
+/// The reasons in one line, each once, without the library's headings.
+fn one_line(reasons: &[String]) -> String {
+    let mut once: Vec<&str> = Vec::new();
+    for line in reasons
+        .iter()
+        .flat_map(|reason| reason.split(LIST_OF_REASONS))
+        .flat_map(str::lines)
+    {
+        let line = line
+            .trim_matches(|c: char| c.is_whitespace() || c == ':')
+            .trim_start_matches("- ");
+        if !line.is_empty() && !once.contains(&line) {
+            once.push(line);
+        }
+    }
+    once.join("; ")
+}
+
 /// The reason of a failed dial in one line, with the causes that the library keeps behind it.
 pub(super) fn explain(error: &SwarmDialError) -> String {
     match error {
@@ -260,7 +281,7 @@ pub(super) fn explain(error: &SwarmDialError) -> String {
                     reason
                 })
                 .collect();
-            reasons.join("; ")
+            one_line(&reasons)
         }
         SwarmDialError::Denied { cause } => cause.source().map_or_else(|| cause.to_string(), ToString::to_string),
         SwarmDialError::LocalPeerId { .. } => "this is the node itself".to_owned(),
@@ -271,5 +292,22 @@ pub(super) fn explain(error: &SwarmDialError) -> String {
         // The swarm leaves out the addresses that it listens on, and none was left.
         SwarmDialError::NoAddresses => "this is the node itself".to_owned(),
         SwarmDialError::Aborted => "the attempt was given up".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::one_line;
+
+    #[test]
+    fn reasons_are_told_in_one_line_and_once() {
+        let listed = ": Multiple dial errors occurred:\n - Connection refused (os error 111)\n - Connection refused (os error 111)\n";
+        assert_eq!(one_line(&[listed.to_owned()]), "Connection refused (os error 111)");
+        let several = ["timed out".to_owned(), listed.to_owned()];
+        assert_eq!(one_line(&several), "timed out; Connection refused (os error 111)");
+        assert_eq!(
+            one_line(&["Handshake failed: x: y".to_owned()]),
+            "Handshake failed: x: y"
+        );
     }
 }

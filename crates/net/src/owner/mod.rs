@@ -189,8 +189,10 @@ impl Owner {
     }
 
     fn warn(&mut self, warning: Warning) {
-        tracing::warn!("{warning}");
-        if !self.backlog.is_full(0) {
+        // Whoever takes the events tells it, once.
+        if self.backlog.is_full(0) {
+            tracing::warn!("{warning}");
+        } else {
             self.backlog.push_own(NetEvent::Warning(warning));
         }
     }
