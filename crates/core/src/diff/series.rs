@@ -6,7 +6,7 @@
 //! as one change, and is read as such; so is one path that is deleted and added at once, as `git diff` writes a change of the kind of
 //! a file.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::{FileDiff, FileStatus};
 
@@ -20,8 +20,8 @@ struct Seen {
 
 /// The first section whose path a section before it changes, too, by its place, with the path.
 pub(super) fn second_of_a_path(files: &[FileDiff]) -> Option<(usize, &str)> {
-    let mut written: HashMap<&str, Seen> = HashMap::with_capacity(files.len());
-    let mut taken: HashMap<&str, Seen> = HashMap::new();
+    let mut written: BTreeMap<&str, Seen> = BTreeMap::new();
+    let mut taken: BTreeMap<&str, Seen> = BTreeMap::new();
     for (at, file) in files.iter().enumerate() {
         let seen = Seen {
             at,
