@@ -46,7 +46,7 @@ fn ordinary_changes_are_read_by_all() {
     }
     let renamed = "diff --git a/a.go b/b.go\nsimilarity index 100%\nrename from a.go\nrename to b.go\n";
     let deleted =
-        "diff --git a/a.go b/a.go\ndeleted file mode 100644\n--- a/a.go\n+++ /dev/null\n@@ -1 +0,0 @@\n-package a\n";
+        "diff --git a/c.go b/c.go\ndeleted file mode 100644\n--- a/c.go\n+++ /dev/null\n@@ -1 +0,0 @@\n-package a\n";
     let empty = "diff --git a/a/__init__.py b/a/__init__.py\nnew file mode 100644\nindex 0000000..e69de29\n";
     for diff in [renamed, deleted, empty, &format!("{renamed}{deleted}")] {
         assert_eq!((short(diff), unread(diff).len()), (vec![], 0), "{diff}");
