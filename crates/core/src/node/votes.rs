@@ -18,6 +18,7 @@ use crate::plant;
 use crate::report::Verdict;
 use crate::roster::is_quorum;
 use crate::state::{Meta, latest_decision_ms, lift_weight, unheard_roles};
+use crate::wire::AgentStatus;
 
 /// When the phases of a ballot end, Unix milliseconds.
 #[derive(Debug, Clone, Copy)]
@@ -122,7 +123,9 @@ impl Project {
             self.say_that_we_sit_out(ctx, &id, &meta, &panel);
         }
         for (agent, _) in panel.iter().filter(|(_, node)| *node == me && !forfeited) {
-            let local = self.agents.values().find(|a| a.key.public() == *agent);
+            // Whom people have stopped does not vote either.
+            let votes = |a: &&super::LocalAgent| a.key.public() == *agent && a.status != AgentStatus::Stopped;
+            let local = self.agents.values().find(votes);
             let Some(voter) = local.map(|a| Voter {
                 id: a.spec.id.clone(),
                 role: a.spec.role.clone(),
