@@ -26,9 +26,10 @@ def certificate(b, pin):
     zero, epoch, founder, place, project, (name, _, roster, _) = event(genesis, 1)
     check([version, zero, epoch, place, *roster[:2]] == [1, bytes(32), 0, 0, 0, bytes(32)], "its genesis is none")
     check(pin in ([], ["--project", project.hex()]) and founder in weights(roster), "it is another project's")
-    for after, sigs in changes:  # what members sign is [project, hash of the roster]
+    for change in changes:  # what members sign is [project, hash of the roster, round]; the round stands between the two others
+        after, _, sigs = change; turn = change.raw[1 + len(after.raw):-len(sigs.raw)]
         check(after[:2] == [roster[0] + 1, digest(b"roster", roster.raw)], "its rosters do not follow each other")
-        for n, s in sigs: verify(b"roster-change", n, b"\x82X " + project + b"X " + digest(b"roster", after.raw), s)
+        for n, s in sigs: verify(b"roster-change", n, b"\x83X " + project + b"X " + digest(b"roster", after.raw) + turn, s)
         quorum(roster, sum(weights(roster)[n] for n in {n for n, _ in sigs})); roster = after
     where, epoch, author, _, its_hash, (thread, subject, its_roster, panel, _, vetoes) = event(proposal, 40)
     check([where, epoch, its_roster] == [project, roster[0], digest(b"roster", roster.raw)], "its proposal is another's")

@@ -32,6 +32,8 @@ pub enum Context {
     Subject,
     /// What salts that hash (hash), from the salt of the text.
     SubjectSalt,
+    /// That a member is ready to sign a roster change, in a round.
+    RosterPrepare,
     /// A node's endorsement of an agent key.
     Endorsement,
     /// An agent's word that a node hosts it.
@@ -67,6 +69,7 @@ impl Context {
             Context::RosterChange => "bzzz/roster-change/v1",
             Context::Subject => "bzzz/subject/v1",
             Context::SubjectSalt => "bzzz/subject-salt/v1",
+            Context::RosterPrepare => "bzzz/roster-prepare/v1",
             Context::Endorsement => "bzzz/endorsement/v1",
             Context::Agent => "bzzz/agent/v1",
             Context::Message => "bzzz/message/v1",

@@ -129,7 +129,7 @@ macro_rules! bodies {
 bodies! {
     1 Genesis Genesis::is_bounded,
     2 RosterProposed |b| b.roster.is_bounded(),
-    3 RosterSigned |_| true,
+    3 RosterSigned RosterSigned::is_bounded,
     4 RosterChanged |b| b.roster.is_bounded() && b.signatures.len() <= MAX_MEMBERS,
     5 IncarnationStarted |_| true,
     6 AdminActed |b| b.action.len() <= 1024,

@@ -4,7 +4,7 @@ use minicbor::{Decode, Encode};
 
 use super::{MAX_NAME_BYTES, Statement, name_ok};
 use crate::codec;
-use crate::crypto::{Context, Hash, PublicKey, Signature};
+use crate::crypto::{Context, Hash, Keypair, PublicKey, Signature};
 
 /// Members of a roster, at most: everyone keeps a connection budget for them.
 pub const MAX_MEMBERS: usize = 1024;
@@ -203,9 +203,21 @@ pub struct RosterPrepared {
     /// The round, from 0; a member is ready for one roster in a round.
     #[n(2)]
     pub round: u32,
+    /// Over [`RosterStatement`], under [`Context::RosterPrepare`], so that others can show it.
+    #[n(3)]
+    pub signature: Signature,
 }
 
-/// A member signs a roster change for which more than two thirds by weight were ready in one round; each signs one for an epoch.
+impl RosterPrepared {
+    /// Whether its signature is that of a node, about a roster of this project.
+    pub fn is_signed_by(&self, node: &PublicKey, project: Hash) -> bool {
+        let statement = RosterStatement::new(project, self.roster, self.round);
+        statement.is_signed(Context::RosterPrepare, node, &self.signature)
+    }
+}
+
+/// A member signs a roster change for which more than two thirds by weight were ready in a round; it signs one in a round, and none of
+/// a round before the last that it took part in.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct RosterSigned {
@@ -215,29 +227,42 @@ pub struct RosterSigned {
     /// Its epoch.
     #[n(1)]
     pub epoch: u32,
-    /// Over [`RosterStatement`].
+    /// The round.
     #[n(2)]
+    pub round: u32,
+    /// Over [`RosterStatement`].
+    #[n(3)]
     pub signature: Signature,
+    /// Who was ready for it in that round, sorted by key: what its author saw, and what it is bound by. It stands even if the feed of
+    /// one of them is excluded later.
+    #[n(4)]
+    pub prepares: Vec<MemberSignature>,
 }
 
 impl RosterSigned {
     /// Whether its signature is that of a node, under a roster of this project.
     pub fn is_signed_by(&self, node: &PublicKey, project: Hash) -> bool {
-        let roster = self.roster;
-        let statement = codec::encode(&RosterStatement { project, roster });
-        node.verify(RosterStatement::CONTEXT, &statement, &self.signature)
+        let statement = RosterStatement::new(project, self.roster, self.round);
+        statement.is_signed(Context::RosterChange, node, &self.signature)
+    }
+
+    pub(super) fn is_bounded(&self) -> bool {
+        self.prepares.len() <= MAX_MEMBERS && self.prepares.is_sorted_by(|a, b| a.node < b.node)
     }
 }
 
-/// A roster with the signatures of more than two thirds by weight of the one before.
+/// A roster with the signatures of more than two thirds by weight of the one before, all of one round.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct RosterChanged {
     /// The new roster.
     #[n(0)]
     pub roster: Roster,
-    /// By members of the roster before, sorted by key.
+    /// The round in which it was signed.
     #[n(1)]
+    pub round: u32,
+    /// By members of the roster before, sorted by key.
+    #[n(2)]
     pub signatures: Vec<MemberSignature>,
 }
 
@@ -253,7 +278,8 @@ pub struct MemberSignature {
     pub signature: Signature,
 }
 
-/// What members sign: this project's next roster.
+/// What members sign: this project's next roster, in a round. Under [`Context::RosterPrepare`] it says that they are ready for it, under
+/// [`Context::RosterChange`] that it is to come into force.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct RosterStatement {
@@ -263,10 +289,26 @@ pub struct RosterStatement {
     /// Hash of the roster to come.
     #[n(1)]
     pub roster: Hash,
+    /// The round.
+    #[n(2)]
+    pub round: u32,
 }
 
-impl Statement for RosterStatement {
-    const CONTEXT: Context = Context::RosterChange;
+impl RosterStatement {
+    /// About a roster, in a round.
+    pub fn new(project: Hash, roster: Hash, round: u32) -> Self {
+        RosterStatement { project, roster, round }
+    }
+
+    /// A member's signature under it.
+    pub fn sign(&self, context: Context, key: &Keypair) -> Signature {
+        key.sign(context, &codec::encode(self))
+    }
+
+    /// Whether `signature` is a member's under it.
+    pub fn is_signed(&self, context: Context, node: &PublicKey, signature: &Signature) -> bool {
+        node.verify(context, &codec::encode(self), signature)
+    }
 }
 
 /// First event of a later incarnation: the node was restored or re-installed and forfeits what it held.

@@ -193,7 +193,9 @@ impl Project {
             Body::TaskAnnounced(_) => {
                 self.open_tasks.insert(meta.hash());
             }
-            Body::RosterPrepared(_) if meta.feed() == self.me => self.prepared_at = Some(meta.hlc),
+            Body::RosterPrepared(_) | Body::RosterSigned(_) if meta.feed() == self.me => {
+                self.prepared_at = Some(meta.hlc)
+            }
             Body::IncarnationStarted(_) if meta.feed() == self.me => self.life_began = Some(meta.hlc),
             // What is not signed by enough has no effect, and cuts nobody off.
             Body::RosterChanged(b)

@@ -1,11 +1,17 @@
 //! Roster changes: proposed, prepared in rounds, signed, put into force.
 //!
-//! Two rosters of one epoch must never both gather more than two thirds by weight, so everybody *signs* at most one for an
-//! epoch, ever. If that were all, two stewards on two sides of a partition could split the signatures, and no roster
-//! would ever follow. So members first *prepare*, which binds for a round only; who sees that more than two thirds are
-//! ready for one roster in one round signs that one. A round that leads nowhere is followed by the next, each longer, and in it
-//! everybody is ready for what is furthest along. Nobody is ready for a change that it does not want: see
-//! [`super::membership`].
+//! Two rosters of one epoch must never both gather more than two thirds by weight in whatever rounds, and members who went different
+//! ways on two sides of a partition, or were led there by a liar, must meet again. This is the agreement of one value among members of
+//! whom less than a third lie, with rounds and locks (as in Tendermint, arXiv 1807.04938, with events in feeds for messages):
+//!
+//! - Members *prepare* a roster, which binds for a round only. A round that leads nowhere is followed by the next, each longer.
+//! - Who sees that more than two thirds are ready for a roster in a round *signs* it for that round, unless it has taken part in a later
+//!   one, and shows in its event whom it saw. So what it is bound by stays on record, whosever feed is excluded later.
+//! - In later rounds everybody is ready for the roster of the latest round in which more than two thirds were ready for one, whether it wants
+//!   that or not: more than two thirds have. Without one everybody chooses among the changes that it wants: see [`super::membership`].
+//!
+//! If more than two thirds have signed a roster in a round, those of them who are honest are ready for no other in any later round, so no
+//! other finds more than two thirds ready again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,24 +37,23 @@ impl Project {
         }
         self.follow_policy(ctx);
         let roster = self.state.rosters.latest_shared();
-        let mut wake = u64::MAX;
-        let votes = self.state.roster_votes.get(&(roster.epoch + 1));
-        let signed = votes.is_some_and(|v| v.values().any(|signers| signers.contains_key(&self.me.node)));
-        if !signed {
-            let open = self.open_proposals(&roster);
-            if let Some(ready) = self.prepared_by_quorum(&roster, &open) {
-                self.sign_next(ctx, &roster, ready);
-            } else {
-                let wanted: Vec<Hash> = open
-                    .into_iter()
-                    .filter(|h| self.is_bound_to(&roster, h) || self.wants(&roster, h))
-                    .collect();
-                wake = wake.min(match wanted.is_empty() {
-                    true => self.propose_wanted(ctx, &roster),
-                    false => self.prepare(ctx, &roster, &wanted),
-                });
+        let open = self.open_proposals(&roster);
+        let mine = self.last_round(&roster);
+        let ready = self.prepared_by_quorum(&roster, &open);
+        let wake = match ready {
+            Some((round, next)) if self.may_sign(&roster, round) => {
+                self.sign_next(ctx, &roster, round, next);
+                u64::MAX
             }
-        }
+            Some((_, next)) => self.prepare(ctx, &roster, mine, &[next]),
+            None => {
+                let wanted: Vec<Hash> = open.into_iter().filter(|h| self.wants(&roster, h)).collect();
+                match wanted.is_empty() {
+                    true => self.propose_wanted(ctx, &roster),
+                    false => self.prepare(ctx, &roster, mine, &wanted),
+                }
+            }
+        };
         wake.min(self.complete_roster(ctx, &roster))
             .min(self.repeat_changes(ctx, &roster))
     }
@@ -92,98 +97,97 @@ impl Project {
         open.map(|(hash, _)| *hash).collect()
     }
 
-    /// Whether more than a third of the weight, and not one seat alone, has signed a roster: then no other can follow any more, so it
-    /// is this one or none for ever. Among so many is an honest seat, which signs only what enough were ready for; that this
-    /// seat does not see it may be for a feed that was excluded since.
-    fn is_bound_to(&self, roster: &Roster, hash: &Hash) -> bool {
-        let votes = self.state.roster_votes.get(&(roster.epoch + 1));
-        let signers = votes.and_then(|v| v.get(hash)).into_iter().flat_map(BTreeMap::keys);
-        let seats: Vec<&PublicKey> = signers.filter(|node| roster.owner(node).is_some()).collect();
-        seats.len() > 1 && roster.is_third(roster.weight_of_all(seats))
-    }
-
     fn wants(&mut self, roster: &Roster, hash: &Hash) -> bool {
         let next = self.state.roster_proposals.get(hash).cloned();
         next.is_some_and(|(next, _)| self.is_wanted(roster, &next))
     }
 
-    /// The proposed roster for which to be ready in a round. Signatures count first; then, in even rounds, what most were ready for
-    /// in the round before, whatever later rounds somebody names. In odd rounds the choice goes by the hashes, another byte each time: where a member that says it
+    /// The proposed roster for which to be ready in a round: in even rounds what most were ready for in the round before, whatever later rounds
+    /// somebody names. In odd rounds the choice goes by the hashes, another byte each time: where a member that says it
     /// consents is never ready, those who wait for it come to another change that is carried without it.
     fn furthest_along(&self, roster: &Roster, open: &[Hash], round: u32) -> Option<Hash> {
-        let next = roster.epoch + 1;
-        let votes = self.state.roster_votes.get(&next);
-        let rounds = self.state.roster_prepares.get(&next);
+        let rounds = self.state.roster_prepares.get(&(roster.epoch + 1));
         let key = |hash: &&Hash| {
-            let signed = votes
-                .and_then(|v| v.get(hash))
-                .map_or(0, |s| roster.weight_of_all(s.keys()));
             let before = round.checked_sub(1);
             let last = before.and_then(|before| rounds?.get(&before)?.get(hash));
             let ready = match round % 2 {
-                0 => last.map_or(0, |s| roster.weight_of_all(s)),
+                0 => last.map_or(0, |s| roster.weight_of_all(s.keys())),
                 _ => u64::from(hash.0[(round / 2) as usize % hash.0.len()]),
             };
-            (signed, ready, std::cmp::Reverse(**hash))
+            (ready, std::cmp::Reverse(**hash))
         };
         open.iter().max_by_key(key).copied()
     }
 
-    /// The proposal for which more than two thirds were ready, that with the most signatures first.
-    ///
-    /// Each of those who were ready has wanted it, so it needs no consent of this seat any more; and were this seat to keep
-    /// back its signature, those who have signed could never come to another roster.
-    fn prepared_by_quorum(&self, roster: &Roster, open: &[Hash]) -> Option<Hash> {
-        let ready: Vec<Hash> = open
-            .iter()
-            .filter(|hash| self.is_prepared_by_quorum(roster, hash))
-            .copied()
-            .collect();
-        self.furthest_along(roster, &ready, 0)
-    }
-
-    fn rounds(&self, roster: &Roster) -> Option<&BTreeMap<u32, BTreeMap<Hash, BTreeSet<PublicKey>>>> {
-        self.state.roster_prepares.get(&(roster.epoch + 1))
-    }
-
-    /// Whether more than two thirds by weight were ready for a roster in some round. Who has signed it is ready for it in every
-    /// round, for it signs no other.
-    fn is_prepared_by_quorum(&self, roster: &Roster, next: &Hash) -> bool {
-        let votes = self.state.roster_votes.get(&(roster.epoch + 1));
-        let signers: BTreeSet<&PublicKey> = votes
-            .and_then(|v| v.get(next))
-            .into_iter()
-            .flat_map(|s| s.keys())
-            .collect();
-        let none = BTreeSet::new();
-        let mut rounds = self.rounds(roster).into_iter().flat_map(BTreeMap::values);
-        rounds.any(|round| {
-            let ready = round.get(next).unwrap_or(&none).iter();
-            let all: BTreeSet<&PublicKey> = ready.chain(signers.iter().copied()).collect();
-            is_quorum(roster.weight_of_all(all), roster.total_weight())
+    /// The latest round in which more than two thirds by weight were ready for one of these, and which. Each of them has wanted it, so it
+    /// needs no consent of this seat any more.
+    fn prepared_by_quorum(&self, roster: &Roster, open: &[Hash]) -> Option<(u32, Hash)> {
+        let rounds = self.state.roster_prepares.get(&(roster.epoch + 1))?;
+        let enough = |ready: &BTreeMap<PublicKey, Signature>| {
+            is_quorum(roster.weight_of_all(ready.keys()), roster.total_weight())
+        };
+        rounds.iter().rev().find_map(|(round, prepared)| {
+            let mut ready = prepared
+                .iter()
+                .filter(|(hash, ready)| open.contains(hash) && enough(ready));
+            ready.next().map(|(hash, _)| (*round, *hash))
         })
     }
 
-    fn sign_next(&mut self, ctx: &mut Ctx<'_>, roster: &Roster, next: Hash) {
+    /// The latest round in which this seat was ready for a roster, and in which it signed one.
+    fn own_rounds(&self, roster: &Roster) -> [Option<u32>; 2] {
+        let epoch = roster.epoch + 1;
+        [&self.state.roster_prepares, &self.state.roster_votes].map(|said| {
+            let mut rounds = said.get(&epoch)?.iter().rev();
+            let took_part = |round: &BTreeMap<Hash, BTreeMap<PublicKey, Signature>>| {
+                round.values().any(|s| s.contains_key(&self.me.node))
+            };
+            rounds.find(|(_, r)| took_part(r)).map(|(n, _)| *n)
+        })
+    }
+
+    fn last_round(&self, roster: &Roster) -> Option<u32> {
+        self.own_rounds(roster).into_iter().max().flatten()
+    }
+
+    /// Whether this seat may sign what enough are ready for in a round: it has signed nothing in this round or later, and been ready for nothing
+    /// in a later one.
+    fn may_sign(&self, roster: &Roster, round: u32) -> bool {
+        let [prepared, signed] = self.own_rounds(roster);
+        prepared.is_none_or(|last| last <= round) && signed.is_none_or(|last| last < round)
+    }
+
+    fn sign_next(&mut self, ctx: &mut Ctx<'_>, roster: &Roster, round: u32, next: Hash) {
         let Some((proposed, _)) = self.state.roster_proposals.get(&next) else {
             return;
         };
+        let epoch = roster.epoch + 1;
+        let ready = self
+            .state
+            .roster_prepares
+            .get(&epoch)
+            .and_then(|r| r.get(&round)?.get(&next));
+        let seats = ready
+            .into_iter()
+            .flatten()
+            .filter(|(node, _)| roster.owner(node).is_some());
+        let prepares = seats.map(|(node, signature)| MemberSignature {
+            node: *node,
+            signature: *signature,
+        });
         let body = RosterSigned {
             roster: next,
-            epoch: roster.epoch + 1,
-            signature: proposed.sign(&ctx.cfg.key, self.id),
+            epoch,
+            round,
+            signature: proposed.sign(&ctx.cfg.key, self.id, round),
+            prepares: prepares.collect(),
         };
+        self.repeat_proposal(ctx, roster, &next);
         self.append(ctx, Body::RosterSigned(body), vec![], vec![]);
     }
 
     /// Is ready for a roster: at once in the first round, and again when a round has led nowhere.
-    fn prepare(&mut self, ctx: &mut Ctx<'_>, roster: &Roster, open: &[Hash]) -> u64 {
-        let me = self.me.node;
-        let rounds = self.rounds(roster);
-        let mine = rounds.and_then(|rounds| {
-            let took_part = |round: &BTreeMap<Hash, BTreeSet<PublicKey>>| round.values().any(|s| s.contains(&me));
-            rounds.iter().rev().find(|(_, r)| took_part(r)).map(|(n, _)| *n)
-        });
+    fn prepare(&mut self, ctx: &mut Ctx<'_>, roster: &Roster, mine: Option<u32>, open: &[Hash]) -> u64 {
         let latest = self.reached_round(roster);
         let round = match mine {
             None => latest,
@@ -202,10 +206,14 @@ impl Project {
             return u64::MAX;
         };
         self.repeat_proposal(ctx, roster, &next);
+        let Some((proposed, _)) = self.state.roster_proposals.get(&next) else {
+            return u64::MAX;
+        };
         let body = RosterPrepared {
             roster: next,
             epoch: roster.epoch + 1,
             round,
+            signature: proposed.prepare(&ctx.cfg.key, self.id, round),
         };
         self.append(ctx, Body::RosterPrepared(body), vec![], vec![]);
         ctx.now + ((2 * ctx.cfg.pace.backup_ms) << round.min(MAX_DOUBLINGS))
@@ -215,8 +223,9 @@ impl Project {
     /// the others to a round far away.
     fn reached_round(&self, roster: &Roster) -> u32 {
         let mut latest: BTreeMap<PublicKey, u32> = BTreeMap::new();
-        for (round, prepared) in self.rounds(roster).into_iter().flatten() {
-            latest.extend(prepared.values().flatten().map(|node| (*node, *round)));
+        let rounds = self.state.roster_prepares.get(&(roster.epoch + 1));
+        for (round, prepared) in rounds.into_iter().flatten() {
+            latest.extend(prepared.values().flatten().map(|(node, _)| (*node, *round)));
         }
         let weights = roster.weights();
         let mut rounds: Vec<(u32, u64)> = latest
@@ -253,9 +262,11 @@ impl Project {
         let Some(votes) = self.state.roster_votes.get(&(roster.epoch + 1)) else {
             return u64::MAX;
         };
-        let complete = votes.iter().find_map(|(hash, signers)| {
-            let (next, _) = self.state.roster_proposals.get(hash)?;
-            change_to(roster, self.id, next, signers)
+        let complete = votes.iter().find_map(|(round, rosters)| {
+            rosters.iter().find_map(|(hash, signers)| {
+                let (next, _) = self.state.roster_proposals.get(hash)?;
+                change_to(roster, self.id, next, *round, signers)
+            })
         });
         let Some(change) = complete.filter(|c| c.roster.is_member(&self.me.node)) else {
             return u64::MAX;
@@ -282,6 +293,7 @@ fn change_to(
     roster: &Roster,
     project: Hash,
     next: &Roster,
+    round: u32,
     signers: &BTreeMap<PublicKey, Signature>,
 ) -> Option<RosterChanged> {
     let weights = roster.weights();
@@ -302,6 +314,7 @@ fn change_to(
     }
     let mut change = RosterChanged {
         roster: next.clone(),
+        round,
         signatures,
     };
     change.signatures = roster.valid_signatures(project, &change);
@@ -367,7 +380,7 @@ mod tests {
     }
 
     fn signed(next: &Roster, by: impl Iterator<Item = u32>) -> BTreeMap<PublicKey, Signature> {
-        by.map(|n| (key(n).public(), next.sign(&key(n), PROJECT))).collect()
+        by.map(|n| (key(n).public(), next.sign(&key(n), PROJECT, 0))).collect()
     }
 
     #[test]
@@ -375,14 +388,14 @@ mod tests {
         let roster = roster(4, 5, 3);
         let next = follower(&roster);
         let mut signers = signed(&next, 0..7);
-        let change = change_to(&roster, PROJECT, &next, &signers).expect("all have signed");
+        let change = change_to(&roster, PROJECT, &next, 0, &signers).expect("all have signed");
         assert_eq!(change.signatures.len(), 4, "readers have no vote");
         assert_eq!(roster.check_next(PROJECT, &change), Ok(()));
         signers.insert(key(3).public(), Signature([7; 64]));
-        let change = change_to(&roster, PROJECT, &next, &signers).expect("three of four have");
+        let change = change_to(&roster, PROJECT, &next, 0, &signers).expect("three of four have");
         assert_eq!(change.signatures.len(), 3);
         signers.insert(key(2).public(), Signature([7; 64]));
-        assert_eq!(change_to(&roster, PROJECT, &next, &signers), None, "two of four");
+        assert_eq!(change_to(&roster, PROJECT, &next, 0, &signers), None, "two of four");
     }
 
     #[test]
@@ -393,7 +406,7 @@ mod tests {
             let next = follower(&roster);
             assert_eq!(next.fits(), all, "{seats} seats");
             let signers = signed(&next, 0..seats + readers);
-            let change = change_to(&roster, PROJECT, &next, &signers).expect("all have signed");
+            let change = change_to(&roster, PROJECT, &next, 0, &signers).expect("all have signed");
             assert_eq!(change.signatures.len() == seats as usize, all);
             assert!(codec::encode(&change).len() + ENVELOPE_BYTES <= MAX_EVENT_BYTES);
             assert_eq!(roster.check_next(PROJECT, &change), Ok(()));
@@ -437,7 +450,7 @@ mod tests {
         let prepare = |p: &mut Project, round, what: Hash, by: &[u32]| {
             let rounds = p.state.roster_prepares.entry(1).or_default();
             let ready = rounds.entry(round).or_default().entry(what).or_default();
-            ready.extend(by.iter().map(|n| key(*n).public()));
+            ready.extend(by.iter().map(|n| (key(*n).public(), Signature([7; 64]))));
         };
         prepare(&mut p, 1, open[1], &[0, 1]);
         prepare(&mut p, 1, open[0], &[2]);
@@ -456,44 +469,87 @@ mod tests {
         assert_eq!(p.furthest_along(&roster, &open, 4), Some(open[0]), "they have moved on");
     }
 
+    fn say(p: &mut Project, n: u32, body: &Body) {
+        let draft = Draft {
+            project: p.id,
+            incarnation: 0,
+            seq: 1,
+            prev: Hash::ZERO,
+            hlc: Hlc::from_ms(2),
+            epoch: 0,
+            deps: vec![],
+        };
+        let event = Event::sign(&key(n), draft, body);
+        p.state.apply(&crate::state::Meta::of(&event), body);
+    }
+
+    fn prepares(p: &Project, next: &Roster, round: u32, by: impl Iterator<Item = u32>) -> Vec<MemberSignature> {
+        let mut all: Vec<MemberSignature> = by
+            .map(|n| MemberSignature {
+                node: key(n).public(),
+                signature: next.prepare(&key(n), p.id, round),
+            })
+            .collect();
+        all.sort_by_key(|s| s.node);
+        all
+    }
+
+    fn signs(p: &Project, n: u32, next: &Roster, round: u32, prepares: Vec<MemberSignature>) -> Body {
+        Body::RosterSigned(RosterSigned {
+            roster: next.hash(),
+            epoch: next.epoch,
+            round,
+            signature: next.sign(&key(n), p.id, round),
+            prepares,
+        })
+    }
+
     #[test]
-    fn signatures_that_are_none_bind_nobody() {
+    fn signatures_that_are_none_count_for_nothing() {
         let roster = roster(4, 5, 1);
         let mut p = project(&roster);
         let next = follower(&roster);
-        let hash = next.hash();
-        let say = |p: &mut Project, n: u32, signature| {
-            let draft = Draft {
-                project: p.id,
-                incarnation: 0,
-                seq: 1,
-                prev: Hash::ZERO,
-                hlc: Hlc::from_ms(2),
-                epoch: 0,
-                deps: vec![],
-            };
-            let body = Body::RosterSigned(RosterSigned {
-                roster: hash,
-                epoch: 1,
-                signature,
-            });
-            let event = Event::sign(&key(n), draft, &body);
-            p.state.apply(&crate::state::Meta::of(&event), &body);
-        };
         for n in 1..5 {
-            say(&mut p, n, Signature([7; 64]));
-            let others = next.sign(&key(0), p.id);
-            say(&mut p, n, others);
+            // Another's signature, another round's, and words about others that they never said.
+            let others = signs(&p, 0, &next, 0, vec![]);
+            say(&mut p, n, &others);
+            let Body::RosterSigned(mut body) = signs(&p, n, &next, 1, vec![]) else {
+                unreachable!()
+            };
+            body.round = 2;
+            say(&mut p, n, &Body::RosterSigned(body));
+            let mut invented = prepares(&p, &next, 1, 0..4);
+            invented.iter_mut().for_each(|s| s.signature = Signature([7; 64]));
+            let body = signs(&p, n, &next, 0, [invented, prepares(&p, &next, 1, 0..4)].concat());
+            say(&mut p, n, &body);
         }
-        assert!(!p.is_bound_to(&roster, &hash));
-        assert!(
-            p.state.roster_votes.is_empty(),
-            "none of them is a signature of its author"
-        );
-        for n in 1..3 {
-            let signature = next.sign(&key(n), p.id);
-            say(&mut p, n, signature);
-        }
-        assert!(p.is_bound_to(&roster, &hash));
+        let open = [next.hash()];
+        assert_eq!(p.prepared_by_quorum(&roster, &open), None);
+        let signers = &p.state.roster_votes[&1][&0][&next.hash()];
+        assert_eq!(signers.len(), 4, "those who signed themselves, for that round");
+        assert_eq!(p.state.roster_votes[&1].len(), 1);
+    }
+
+    #[test]
+    fn what_a_signer_saw_stands_without_the_feeds_of_those_it_saw() {
+        let roster = roster(4, 5, 0);
+        let mut p = project(&roster);
+        let (next, open) = (follower(&roster), [follower(&roster).hash()]);
+        let body = signs(&p, 1, &next, 2, prepares(&p, &next, 2, 1..4));
+        say(&mut p, 1, &body);
+        assert_eq!(p.prepared_by_quorum(&roster, &open), Some((2, next.hash())));
+        assert!(p.may_sign(&roster, 2), "it has taken part in nothing");
+        // Once ready in a later round, it signs none of an earlier one.
+        let later = Body::RosterPrepared(RosterPrepared {
+            roster: next.hash(),
+            epoch: 1,
+            round: 3,
+            signature: next.prepare(&key(0), p.id, 3),
+        });
+        say(&mut p, 0, &later);
+        assert!(!p.may_sign(&roster, 2) && p.may_sign(&roster, 3));
+        let body = signs(&p, 0, &next, 3, vec![]);
+        say(&mut p, 0, &body);
+        assert!(!p.may_sign(&roster, 3), "one in a round");
     }
 }

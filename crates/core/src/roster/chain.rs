@@ -120,12 +120,22 @@ impl RosterChain {
             None => {
                 self.changes.push(RosterChanged {
                     roster: change.roster.clone(),
+                    round: change.round,
                     signatures,
                 });
                 self.push(change.roster.clone());
                 Ok(())
             }
             Some(known) if known.roster == change.roster => {
+                // It may have been signed in more than one round: the first one is kept.
+                match change.round.cmp(&known.round) {
+                    std::cmp::Ordering::Greater => return Ok(()),
+                    std::cmp::Ordering::Less => {
+                        known.round = change.round;
+                        known.signatures.clear();
+                    }
+                    std::cmp::Ordering::Equal => {}
+                }
                 known.signatures.extend(signatures);
                 known.signatures.sort_unstable_by_key(|s| (s.node, s.signature));
                 known.signatures.dedup_by_key(|s| s.node);

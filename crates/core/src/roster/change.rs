@@ -1,13 +1,11 @@
 //! How one roster follows from another: by one member that comes or goes, signed by enough of those before.
 
-use std::collections::BTreeSet;
-
 use super::{CUT_BYTES, ENVELOPE_BYTES, RosterError, SIGNATURE_BYTES, Step, is_quorum};
 use crate::body::{
-    Cut, JoinStatement, MAX_MEMBERS, MemberSignature, Pool, Roster, RosterChanged, RosterStatement, Seat, Statement,
+    Cut, JoinStatement, MAX_MEMBERS, MemberSignature, Pool, Roster, RosterChanged, RosterStatement, Seat,
 };
 use crate::codec;
-use crate::crypto::{Hash, Keypair, PublicKey, Signature};
+use crate::crypto::{Context, Hash, Keypair, PublicKey, Signature};
 use crate::event::MAX_EVENT_BYTES;
 
 impl Roster {
@@ -139,41 +137,31 @@ impl Roster {
         }
     }
 
-    /// A member's signature under this roster as the next one of `project`.
-    pub fn sign(&self, key: &Keypair, project: Hash) -> Signature {
-        let statement = RosterStatement {
-            project,
-            roster: self.hash(),
-        };
-        key.sign(RosterStatement::CONTEXT, &codec::encode(&statement))
+    /// A member's signature under this roster as the next one of `project`, in a round.
+    pub fn sign(&self, key: &Keypair, project: Hash, round: u32) -> Signature {
+        RosterStatement::new(project, self.hash(), round).sign(Context::RosterChange, key)
     }
 
-    /// The weight in this roster of those whose signatures under `next` are right.
-    pub fn signed_weight(&self, project: Hash, next: &Roster, signatures: &[MemberSignature]) -> u64 {
-        let statement = codec::encode(&RosterStatement {
-            project,
-            roster: next.hash(),
-        });
+    /// A member's word that it is ready for this roster, in a round.
+    pub fn prepare(&self, key: &Keypair, project: Hash, round: u32) -> Signature {
+        RosterStatement::new(project, self.hash(), round).sign(Context::RosterPrepare, key)
+    }
+
+    /// The weight in this roster of those whose signatures under a change are right.
+    pub fn signed_weight(&self, project: Hash, change: &RosterChanged) -> u64 {
         let weights = self.weights();
-        let signers: BTreeSet<PublicKey> = signatures
-            .iter()
-            .filter(|s| s.node.verify(RosterStatement::CONTEXT, &statement, &s.signature))
-            .map(|s| s.node)
-            .collect();
-        signers.iter().filter_map(|node| weights.get(node)).sum()
+        let signers = self.valid_signatures(project, change);
+        signers.iter().filter_map(|s| weights.get(&s.node)).sum()
     }
 
     /// The signatures under a change that count: right, by voting members, one each, sorted by node.
     pub(crate) fn valid_signatures(&self, project: Hash, change: &RosterChanged) -> Vec<MemberSignature> {
-        let statement = codec::encode(&RosterStatement {
-            project,
-            roster: change.roster.hash(),
-        });
+        let statement = RosterStatement::new(project, change.roster.hash(), change.round);
         let mut out: Vec<MemberSignature> = change
             .signatures
             .iter()
             .filter(|s| self.owner(&s.node).is_some())
-            .filter(|s| s.node.verify(RosterStatement::CONTEXT, &statement, &s.signature))
+            .filter(|s| statement.is_signed(Context::RosterChange, &s.node, &s.signature))
             .cloned()
             .collect();
         out.sort_unstable_by_key(|s| (s.node, s.signature));
@@ -193,10 +181,7 @@ impl Roster {
         if !next.is_bounded() || change.signatures.len() > MAX_MEMBERS {
             return Err(RosterError::Form(next.epoch));
         }
-        let (weight, total) = (
-            self.signed_weight(project, next, &change.signatures),
-            self.total_weight(),
-        );
+        let (weight, total) = (self.signed_weight(project, change), self.total_weight());
         if !is_quorum(weight, total) {
             return Err(RosterError::NoQuorum { weight, total });
         }

@@ -150,11 +150,12 @@ fn a_change_needs_more_than_two_thirds_of_the_roster_before() {
         let key = Keypair::from_seed([n; 32]);
         MemberSignature {
             node: key.public(),
-            signature: next.sign(&key, project),
+            signature: next.sign(&key, project, 0),
         }
     };
     let change = |who: &[u8]| RosterChanged {
         roster: next.clone(),
+        round: 0,
         signatures: who.iter().map(|n| sign(*n)).collect(),
     };
     assert!(matches!(
@@ -214,6 +215,7 @@ fn a_roster_grows_only_as_long_as_its_event_has_room_for_all_signatures() {
             signature: Signature([7; 64]),
         };
         let change = RosterChanged {
+            round: u32::MAX,
             signatures: vec![signature; r.seat_count()],
             roster: r,
         };

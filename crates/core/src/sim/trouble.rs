@@ -111,6 +111,7 @@ impl World {
         let texts: Vec<_> = texts.filter(|text| disk.blob(project, *text).is_some()).collect();
         if let Some(text) = self.dice.pick(&texts).copied() {
             self.members[n].disk.erase(project, text);
+            self.check.erased.insert((n, text), self.now);
             self.summary.saw("text erased");
         }
     }

@@ -29,8 +29,10 @@ pub use thread::{
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::body::{Body, Endorsement, MembershipChange, Policy, RosterChanged, RosterSigned, Signed, Statement};
-use crate::crypto::{Hash, PublicKey};
+use crate::body::{
+    Body, Endorsement, MembershipChange, Policy, RosterChanged, RosterSigned, RosterStatement, Signed, Statement,
+};
+use crate::crypto::{Context, Hash, PublicKey, Signature};
 use crate::event::{Event, EventRef, FeedId, OrderKey};
 use crate::hlc::Hlc;
 use crate::plant;
@@ -83,6 +85,9 @@ impl Meta {
     }
 }
 
+/// Right signatures about rosters of one epoch, by round, roster and member.
+pub type RosterRounds = BTreeMap<u32, BTreeMap<Hash, BTreeMap<PublicKey, Signature>>>;
+
 /// The folded state of one project.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State {
@@ -93,9 +98,9 @@ pub struct State {
     /// Who belongs to it, epoch by epoch.
     pub rosters: RosterChain,
     /// Right signatures under rosters to come: by epoch, roster hash, then signer, who need not have a vote.
-    pub roster_votes: BTreeMap<u32, BTreeMap<Hash, BTreeMap<PublicKey, crate::crypto::Signature>>>,
+    pub roster_votes: BTreeMap<u32, RosterRounds>,
     /// Who was ready for which roster to come: by epoch, round and roster hash.
-    pub roster_prepares: BTreeMap<u32, BTreeMap<u32, BTreeMap<Hash, BTreeSet<PublicKey>>>>,
+    pub roster_prepares: BTreeMap<u32, RosterRounds>,
     /// Rosters that are further ahead than the next: an event may come before the one that its epoch rests on.
     rosters_ahead: BTreeMap<OrderKey, (Meta, RosterChanged)>,
     /// Behind which event of a node each roster came into force, by node and epoch: see [`State::roster_place`].
@@ -186,13 +191,10 @@ impl State {
                 by.insert(meta.node());
             }
             Body::RosterPrepared(b) => {
-                let round = self
-                    .roster_prepares
-                    .entry(b.epoch)
-                    .or_default()
-                    .entry(b.round)
-                    .or_default();
-                round.entry(b.roster).or_default().insert(meta.node());
+                if b.is_signed_by(&meta.node(), self.project()) {
+                    let rounds = self.roster_prepares.entry(b.epoch).or_default();
+                    note_signature(rounds, b.round, b.roster, meta.node(), b.signature);
+                }
             }
             Body::RosterSigned(b) => self.sign_roster(b, meta.node()),
             Body::RosterChanged(b) => self.extend_roster(meta, b),
@@ -338,21 +340,42 @@ impl State {
         self.roster_places.get(node)?.values().copied().max()
     }
 
-    /// Notes a member's signature under a roster to come; a wrong one has no effect, so that whoever counts signatures counts right ones.
-    /// Should a member give two, the lesser one is kept, in any order.
+    /// Notes a member's signature under a roster to come, and whom it saw ready for it; a wrong one has no effect, so that whoever counts
+    /// signatures counts right ones.
     fn sign_roster(&mut self, b: &RosterSigned, node: PublicKey) {
         if !b.is_signed_by(&node, self.project()) {
             return;
         }
-        let votes = self.roster_votes.entry(b.epoch).or_default();
-        let kept = votes.entry(b.roster).or_default().entry(node).or_insert(b.signature);
-        *kept = b.signature.min(*kept);
+        let statement = RosterStatement::new(self.project(), b.roster, b.round);
+        let rounds = self.roster_prepares.entry(b.epoch).or_default();
+        for ready in &b.prepares {
+            // Most of the time it has come in its own event before.
+            let known = rounds
+                .get(&b.round)
+                .and_then(|r| r.get(&b.roster))
+                .and_then(|r| r.get(&ready.node));
+            if known == Some(&ready.signature)
+                || !statement.is_signed(Context::RosterPrepare, &ready.node, &ready.signature)
+            {
+                continue;
+            }
+            note_signature(rounds, b.round, b.roster, ready.node, ready.signature);
+        }
+        let rounds = self.roster_votes.entry(b.epoch).or_default();
+        note_signature(rounds, b.round, b.roster, node, b.signature);
     }
 
     /// Whether a key speaks for the node: the node itself, or an agent that it has endorsed.
     pub fn speaks_for(&self, key: &PublicKey, node: &PublicKey) -> bool {
         key == node || self.agents.get(node, key).is_some()
     }
+}
+
+/// Notes one signature. Should a member give two, the lesser one is kept, in any order.
+fn note_signature(rounds: &mut RosterRounds, round: u32, roster: Hash, node: PublicKey, signature: Signature) {
+    let signers = rounds.entry(round).or_default().entry(roster).or_default();
+    let kept = signers.entry(node).or_insert(signature);
+    *kept = signature.min(*kept);
 }
 
 /// Checks the signatures inside a body that comes from outside. An event that fails is refused for good, on every node.

@@ -140,10 +140,21 @@ pub fn body(kind: u16, g: &mut Generator) -> Body {
         3 => Body::RosterSigned(RosterSigned {
             roster: hash(g),
             epoch: g.integer(32) as u32,
+            round: g.integer(32) as u32,
             signature: signature(g),
+            prepares: {
+                let mut prepares: Vec<MemberSignature> = list(g, |g| MemberSignature {
+                    node: key(g),
+                    signature: signature(g),
+                });
+                prepares.sort_by_key(|s| s.node);
+                prepares.dedup_by_key(|s| s.node);
+                prepares
+            },
         }),
         4 => Body::RosterChanged(RosterChanged {
             roster: roster(g),
+            round: g.integer(32) as u32,
             signatures: list(g, |g| MemberSignature {
                 node: key(g),
                 signature: signature(g),
@@ -154,6 +165,7 @@ pub fn body(kind: u16, g: &mut Generator) -> Body {
             roster: hash(g),
             epoch: g.integer(32) as u32,
             round: g.integer(32) as u32,
+            signature: signature(g),
         }),
         6 => Body::AdminActed(AdminActed { action: name(g) }),
         8 => Body::MembershipConsented(MembershipConsented {

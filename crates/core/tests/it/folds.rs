@@ -354,14 +354,16 @@ fn a_members_second_signature_under_a_roster_depends_on_no_order() {
     let mut w = World::three();
     let mut next = w.next_roster();
     next.pools[0].weight = 2;
-    let good = next.sign(&w.members[1].key, w.project());
+    let good = next.sign(&w.members[1].key, w.project(), 0);
     let bad = bzzz_core::crypto::Signature([7; 64]);
     let body = |signature| {
         let (roster, epoch) = (next.hash(), next.epoch);
         Body::RosterSigned(RosterSigned {
             roster,
             epoch,
+            round: 0,
             signature,
+            prepares: vec![],
         })
     };
     let one = w.append(1, body(good));

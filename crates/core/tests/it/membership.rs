@@ -546,18 +546,22 @@ fn who_proposed_may_be_gone_and_another_goes_on() {
 /// Everything that one seat can say for a roster, from its next number on.
 fn press(w: &mut World, i: usize, next: &Roster, consent: Option<Body>) -> Vec<Event> {
     let (roster, epoch) = (next.hash(), next.epoch);
-    let signature = next.sign(&w.members[i].key, w.project());
+    let signature = next.sign(&w.members[i].key, w.project(), 0);
+    let ready = next.prepare(&w.members[i].key, w.project(), 0);
     let mut bodies: Vec<Body> = consent.into_iter().collect();
     bodies.push(Body::RosterProposed(RosterProposed { roster: next.clone() }));
     bodies.push(Body::RosterPrepared(RosterPrepared {
         roster,
         epoch,
         round: 0,
+        signature: ready,
     }));
     bodies.push(Body::RosterSigned(RosterSigned {
         roster,
         epoch,
+        round: 0,
         signature,
+        prepares: vec![],
     }));
     bodies.into_iter().map(|body| w.append(i, body)).collect()
 }

@@ -167,8 +167,23 @@ fn random_body(kind: u16, w: &World, by: usize, made: &Made, g: &mut Generator) 
             if let Some(roster) = made.proposed_rosters.first() {
                 b.roster = roster.hash();
                 b.epoch = roster.epoch;
+                b.round = g.below(3) as u32;
                 if g.chance(50) {
-                    b.signature = roster.sign(&w.members[by].key, project);
+                    b.signature = roster.sign(&w.members[by].key, project, b.round);
+                    let ready = (0..4).filter(|_| g.chance(50)).map(|n| MemberSignature {
+                        node: w.members[n].node(),
+                        signature: roster.prepare(&w.members[n].key, project, b.round),
+                    });
+                    b.prepares = ready.collect();
+                    b.prepares.sort_by_key(|s| s.node);
+                }
+            }
+        }
+        Body::RosterPrepared(b) => {
+            if let Some(roster) = made.proposed_rosters.first() {
+                (b.roster, b.epoch, b.round) = (roster.hash(), roster.epoch, g.below(3) as u32);
+                if g.chance(80) {
+                    b.signature = roster.prepare(&w.members[by].key, project, b.round);
                 }
             }
         }

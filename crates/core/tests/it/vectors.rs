@@ -84,10 +84,11 @@ fn events() -> Vec<Value> {
 }
 
 fn signatures() -> Vec<Value> {
-    const ALL: [Context; 17] = [
+    const ALL: [Context; 18] = [
         Context::Event,
         Context::Roster,
         Context::RosterChange,
+        Context::RosterPrepare,
         Context::Subject,
         Context::SubjectSalt,
         Context::Endorsement,
@@ -134,8 +135,8 @@ fn roster() -> Value {
         "total_weight": roster.total_weight(),
         "seat_weights": roster.weights().iter().map(|(k, w)| json!([k, w])).collect::<Vec<_>>(),
         "panel": voters.iter().map(|(a, n)| json!({"agent": a, "node": n, "weight": weights[a]})).collect::<Vec<_>>(),
-        "change_statement": hex(&codec::encode(&RosterStatement { project: Hash([0xAA; 32]), roster: roster.hash() })),
-        "change_signature_by_seed_01": hex(&roster.sign(&w.members[0].key, Hash([0xAA; 32])).0),
+        "change_statement": hex(&codec::encode(&RosterStatement::new(Hash([0xAA; 32]), roster.hash(), 3))),
+        "change_signature_by_seed_01": hex(&roster.sign(&w.members[0].key, Hash([0xAA; 32]), 3).0),
     })
 }
 

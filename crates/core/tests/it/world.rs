@@ -195,12 +195,13 @@ impl World {
             .iter()
             .map(|i| MemberSignature {
                 node: self.members[*i].node(),
-                signature: next.sign(&self.members[*i].key, self.project()),
+                signature: next.sign(&self.members[*i].key, self.project(), 0),
             })
             .collect();
         signatures.sort_by_key(|s| s.node);
         RosterChanged {
             roster: next.clone(),
+            round: 0,
             signatures,
         }
     }

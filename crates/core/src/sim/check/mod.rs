@@ -44,6 +44,8 @@ pub(super) struct Check {
     agents: BTreeMap<(Hash, usize), Vec<PublicKey>>,
     /// Nodes whose agents people have stopped, in the process that was told so.
     pub stopped: BTreeSet<usize>,
+    /// When texts were erased on a node's disk, by node and text.
+    pub erased: BTreeMap<(usize, Hash), u64>,
     leases: leases::Leases,
     membership: membership::Membership,
     money: money::Money,

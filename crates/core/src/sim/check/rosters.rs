@@ -65,7 +65,7 @@ impl World {
                 continue;
             };
             let change = p.state.rosters.changes_to(latest.epoch).get(epoch as usize - 1);
-            let weight = change.map_or(0, |c| before.signed_weight(project, &c.roster, &c.signatures));
+            let weight = change.map_or(0, |c| before.signed_weight(project, c));
             if change.map(|c| &c.roster) != Some(roster) || !is_quorum(weight, before.total_weight()) {
                 problems.push(format!("goes by a roster of epoch {epoch} that {weight} has signed"));
             }

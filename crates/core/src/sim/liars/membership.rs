@@ -30,17 +30,21 @@ fn press(liar: &Liar<'_>, change: Option<MembershipChange>, next: Option<Roster>
     bodies.extend(change.map(|change| Body::MembershipConsented(MembershipConsented { change })));
     if let Some(next) = next {
         let (roster, epoch) = (next.hash(), next.epoch);
-        let signature = next.sign(liar.key(), liar.p.id());
+        let signature = next.sign(liar.key(), liar.p.id(), 0);
+        let ready = next.prepare(liar.key(), liar.p.id(), 0);
         bodies.push(Body::RosterProposed(RosterProposed { roster: next }));
         bodies.push(Body::RosterPrepared(RosterPrepared {
             roster,
             epoch,
             round: 0,
+            signature: ready,
         }));
         bodies.push(Body::RosterSigned(RosterSigned {
             roster,
             epoch,
+            round: 0,
             signature,
+            prepares: vec![],
         }));
     }
     chain(liar, &bodies)

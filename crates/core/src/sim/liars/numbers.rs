@@ -4,9 +4,10 @@
 use super::{Liar, Lie, Said};
 use crate::blob::Blob;
 use crate::body::{
-    Body, ClaimAcked, LeaseExtended, MAX_NUMBER, RosterPrepared, ShareMoved, TaskAnnounced, ThreadKind, ThreadOpened,
-    Timing,
+    Body, ClaimAcked, LeaseExtended, MAX_NUMBER, RosterPrepared, RosterStatement, ShareMoved, TaskAnnounced,
+    ThreadKind, ThreadOpened, Timing,
 };
+use crate::crypto::Context;
 use crate::event::FeedId;
 
 /// The lies of this file.
@@ -95,10 +96,14 @@ fn last_round(liar: &mut Liar<'_>) -> Option<Said> {
     let (roster, epoch) = (liar.p.state.rosters.latest(), u32::MAX);
     let epoch = if liar.dice.chance(500) { epoch } else { roster.epoch + 1 };
     let proposals = liar.p.state.roster_proposals.keys().next_back();
+    let (roster, round) = (proposals.copied().unwrap_or_else(|| roster.hash()), u32::MAX);
+    let statement = RosterStatement::new(liar.p.id(), roster, round);
+    let signature = statement.sign(Context::RosterPrepare, liar.key());
     Some(Said::Event(Body::RosterPrepared(RosterPrepared {
-        roster: proposals.copied().unwrap_or_else(|| roster.hash()),
+        roster,
         epoch,
-        round: u32::MAX,
+        round,
+        signature,
     })))
 }
 

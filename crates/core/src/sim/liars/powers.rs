@@ -71,9 +71,10 @@ fn cut(liar: &mut Liar<'_>) -> Option<Said> {
         incarnation: 0,
         events: 0,
     }];
-    let signature = roster.sign(liar.key(), liar.p.id());
+    let signature = roster.sign(liar.key(), liar.p.id(), 0);
     Some(Said::Event(Body::RosterChanged(RosterChanged {
         roster,
+        round: 0,
         signatures: vec![MemberSignature {
             node: liar.p.feed().node,
             signature,
