@@ -20,14 +20,14 @@ const PAGE: usize = 1_024;
 pub struct Texts {
     /// Every thread that was opened.
     pub threads: BTreeSet<Hash>,
-    /// Each text, with its thread if it has one.
-    pub texts: BTreeMap<Hash, Option<Hash>>,
+    /// Each text, with every thread in which it is named: naming it elsewhere keeps it from nobody.
+    pub texts: BTreeMap<Hash, BTreeSet<Hash>>,
 }
 
 impl Texts {
     /// The texts of a thread: its title and subject, what was said, found, asked and answered in it, and its tasks.
     pub fn of_thread(&self, thread: &Hash) -> Vec<Hash> {
-        let of = self.texts.iter().filter(|(_, of)| of.as_ref() == Some(thread));
+        let of = self.texts.iter().filter(|(_, of)| of.contains(thread));
         of.map(|(text, _)| *text).collect()
     }
 }
@@ -77,19 +77,18 @@ pub async fn texts(store: &Store) -> Result<Texts, StoreError> {
                 _ => {}
             }
             for text in blobs_of(&body) {
+                let threads = found.texts.entry(text.hash).or_default();
                 match place {
-                    Place::Thread(thread) => found.texts.insert(text.hash, Some(thread)),
-                    Place::Of(parent) => {
-                        children.push((text.hash, parent));
-                        None
-                    }
-                    Place::None => found.texts.insert(text.hash, None),
-                };
+                    Place::Thread(thread) => drop(threads.insert(thread)),
+                    Place::Of(parent) => children.push((text.hash, parent)),
+                    Place::None => {}
+                }
             }
         }
     }
     for (text, parent) in children {
-        found.texts.insert(text, parents.get(&parent).copied());
+        let threads = found.texts.entry(text).or_default();
+        threads.extend(parents.get(&parent).copied());
     }
     Ok(found)
 }

@@ -216,7 +216,17 @@ impl Git<'_> {
 
     fn diff(&self, base: &str, head: &str, title: &str, warnings: &mut Vec<String>) -> Result<String> {
         let args = [
+            // A person's settings, and how many objects the repository has, must not change the bytes: a certificate names their digest.
+            "-c",
+            "diff.suppressBlankEmpty=false",
+            "-c",
+            "core.attributesFile=/dev/null",
             "diff",
+            "--full-index",
+            "--diff-algorithm=myers",
+            "--indent-heuristic",
+            "--inter-hunk-context=0",
+            "-O/dev/null",
             "--no-color",
             "--no-ext-diff",
             "--no-textconv",

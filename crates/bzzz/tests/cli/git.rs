@@ -148,6 +148,18 @@ fn a_certificate_names_commits_and_is_held_against_their_repository() {
     place
         .run(&["verify", "c.pem", "--repo", "repo", "--commit", "main"])
         .fails(5, &["leads to"]);
+    // Nobody's settings change what is compared.
+    for (key, value) in [
+        ("core.abbrev", "5"),
+        ("diff.algorithm", "patience"),
+        ("diff.interHunkContext", "9"),
+        ("diff.suppressBlankEmpty", "true"),
+        ("diff.noprefix", "true"),
+        ("diff.context", "1"),
+    ] {
+        git(&repo, &["config", key, value]);
+    }
+    place.run(&["verify", "c.pem", "--repo", "repo"]).ok();
     // A repository that lacks the commits says so.
     std::fs::create_dir(place.path("empty")).expect("a folder");
     git(&place.path("empty"), &["init", "-q"]);

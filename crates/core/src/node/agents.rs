@@ -28,6 +28,17 @@ pub struct LocalAgent {
     pub failures: u32,
     /// When it may be restarted.
     pub restart_ms: u64,
+    /// Whether the kill switch has stopped it: then it does not even vote, as one that has drained does.
+    pub killed: bool,
+}
+
+/// An agent as the machine before this one hosted it.
+#[derive(Debug, Clone)]
+pub(super) struct Hosted {
+    pub spec: AgentSpec,
+    /// A state that only people end.
+    pub held: Option<AgentStatus>,
+    pub killed: bool,
 }
 
 impl LocalAgent {
@@ -74,6 +85,7 @@ impl Project {
             status: AgentStatus::Starting,
             failures: 0,
             restart_ms: 0,
+            killed: ctx.killed,
             spec,
         };
         self.agents.insert(agent.spec.id.clone(), agent);
@@ -81,21 +93,24 @@ impl Project {
     }
 
     /// Hosts an agent that people have put into a state which only they end, or into none.
-    pub(super) fn host_again(&mut self, ctx: &Ctx<'_>, spec: AgentSpec, held: Option<AgentStatus>) {
-        let id = spec.id.clone();
-        self.host(ctx, spec);
-        if let (Some(agent), Some(status)) = (self.agents.get_mut(&id), held) {
-            agent.status = status;
+    pub(super) fn host_again(&mut self, ctx: &Ctx<'_>, before: Hosted) {
+        let id = before.spec.id.clone();
+        self.host(ctx, before.spec);
+        if let Some(agent) = self.agents.get_mut(&id) {
+            agent.status = before.held.unwrap_or(agent.status);
+            agent.killed = before.killed;
         }
     }
 
     /// The agents that are hosted now, each with the state that only people end, if it is in one.
-    pub(super) fn hosted_now(&self) -> Vec<(AgentSpec, Option<AgentStatus>)> {
-        let held = |s: AgentStatus| matches!(s, AgentStatus::Paused | AgentStatus::Draining | AgentStatus::Stopped);
-        let agents = self.agents.values();
-        agents
-            .map(|a| (a.spec.clone(), Some(a.status).filter(|s| held(*s))))
-            .collect()
+    pub(super) fn hosted_now(&self) -> Vec<Hosted> {
+        let held = |s: &AgentStatus| matches!(s, AgentStatus::Paused | AgentStatus::Draining | AgentStatus::Stopped);
+        let now = |a: &LocalAgent| Hosted {
+            spec: a.spec.clone(),
+            held: Some(a.status).filter(held),
+            killed: a.killed,
+        };
+        self.agents.values().map(now).collect()
     }
 
     /// Declares agents and restarts failed ones.

@@ -43,6 +43,7 @@ impl Node {
             }
             Command::Kill => {
                 self.draining = true;
+                self.killed = true;
                 return self.everywhere(now, id, Project::kill);
             }
             other => other,

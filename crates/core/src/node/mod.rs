@@ -72,6 +72,8 @@ pub(crate) struct Ctx<'a> {
     pub next_ask: &'a mut u64,
     /// Whether nothing new is taken.
     pub draining: bool,
+    /// Whether the kill switch was used: an agent that comes later does not vote before somebody lets it go on.
+    pub killed: bool,
 }
 
 /// A connected peer.
@@ -92,6 +94,7 @@ pub struct Node {
     out: Outbox,
     next_ask: u64,
     draining: bool,
+    killed: bool,
     joining: Option<Option<Hash>>,
     next_join_ms: u64,
     /// Requests that wait for a person, by project and node.
@@ -121,6 +124,7 @@ impl Node {
             out: Outbox::default(),
             next_ask: 0,
             draining: false,
+            killed: false,
             joining,
             next_join_ms: 0,
             seat_requests: BTreeMap::new(),
@@ -209,6 +213,7 @@ impl Node {
             return;
         }
         self.draining = before.draining;
+        self.killed = before.killed;
         for (id, project) in &mut self.projects {
             project.hosted = before.projects.get(id).map(Project::hosted_now);
         }
@@ -292,6 +297,7 @@ impl Node {
             out: &mut self.out,
             next_ask: &mut self.next_ask,
             draining: self.draining,
+            killed: self.killed,
         };
         work(&mut self.projects, &mut ctx);
         let mut wake = u64::MAX;

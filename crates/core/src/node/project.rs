@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::agents::LocalAgent;
+use super::agents::{Hosted, LocalAgent};
 use super::turn::Turn;
-use super::{AgentSpec, Ctx, Effect, Notice};
+use super::{Ctx, Effect, Notice};
 use crate::blob::Blob;
 use crate::body::{Body, Choice, ThreadKind};
 use crate::change::ChangeSet;
@@ -49,7 +49,7 @@ pub struct Project {
     pub(super) named: Vec<(Hash, PublicKey)>,
     pub(super) turns: BTreeMap<u64, Turn>,
     /// What the machine before this one hosted, until this one starts.
-    pub(super) hosted: Option<Vec<(AgentSpec, Option<AgentStatus>)>>,
+    pub(super) hosted: Option<Vec<Hosted>>,
     /// Turns that broke down, by thread and agent, while the thread is open.
     pub(super) failed_turns: BTreeMap<(Hash, String), u32>,
     pub(super) opinions: BTreeMap<(Hash, PublicKey), Choice>,
@@ -233,14 +233,17 @@ impl Project {
     pub(super) fn start(&mut self, ctx: &mut Ctx<'_>) {
         self.ledger = Ledger::new(ctx.cfg.limits.clone(), &self.state.shares.account(&self.me));
         match self.hosted.take() {
-            Some(hosted) => hosted
-                .into_iter()
-                .for_each(|(spec, held)| self.host_again(ctx, spec, held)),
+            Some(hosted) => hosted.into_iter().for_each(|before| self.host_again(ctx, before)),
             // A project that comes to a node whose agents people have stopped finds them stopped.
             None => {
-                let held = ctx.draining.then_some(AgentStatus::Stopped);
-                let specs = ctx.cfg.agents.clone();
-                specs.into_iter().for_each(|spec| self.host_again(ctx, spec, held));
+                for spec in ctx.cfg.agents.clone() {
+                    let before = Hosted {
+                        spec,
+                        held: ctx.draining.then_some(AgentStatus::Stopped),
+                        killed: ctx.killed,
+                    };
+                    self.host_again(ctx, before);
+                }
             }
         }
         self.expect_named(ctx.now);

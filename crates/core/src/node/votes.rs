@@ -18,7 +18,6 @@ use crate::plant;
 use crate::report::Verdict;
 use crate::roster::is_quorum;
 use crate::state::{Meta, latest_decision_ms, lift_weight, unheard_roles};
-use crate::wire::AgentStatus;
 
 /// When the phases of a ballot end, Unix milliseconds.
 #[derive(Debug, Clone, Copy)]
@@ -124,7 +123,7 @@ impl Project {
         }
         for (agent, _) in panel.iter().filter(|(_, node)| *node == me && !forfeited) {
             // Whom people have stopped does not vote either.
-            let votes = |a: &&super::LocalAgent| a.key.public() == *agent && a.status != AgentStatus::Stopped;
+            let votes = |a: &&super::LocalAgent| a.key.public() == *agent && !a.killed;
             let local = self.agents.values().find(votes);
             let Some(voter) = local.map(|a| Voter {
                 id: a.spec.id.clone(),
@@ -527,7 +526,8 @@ impl Project {
         // Who abstains is no other side: it is not the team that is split.
         let all: u64 = sums.values().sum();
         let for_a_choice = all - sums.get(&Choice::Abstain).copied().unwrap_or(0);
-        let abstained = all > 0 && (for_a_choice == 0 || everyone && is_quorum(all, total) && !enough(for_a_choice));
+        // Who did not vote at all did not abstain: then it is the time that was too short.
+        let abstained = everyone && is_quorum(all, total) && !enough(for_a_choice);
         match winner.filter(|_| in_time) {
             Some(Choice::Approve) if self.veto_stands(proposal) && !plant::active("ignored_veto") => {
                 let question = "a critical security finding stands against the approval; shall the change land?";

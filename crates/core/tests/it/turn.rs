@@ -376,3 +376,21 @@ fn an_agent_that_fails_again_and_again_says_so_once_and_stops() {
     });
     assert!(!solo.has_posted());
 }
+
+#[test]
+fn who_drains_votes_on_what_it_looked_at_and_who_is_killed_does_not() {
+    let stopped = |command: Command| {
+        let (mut solo, _, ask) = Solo::analysing(false);
+        solo.command(command);
+        let reading = Reading::default();
+        let result = Ok(vec![]);
+        solo.feed(Input::Analysed { ask, result, reading });
+        for _ in 0..400 {
+            solo.now += 50;
+            solo.feed(Input::Wake);
+        }
+        solo.revealed()
+    };
+    assert_eq!(stopped(Command::Drain), Some(Choice::Approve));
+    assert_eq!(stopped(Command::Kill), None);
+}

@@ -45,6 +45,9 @@ impl Project {
             format!("{} agent {agent}", if paused { "pause" } else { "resume" }),
         );
         self.set_status(ctx, agent, next, None);
+        if let Some(agent) = self.agents.get_mut(agent).filter(|_| !paused) {
+            agent.killed = false;
+        }
         Ok(Outcome::Done)
     }
 
@@ -73,6 +76,7 @@ impl Project {
         for id in ids {
             self.set_status(ctx, &id, AgentStatus::Stopped, None);
         }
+        self.agents.values_mut().for_each(|agent| agent.killed = true);
         if self.may_write() {
             self.admin(ctx, "kill switch".into());
         }
