@@ -101,8 +101,8 @@ impl Notes {
         let written = tokio::task::spawn_blocking(move || bzzz_store::write_heads(&folder, &list)).await;
         written.map_err(|_| StoreError::Closed)??;
         self.sound = all;
-        // The flush is a commit, too.
-        self.commits = Some(commits + 1);
+        // The flush is a commit, too, and an append that came with it is not noted yet: the next look tells.
+        self.commits = None;
         Ok(())
     }
 }

@@ -86,6 +86,9 @@ impl Git<'_> {
             .env("GIT_OPTIONAL_LOCKS", "0")
             .env("GIT_TERMINAL_PROMPT", "0")
             .env("LC_ALL", "C")
+            // A partial clone would fetch what it lacks, by a program that the repository's own settings name.
+            .env("GIT_NO_LAZY_FETCH", "1")
+            .env("GIT_ALLOW_PROTOCOL", "none")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -227,6 +230,7 @@ impl Git<'_> {
             "--indent-heuristic",
             "--inter-hunk-context=0",
             "-O/dev/null",
+            "-l1000",
             "--no-color",
             "--no-ext-diff",
             "--no-textconv",

@@ -111,6 +111,16 @@ fn a_strange_repository_runs_nothing() {
     let node = FakeNode::start(vec![review(|_| {}, None)]);
     let ran = place.run(&["review", "--repo", "repo", "--base", "main", "--node", &node.address]);
     assert_eq!(ran.code, Some(1), "{ran:?}");
+    // A partial clone fetches what it lacks by a program that its own settings name.
+    git(&repo, &["config", "uploadpack.allowFilter", "true"]);
+    let from = format!("file://{}", repo.display());
+    git(
+        &place.path("."),
+        &["clone", "-q", "--no-checkout", "--filter=blob:none", &from, "part"],
+    );
+    git(&place.path("part"), &["config", "remote.origin.uploadpack", &trap]);
+    let part = ["review", "--repo", "part", "--base", "HEAD~1", "--head", "HEAD"];
+    place.run(&part).fails(2, &["could not"]);
     assert!(!place.path("sprung").exists(), "a program of the repository was run");
     assert!(
         node.requests()[0].body["change"]["diff"]

@@ -98,12 +98,6 @@ impl Project {
                 self.thread_ref(&thread)
                     .ok_or_else(|| not_found(Thing::Thread, thread))?,
             );
-            if self
-                .thread_status(&thread)
-                .is_some_and(|s| matches!(s, ThreadStatus::Closed { .. }))
-            {
-                return Err(conflict("the thread is closed; open a new one and name this one in it"));
-            }
         }
         let target = thread.unwrap_or(self.id);
         if let Some(wanted) = &idempotency_key
@@ -115,6 +109,10 @@ impl Project {
             return same
                 .then_some(Outcome::Event(at))
                 .ok_or_else(|| key_in_use(wanted, &at));
+        }
+        // Who asks again under its key hears what it did, whatever came since.
+        if thread.is_some_and(|t| matches!(self.thread_status(&t), Some(ThreadStatus::Closed { .. }))) {
+            return Err(conflict("the thread is closed; open a new one and name this one in it"));
         }
         let (blob, text) = self.text_blob(ctx, text);
         let message = Message {
