@@ -9,7 +9,7 @@ use crate::crypto::{Context, Hash, Keypair, PublicKey, Signature};
 use crate::event::MAX_EVENT_BYTES;
 
 impl Roster {
-    /// Whether this very roster removes the node. Who went before is known to [`RosterChain::was_removed`].
+    /// Whether this very roster removes the node. Who went before is known to [`crate::roster::RosterChain::was_removed`].
     pub fn removes(&self, node: &PublicKey) -> bool {
         self.cuts.iter().any(|c| c.node == *node)
     }
@@ -27,7 +27,7 @@ impl Roster {
         self.admit(node, join).ok()
     }
 
-    /// The next roster with one more member, in the pool of its owner. That it was none before is for [`RosterChain::admit`].
+    /// The next roster with one more member, in the pool of its owner. That it was none before is for [`crate::roster::RosterChain::admit`].
     ///
     /// # Errors
     /// When it is a member already, or no room is left, in words.

@@ -80,6 +80,16 @@ const FOUND: &[(usize, u64, &str)] = &[
         957,
         "a text went from member to member with a pause of minutes at each step, each asked before it had it",
     ),
+    (
+        20,
+        247,
+        "who had signed a roster was bound by a readiness that went with a forked feed, and no roster followed",
+    ),
+    (
+        20,
+        333,
+        "a text that was erased went out with an answer that had waited for the disk (a check too strict)",
+    ),
 ];
 
 /// How many of the first seeds are run: enough for half a minute in release, for less in debug.
